@@ -1,0 +1,175 @@
+/**
+ * What the engine needs from the world, as interfaces that it owns. `local`, `remote`, `manifest` and `queue`
+ * implement them for real, the simulation implements them in memory; the engine cannot tell which.
+ */
+import type {
+  Change,
+  FileId,
+  FolderLook,
+  FolderRules,
+  LocalLook,
+  ManifestView,
+  MirrorPath,
+  RemoteFile,
+  RootLook,
+  ScanItem,
+  StatToken,
+} from './types.ts';
+
+export interface Clock {
+  /** Unix milliseconds. May jump; only for what is written down or compared with file times. */
+  wallMs(): number;
+  /** Milliseconds since some fixed instant. Never jumps; for every wait and every limit. */
+  monotonicMs(): number;
+  /** Resolves after `ms`; rejects with the signal's reason when it aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** What a reading of one version found: its hash, and whether the purpose's rules accept it. */
+export interface Inspection {
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  /** Null: accepted. Otherwise the first reason against it. */
+  readonly problem: { readonly rule: string; readonly message: string } | null;
+  /** Worth telling, not refused. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * One version of a file, opened for reading. Everything is read through one descriptor.
+ * Throws `Fault` with rule `moved` (disposition `retry`, outcome `refused`) when the file is no longer the
+ * version that was announced.
+ */
+export interface OpenVersion {
+  readonly stat: StatToken;
+  readonly sizeBytes: number;
+  /**
+   * Exactly `sizeBytes` bytes. Ends only after the stat and the path's identity were found unchanged after
+   * the last byte was read; throws `Fault` `moved` otherwise, so that the body around it is never completed.
+   * May be called once. Each chunk is only valid until the next one is asked for.
+   */
+  chunks(): AsyncIterable<Uint8Array>;
+  /** The hash of what `chunks` yielded, lower-case hex. Only after it ended. */
+  sha256(): string;
+  close(): Promise<void>;
+}
+
+/** The disk side. */
+export interface LocalTree {
+  /** Is the root the right one? `mirrorId`: what the marker must say. Never throws. */
+  lookRoot(mirrorId: string): Promise<RootLook>;
+  /** Writes the marker. Throws `Fault` when the root cannot be written. */
+  markRoot(mirrorId: string): Promise<void>;
+  lookFolder(folder: string): Promise<FolderLook>;
+  /** Creates a missing purpose folder below an existing root. */
+  createFolder(folder: string): Promise<void>;
+  /** One look at one path, settling included. Never throws for what a disk can do. */
+  look(path: MirrorPath): Promise<LocalLook>;
+  /**
+   * Cheap re-check: the raw stat token of a regular file at this path, or null when there is none or it cannot
+   * be told. For re-checks just before sending.
+   */
+  statOf(path: MirrorPath): Promise<StatToken | null>;
+  /**
+   * Walks the configured folders (all of them, or only below `under`), yielding in batches without blocking the
+   * event loop for long. Order is unspecified. A directory that cannot be listed is an item, not an error.
+   * Throws only when the signal aborts.
+   */
+  scan(under: MirrorPath | null, signal: AbortSignal): AsyncIterable<readonly ScanItem[]>;
+  /** Reads the whole version once: hash, and the checks that `rules` demand. Throws `Fault`. */
+  inspect(path: MirrorPath, stat: StatToken, rules: FolderRules, signal: AbortSignal): Promise<Inspection>;
+  /** True when the rules can only be decided by reading the whole content before anything is sent. */
+  needsFullRead(rules: FolderRules): boolean;
+  /** Opens this version for sending. Throws `Fault` (`moved` when the file is another one by now). */
+  open(path: MirrorPath, stat: StatToken): Promise<OpenVersion>;
+}
+
+/** A hint that something may have changed. The file is the truth, the event a hint. */
+export type Hint =
+  | { readonly kind: 'path'; readonly path: MirrorPath }
+  /** A directory appeared, vanished or moved: everything below it. */
+  | { readonly kind: 'tree'; readonly path: MirrorPath }
+  /** Events were lost, or may have been: look at everything. */
+  | { readonly kind: 'everything'; readonly why: string };
+
+export interface UploadRequest {
+  readonly purpose: string;
+  /** Base name only. */
+  readonly remoteName: string;
+  readonly sizeBytes: number;
+  readonly expiresAfterSeconds: number | null;
+  /** The bytes, exactly `sizeBytes` of them. Called once. If it throws, the request is broken off before its end, so nothing is stored, and the error is passed on as it is. */
+  readonly body: () => AsyncIterable<Uint8Array>;
+}
+
+export interface ListRequest {
+  /** Null: all purposes. */
+  readonly purpose: string | null;
+  /** Newest first, or oldest first. */
+  readonly order: 'desc' | 'asc';
+}
+
+/** The API side. Every method throws `Fault`, or the signal's reason when it aborts. */
+export interface FilesApi {
+  /** One attempt, never repeated by itself. */
+  upload(request: UploadRequest, signal: AbortSignal): Promise<RemoteFile>;
+  /** Pages of a listing, one request each. Ends by itself even if the server never says so. */
+  list(request: ListRequest, signal: AbortSignal): AsyncIterable<readonly RemoteFile[]>;
+  /** Null when the API knows no such file (404). */
+  retrieve(id: FileId, signal: AbortSignal): Promise<RemoteFile | null>;
+  /** `absent`: the API knew no such file (404), which is as good. */
+  delete(id: FileId, signal: AbortSignal): Promise<'deleted' | 'absent'>;
+  /** Server clock minus local wall clock in milliseconds, from the latest `Date` header; null before any reply. */
+  clockOffsetMs(): number | null;
+}
+
+/** What is remembered. */
+export interface Manifest extends ManifestView {
+  /**
+   * Applies the change to memory and makes it durable; resolves when it is. When it cannot be made durable,
+   * memory is left as it was and a `Fault` with halt `state` is thrown.
+   */
+  commit(change: Change): Promise<void>;
+}
+
+export interface UploadSlot {
+  readonly path: MirrorPath;
+  readonly sizeBytes: number;
+  /** The folder's priority; higher goes first. */
+  readonly priority: number;
+}
+
+/** When things are sent: the lanes, the upload window, and pauses. */
+export interface SendQueue {
+  /**
+   * Runs `attempt` when the upload lane, its concurrency and the window of 60 s allow one more. One call is one
+   * attempt: it takes one unit of the window, given back 60 s after the attempt ended.
+   */
+  upload<T>(slot: UploadSlot, attempt: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** Runs a delete or a listing in its own lane. */
+  control<T>(kind: 'delete' | 'read', attempt: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** Holds every upload for at least this long (429). */
+  pauseUploads(forMs: number, why: string): void;
+  /** Full-jitter exponential backoff for the n-th failure in a row (n ≥ 1), milliseconds. */
+  backoffMs(failures: number): number;
+  /** How many attempts wait in the upload lane with at least this priority. */
+  waitingUploads(minPriority: number): number;
+  /** Milliseconds until the upload lane's pause ends, and why; null when it is not paused. */
+  uploadPause(): { readonly remainingMs: number; readonly why: string } | null;
+}
+
+/** What happened, for logs, status and metrics. The engine only tells; it never waits for a listener. */
+export type MirrorEvent =
+  | { readonly kind: 'uploaded'; readonly path: MirrorPath; readonly id: FileId; readonly bytes: number; readonly tookMs: number; readonly replaced: FileId | null; readonly adopted: boolean }
+  | { readonly kind: 'moved'; readonly path: MirrorPath; readonly from: MirrorPath; readonly id: FileId }
+  | { readonly kind: 'deleted'; readonly path: MirrorPath; readonly id: FileId; readonly why: string }
+  | { readonly kind: 'rejected'; readonly path: MirrorPath; readonly rule: string; readonly message: string }
+  | { readonly kind: 'skipped'; readonly path: MirrorPath; readonly reason: string }
+  | { readonly kind: 'failed'; readonly path: MirrorPath; readonly message: string; readonly retryInMs: number; readonly failures: number; readonly status: number | null; readonly requestId: string | null }
+  | { readonly kind: 'expired'; readonly path: MirrorPath; readonly id: FileId }
+  | { readonly kind: 'halted'; readonly name: string; readonly cause: string; readonly held: string; readonly next: string }
+  | { readonly kind: 'resumed'; readonly name: string }
+  | { readonly kind: 'scanned'; readonly files: number; readonly dirty: number; readonly tookMs: number; readonly why: string }
+  | { readonly kind: 'warning'; readonly message: string };
+
+export type Listener = (event: MirrorEvent) => void;

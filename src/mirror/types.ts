@@ -1,0 +1,194 @@
+/**
+ * The words of the mirror as plain values. Nothing here does anything; every other room speaks in these types.
+ */
+
+/** A path relative to the root, `/`-separated, e.g. `batch/2026/a.jsonl`. Its first part is the purpose folder. */
+export type MirrorPath = string;
+
+/** The id the API gave a file, e.g. `file-abc123`. */
+export type FileId = string;
+
+/**
+ * One observation of a file's metadata as a single string: `"<size> <mtimeNs> <ctimeNs> <inode> <device>"`,
+ * all decimal. Opaque outside `stat-token.ts`; equal tokens mean an unchanged file.
+ */
+export type StatToken = string;
+
+/** What the manifest records for a path whose current remote version is known. Times are unix seconds. */
+export interface Entry {
+  readonly id: FileId;
+  readonly purpose: string;
+  readonly remoteName: string;
+  readonly bytes: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+  readonly stat: StatToken;
+  /** By the local clock. */
+  readonly uploadedAt: number;
+  /** By the server's clock. */
+  readonly createdAt: number;
+  /** By the server's clock; null when the file does not expire. */
+  readonly expiresAt: number | null;
+}
+
+/**
+ * The durable note, written before a POST, that an upload of this version may exist remotely.
+ * Keyed by path in the manifest: one upload of a path is in flight at a time.
+ */
+export interface Intent {
+  readonly purpose: string;
+  readonly remoteName: string;
+  readonly bytes: number;
+  readonly stat: StatToken;
+  /** Start of the attempt by the local wall clock, unix milliseconds. */
+  readonly startedAtMs: number;
+  /** The same instant by the server's clock as far as it was known (from its `Date` headers), else null. */
+  readonly serverStartedAtMs: number | null;
+}
+
+export type GarbageReason = 'deleted' | 'replaced' | 'void' | 'mismatch' | 'orphan';
+
+/** An owned id that nothing points to any more. Deleted in the background unless `hold`. */
+export interface Garbage {
+  readonly path: MirrorPath;
+  readonly purpose: string;
+  readonly bytes: number;
+  /** Unix seconds by the local clock. */
+  readonly since: number;
+  readonly reason: GarbageReason;
+  /** True: never deleted automatically, because the server's word about it was contradictory; `orphans delete` may. */
+  readonly hold: boolean;
+}
+
+/** A version that the purpose's rules, or the server, refused. Not tried again until the file changes. */
+export interface Rejection {
+  readonly stat: StatToken;
+  readonly purpose: string;
+  /** Short stable name of the rule, e.g. `empty`, `too-large`, `extension`, `batch-line`, `server-400`. */
+  readonly rule: string;
+  /** What a person needs to know, in one line. */
+  readonly message: string;
+  /** Unix seconds by the local clock. */
+  readonly at: number;
+}
+
+/**
+ * One atomic change of the manifest, as a merge patch: a value sets the key, null removes it.
+ * Applying a change twice gives the same state, which is what makes journal replay safe.
+ */
+export interface Change {
+  readonly files?: Readonly<Record<MirrorPath, Entry | null>>;
+  readonly intents?: Readonly<Record<MirrorPath, Intent | null>>;
+  readonly garbage?: Readonly<Record<FileId, Garbage | null>>;
+  readonly rejected?: Readonly<Record<MirrorPath, Rejection | null>>;
+}
+
+/** Read-only view of everything that is remembered. */
+export interface ManifestView {
+  readonly mirrorId: string;
+  readonly files: ReadonlyMap<MirrorPath, Entry>;
+  readonly intents: ReadonlyMap<MirrorPath, Intent>;
+  readonly garbage: ReadonlyMap<FileId, Garbage>;
+  readonly rejected: ReadonlyMap<MirrorPath, Rejection>;
+}
+
+/** A file as the API describes it. Unknown purposes and statuses are accepted as they come. */
+export interface RemoteFile {
+  readonly id: FileId;
+  readonly bytes: number;
+  /** Unix seconds by the server's clock. */
+  readonly createdAt: number;
+  readonly expiresAt: number | null;
+  readonly filename: string;
+  readonly purpose: string;
+}
+
+/** Why a path on disk is not a candidate for mirroring. Never counts as absent. */
+export type SkipReason = 'unreadable' | 'symlink' | 'special' | 'not-utf8' | 'name';
+
+/**
+ * What one look at one path found. "Could not look" (`unknown`) and "is not there" (`absent`) are different
+ * kinds, so that no code can mistake one for the other.
+ */
+export type LocalLook =
+  /** The path does not exist, and the root above it was verified to be the right one. `onDevice`: device of the nearest existing directory above. */
+  | { readonly kind: 'absent'; readonly onDevice: string }
+  | { readonly kind: 'unknown'; readonly reason: string }
+  | { readonly kind: 'skipped'; readonly reason: SkipReason; readonly detail: string }
+  | { readonly kind: 'ignored'; readonly rule: string }
+  /** Not settled yet. Look again after `waitMs`. */
+  | { readonly kind: 'changing'; readonly waitMs: number; readonly why: string; readonly stat: StatToken }
+  | { readonly kind: 'file'; readonly stat: StatToken; readonly sizeBytes: number };
+
+/** One item of a scan. `stat` is raw: the file may still be changing. */
+export type ScanItem =
+  | { readonly kind: 'file'; readonly path: MirrorPath; readonly stat: StatToken }
+  | { readonly kind: 'skipped'; readonly path: MirrorPath; readonly reason: SkipReason; readonly detail: string }
+  | { readonly kind: 'ignored'; readonly path: MirrorPath; readonly rule: string }
+  /** This directory could not be listed: everything at or below it is unknown. */
+  | { readonly kind: 'unlistable'; readonly path: MirrorPath; readonly reason: string }
+  /** A first-level folder or file of the root that no configured folder covers. */
+  | { readonly kind: 'outside'; readonly path: MirrorPath; readonly hint: string };
+
+/** The state of the root, checked before anything is concluded from absence. */
+export type RootLook =
+  | { readonly kind: 'ok'; readonly device: string }
+  /** The root is there but bears no marker. Only acceptable while the manifest is empty. */
+  | { readonly kind: 'unmarked'; readonly device: string; readonly empty: boolean }
+  | { readonly kind: 'bad'; readonly reason: string };
+
+/** The state of one purpose folder. */
+export type FolderLook =
+  | { readonly kind: 'ok'; readonly device: string; readonly empty: boolean }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'unknown'; readonly reason: string };
+
+export type CheckLevel = 'full' | 'basic' | 'off';
+
+/** What is demanded of a file before it is sent; resolved from the configuration of its purpose folder. */
+export interface FolderRules {
+  /** First-level folder name. */
+  readonly folder: string;
+  readonly purpose: string;
+  /** Seconds after creation at which the API shall expire the file; null leaves it to the API. */
+  readonly expiresAfterSeconds: number | null;
+  readonly onExpiry: 'forget' | 'renew';
+  readonly renewBeforeSeconds: number;
+  readonly check: CheckLevel;
+  /** Higher goes first. */
+  readonly priority: number;
+  readonly deletes: 'mirror' | 'keep';
+  readonly maxBytes: number;
+}
+
+export type HaltName = 'root' | 'mass-delete' | 'auth' | 'quota' | 'state' | 'storage' | 'paused';
+
+/** A named state in which a class of actions stops until its cause ends or a person approves. */
+export interface Halt {
+  readonly name: HaltName;
+  /** Unix seconds by the local clock. */
+  readonly since: number;
+  /** What happened, in one line. */
+  readonly cause: string;
+  /** What is therefore not done, in one line. */
+  readonly held: string;
+  /** The exact next command or act; or that it ends by itself. */
+  readonly next: string;
+  /** For `mass-delete`: the folder concerned, null for the whole mirror. */
+  readonly folder: string | null;
+}
+
+/** The state that every path has, as `status` and `list` show it. */
+export type PathState =
+  | 'synced'
+  | 'pending'
+  | 'settling'
+  | 'uploading'
+  | 'deleting'
+  | 'held'
+  | 'rejected'
+  | 'failed'
+  | 'skipped'
+  | 'ignored'
+  | 'expired'
+  | 'kept';
