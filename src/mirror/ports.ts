@@ -78,6 +78,8 @@ export interface LocalTree {
   scan(under: MirrorPath | null, signal: AbortSignal): AsyncIterable<readonly ScanItem[]>;
   /** Reads the whole version once: hash, and the checks that `rules` demand. Throws `Fault`. */
   inspect(path: MirrorPath, stat: StatToken, rules: FolderRules, signal: AbortSignal): Promise<Inspection>;
+  /** What the rules say about a file's name and size alone; null: nothing against it. Pure. */
+  precheck(path: MirrorPath, sizeBytes: number, rules: FolderRules): { readonly rule: string; readonly message: string } | null;
   /** True when the rules can only be decided by reading the whole content before anything is sent. */
   needsFullRead(rules: FolderRules): boolean;
   /** Opens this version for sending. Throws `Fault` (`moved` when the file is another one by now). */
@@ -119,8 +121,13 @@ export interface FilesApi {
   retrieve(id: FileId, signal: AbortSignal): Promise<RemoteFile | null>;
   /** `absent`: the API knew no such file (404), which is as good. */
   delete(id: FileId, signal: AbortSignal): Promise<'deleted' | 'absent'>;
-  /** Server clock minus local wall clock in milliseconds, from the latest `Date` header; null before any reply. */
-  clockOffsetMs(): number | null;
+  /** The cheapest request that needs a valid key: is the API there, and does it accept us? */
+  probe(signal: AbortSignal): Promise<void>;
+  /**
+   * Unix milliseconds by the server's clock, from the latest `Date` header (1 s granularity) carried on by the
+   * monotonic clock, so that a jump of the local wall clock does not matter; null before any reply.
+   */
+  serverNowMs(): number | null;
 }
 
 /** What is remembered. */
@@ -139,23 +146,27 @@ export interface UploadSlot {
   readonly priority: number;
 }
 
-/** When things are sent: the lanes, the upload window, and pauses. */
+export type Lane = 'upload' | 'delete';
+
+/** When things are sent: the lanes, the upload window, and holds. */
 export interface SendQueue {
   /**
    * Runs `attempt` when the upload lane, its concurrency and the window of 60 s allow one more. One call is one
    * attempt: it takes one unit of the window, given back 60 s after the attempt ended.
    */
   upload<T>(slot: UploadSlot, attempt: () => Promise<T>, signal: AbortSignal): Promise<T>;
-  /** Runs a delete or a listing in its own lane. */
-  control<T>(kind: 'delete' | 'read', attempt: () => Promise<T>, signal: AbortSignal): Promise<T>;
-  /** Holds every upload for at least this long (429). */
-  pauseUploads(forMs: number, why: string): void;
+  /** Runs a delete in the delete lane. */
+  delete<T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** Nothing starts in this lane until `release(lane, name)`, or for `forMs`. Holding again replaces the hold. */
+  hold(lane: Lane, name: string, why: string, forMs: number | null): void;
+  release(lane: Lane, name: string): void;
+  /** The holds of a lane, for status. `remainingMs` null: until released. */
+  holds(lane: Lane): readonly { readonly name: string; readonly why: string; readonly remainingMs: number | null }[];
+  /** On: one upload at a time, to find out whether the API works again. */
+  setProbing(on: boolean): void;
   /** Full-jitter exponential backoff for the n-th failure in a row (n ≥ 1), milliseconds. */
   backoffMs(failures: number): number;
-  /** How many attempts wait in the upload lane with at least this priority. */
-  waitingUploads(minPriority: number): number;
-  /** Milliseconds until the upload lane's pause ends, and why; null when it is not paused. */
-  uploadPause(): { readonly remainingMs: number; readonly why: string } | null;
+  uploadWindow(): { readonly inWindow: number; readonly limit: number | null; readonly waiting: number; readonly running: number };
 }
 
 /** What happened, for logs, status and metrics. The engine only tells; it never waits for a listener. */

@@ -64,6 +64,8 @@ export interface Garbage {
 export interface Rejection {
   readonly stat: StatToken;
   readonly purpose: string;
+  /** The part of the configuration it was refused under (`rulesKey`); under another one the file is tried again. */
+  readonly rulesKey: string;
   /** Short stable name of the rule, e.g. `empty`, `too-large`, `extension`, `batch-line`, `server-400`. */
   readonly rule: string;
   /** What a person needs to know, in one line. */

@@ -1,0 +1,57 @@
+import type { PathReport } from '../mirror/report.ts';
+import type { ManifestView, MirrorPath } from '../mirror/types.ts';
+import { sizeOf } from '../mirror/stat-token.ts';
+import type { LastKnownState } from '../service/status-text.ts';
+
+/** Every path that the manifest knows, in the order of paths; nobody has looked at the disk. */
+export function* lastKnownReports(manifest: ManifestView, nowSeconds: number): Iterable<PathReport> {
+  const paths = new Set([...manifest.files.keys(), ...manifest.rejected.keys()]);
+  for (const path of [...paths].sort()) {
+    const report = lastKnownReport(manifest, path, nowSeconds);
+    if (report !== null) yield report;
+  }
+}
+
+/** Null when the manifest knows nothing of the path. */
+export function lastKnownReport(
+  manifest: ManifestView,
+  path: MirrorPath,
+  nowSeconds: number,
+): PathReport | null {
+  const entry = manifest.files.get(path);
+  const rejection = manifest.rejected.get(path);
+  if (entry === undefined && rejection === undefined) return null;
+  const expired = entry !== undefined && entry.expiresAt !== null && entry.expiresAt <= nowSeconds;
+  return {
+    path,
+    purpose: entry?.purpose ?? rejection?.purpose ?? null,
+    id: entry?.id ?? null,
+    bytes: entry?.bytes ?? (rejection === undefined ? null : sizeOf(rejection.stat)),
+    sha256: entry?.sha256 ?? null,
+    createdAt: entry?.createdAt ?? null,
+    expiresAt: entry?.expiresAt ?? null,
+    // An older version may still be mirrored; the newest one is not, and that is what the state says.
+    state: rejection !== undefined ? 'rejected' : expired ? 'expired' : 'synced',
+    reason: rejection?.message ?? (expired ? 'the API has removed it' : null),
+  };
+}
+
+export function lastKnownState(manifest: ManifestView): LastKnownState {
+  let nextExpiry: LastKnownState['nextExpiry'] = null;
+  for (const [path, { expiresAt }] of manifest.files) {
+    if (expiresAt !== null && (nextExpiry === null || expiresAt < nextExpiry.expiresAt))
+      nextExpiry = { path, expiresAt };
+  }
+  const garbage = [...manifest.garbage.values()];
+  return {
+    version: 1,
+    running: false,
+    mirrorId: manifest.mirrorId,
+    files: manifest.files.size,
+    rejected: manifest.rejected.size,
+    openIntents: manifest.intents.size,
+    garbage: garbage.filter(({ hold }) => !hold).length,
+    heldGarbage: garbage.filter(({ hold }) => hold).length,
+    nextExpiry,
+  };
+}

@@ -1,0 +1,156 @@
+import { readFileSync } from 'node:fs';
+import yargs, { type Argv } from 'yargs';
+import { didYouMean } from '../config/nearest-name.ts';
+import { Fault } from '../mirror/faults.ts';
+import type { LogLevel } from '../service/logger.ts';
+import { redactor } from '../service/redaction.ts';
+import { StopRequest } from '../service/signals.ts';
+import { printable } from '../service/terminal-text.ts';
+import { createContext, type Compose } from './context.ts';
+import { exitCode, exitCodeOf } from './exit-code.ts';
+import { print, tell, type Io } from './io.ts';
+import { UsageError } from './usage-error.ts';
+import type { Verb } from './verb.ts';
+import { verbs } from './verbs.ts';
+
+const globalOptions = {
+  config: {
+    type: 'string',
+    requiresArg: true,
+    describe: 'Configuration file (default: ./files-mirror.json, if there)',
+  },
+  root: { type: 'string', requiresArg: true, describe: 'The mirrored folder' },
+  'state-dir': { type: 'string', requiresArg: true, describe: 'Where the manifest lives' },
+  'log-level': {
+    choices: ['debug', 'info', 'warn', 'error'],
+    default: 'info',
+    requiresArg: true,
+    describe: 'How much is logged',
+  },
+} as const;
+
+/**
+ * Runs one command line and returns the exit code. Facts go to stdout, everything else to stderr: one line for a
+ * known failure, a stack for a defect.
+ */
+export async function main(
+  argv: readonly string[],
+  io: Io,
+  compose: () => Promise<Compose>,
+): Promise<number> {
+  try {
+    const name = verbName(argv);
+    const entry = name === null ? undefined : verbs.get(name);
+    if (name !== null && entry === undefined) {
+      throw new UsageError(
+        `unknown verb "${name}"${didYouMean(name, verbs.keys()) || '; see: files-mirror --help'}`,
+      );
+    }
+    const verb = entry === undefined ? null : (await entry.load()).verb;
+    const { args, output } = await parse(argv, name, verb);
+    if (output !== '') {
+      await print(io, `${output}\n`);
+      return exitCode.done;
+    }
+    if (verb === null) throw new UsageError('no verb given; see: files-mirror --help');
+    const flags = {
+      config: args['config'] as string | undefined,
+      root: args['root'] as string | undefined,
+      stateDir: args['state-dir'] as string | undefined,
+      logLevel: args['log-level'] as LogLevel,
+    };
+    return await verb.run(args, createContext(io, flags, compose));
+  } catch (error) {
+    return reportFailure(error, io);
+  }
+}
+
+/** The first argument that is neither an option nor an option's value. */
+function verbName(argv: readonly string[]): string | null {
+  for (let index = 0; index < argv.length; index++) {
+    const argument = argv[index] ?? '';
+    if (!argument.startsWith('-')) return argument;
+    if (Object.keys(globalOptions).some((option) => argument === `--${option}`)) index += 1;
+  }
+  return null;
+}
+
+interface Parsed {
+  readonly args: Readonly<Record<string, unknown>>;
+  /** What `--help` and `--version` print. */
+  readonly output: string;
+}
+
+/** Throws `UsageError`. */
+async function parse(argv: readonly string[], name: string | null, verb: Verb | null): Promise<Parsed> {
+  const parser = yargs()
+    .scriptName('files-mirror')
+    .locale('en')
+    .usage('$0 <verb> [options]\n\nKeeps a local folder and the OpenAI Files API the same.')
+    .parserConfiguration({
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'duplicate-arguments-array': false,
+      'parse-positional-numbers': false,
+      'short-option-groups': false,
+    })
+    .options(globalOptions)
+    .version(version())
+    .alias('help', 'h')
+    .epilogue('A file that is dropped into batch/ is uploaded with purpose batch, and so on; see the README.')
+    .wrap(110)
+    .strict()
+    .fail((message: string | null, error: Error | undefined) => {
+      const help = name === null ? 'files-mirror --help' : `files-mirror ${name} --help`;
+      const hint = usageMessage(message ?? error?.message ?? 'bad arguments', argv, verb);
+      throw new UsageError(hint.endsWith('?') ? hint : `${hint}; see: ${help}`);
+    });
+  for (const [other, { summary }] of verbs) {
+    if (other === name && verb !== null)
+      parser.command(`${other} ${verb.operands}`.trim(), summary, (builder) => withOptions(builder, verb));
+    else parser.command(other, summary);
+  }
+  let output = '';
+  const args = await parser.parseAsync([...argv], {}, (_error, _args, text) => {
+    output = text;
+  });
+  return { args, output };
+}
+
+function withOptions(builder: Argv, verb: Verb): Argv {
+  for (const [key, positional] of Object.entries(verb.positionals)) builder.positional(key, positional);
+  return builder.options(verb.options);
+}
+
+/** yargs' words, on one line, in ours where theirs do not help. */
+function usageMessage(message: string, argv: readonly string[], verb: Verb | null): string {
+  const line = message.trim().replaceAll(/\s*\n\s*/g, ' ');
+  const unknown = /^Unknown arguments?: ([^,]+)/.exec(line)?.[1];
+  if (unknown !== undefined) {
+    const given = argv.find((argument) => argument.replace(/^-+/, '').split('=')[0] === unknown) ?? unknown;
+    if (!given.startsWith('-')) return `unexpected argument "${given}"`;
+    const known = [...Object.keys(globalOptions), ...Object.keys(verb?.options ?? {}), 'help', 'version'];
+    return `unknown option "${given.split('=')[0]}"${didYouMean(unknown, known)}`;
+  }
+  if (line.startsWith('Not enough non-option arguments')) return `missing ${verb?.operands ?? 'verb'}`;
+  const choice = /^Invalid values: Argument: (.+), Given: (.+), Choices: (.+)$/.exec(line);
+  if (choice !== null) return `bad ${choice[1]} ${choice[2]}: expected one of ${choice[3]}`;
+  return line.charAt(0).toLowerCase() + line.slice(1);
+}
+
+function version(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+function reportFailure(error: unknown, io: Io): number {
+  const redact = redactor([io.env['OPENAI_API_KEY']?.trim() ?? null]);
+  const known = error instanceof Fault || error instanceof UsageError || error instanceof StopRequest;
+  if (known) {
+    for (const line of error.message.split('\n')) tell(io, `files-mirror: ${printable(redact(line))}`);
+  } else {
+    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    tell(io, `files-mirror: internal error, please report it\n${redact(stack)}`);
+  }
+  return exitCodeOf(error);
+}

@@ -1,0 +1,41 @@
+import type { MirrorApp } from '../compose.ts';
+import { checkRoot } from '../config/root-folder.ts';
+import type { Listener } from '../mirror/ports.ts';
+import { logEvents } from '../service/event-log.ts';
+import { createLogger, type Logger } from '../service/logger.ts';
+import type { Context } from './context.ts';
+import { stopOnSignals } from './stop-signals.ts';
+
+interface OneShot {
+  readonly readOnly: boolean;
+  readonly logger: Logger;
+  readonly listener?: Listener;
+}
+
+export function createOneShotLogger(context: Context): Promise<Logger> {
+  return createLogger({
+    level: context.flags.logLevel,
+    pretty: context.io.stderrIsTerminal,
+    destination: context.io.stderr,
+  });
+}
+
+/** Opens the mirror, does one thing with it, and closes it whatever happens. Throws `Fault`, or a `StopRequest`. */
+export async function mirrorOnce<T>(
+  context: Context,
+  { readOnly, logger, listener = logEvents(logger, { monotonicMs: () => performance.now() }) }: OneShot,
+  work: (mirror: MirrorApp, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const { config } = await context.loadConfig();
+  await checkRoot(config.root);
+  const apiKey = await context.readApiKey(config);
+  if (apiKey !== null) logger.hide(apiKey);
+  const { openMirror } = await context.compose();
+  using stop = stopOnSignals();
+  const mirror = await openMirror({ config, apiKey, listener, readOnly });
+  try {
+    return await work(mirror, stop.signal);
+  } finally {
+    await mirror.close();
+  }
+}

@@ -1,0 +1,38 @@
+import type { Verb } from './verb.ts';
+
+interface VerbEntry {
+  readonly summary: string;
+  /** Verbs are loaded one at a time: `status` must not wait for what only `run` needs. */
+  readonly load: () => Promise<{ readonly verb: Verb }>;
+}
+
+/** All verbs, in the order in which the help shows them. */
+export const verbs: ReadonlyMap<string, VerbEntry> = new Map<string, VerbEntry>([
+  [
+    'run',
+    {
+      summary: 'Mirror the folder until stopped (the daemon, in the foreground)',
+      load: () => import('./verbs/run.ts'),
+    },
+  ],
+  ['sync', { summary: 'Mirror once, then exit', load: () => import('./verbs/sync.ts') }],
+  ['plan', { summary: 'Show what sync would do, and send nothing', load: () => import('./verbs/plan.ts') }],
+  ['status', { summary: 'Show the state of the daemon', load: () => import('./verbs/status.ts') }],
+  ['list', { summary: 'List the mirrored files', load: () => import('./verbs/list.ts') }],
+  ['id', { summary: 'Print the file id of a path', load: () => import('./verbs/id.ts') }],
+  ['flush', { summary: 'Wait until everything on disk is mirrored', load: () => import('./verbs/flush.ts') }],
+  ['get', { summary: 'Fetch the remote content of a file', load: () => import('./verbs/get.ts') }],
+  ['approve', { summary: 'Release deletes that are held back', load: () => import('./verbs/approve.ts') }],
+  ['pause', { summary: 'Send nothing until resume', load: () => import('./verbs/pause.ts') }],
+  ['resume', { summary: 'End a pause', load: () => import('./verbs/resume.ts') }],
+  ['rescan', { summary: 'Look at every file now', load: () => import('./verbs/rescan.ts') }],
+  ['init', { summary: 'Create the folder and its purpose folders', load: () => import('./verbs/init.ts') }],
+  [
+    'config',
+    {
+      summary: 'Check or show the configuration, or print its JSON Schema',
+      load: () => import('./verbs/config.ts'),
+    },
+  ],
+  ['emulator', { summary: 'Serve a local Files API', load: () => import('./verbs/emulator.ts') }],
+]);

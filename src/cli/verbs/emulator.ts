@@ -1,0 +1,45 @@
+import { once } from 'node:events';
+import { resolve } from 'node:path';
+import { exitCode } from '../exit-code.ts';
+import { print } from '../io.ts';
+import { printJson } from '../json-output.ts';
+import { stopOnSignals } from '../stop-signals.ts';
+import { UsageError } from '../usage-error.ts';
+import { defineVerb, jsonOption } from '../verb.ts';
+
+export const verb = defineVerb({
+  options: {
+    ...jsonOption,
+    port: { type: 'number', default: 0, requiresArg: true, describe: 'Port on 127.0.0.1; 0 is any free one' },
+    'data-dir': {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Where files live across restarts (default: nowhere)',
+    },
+    'require-key': {
+      type: 'boolean',
+      default: false,
+      describe: 'Refuse requests without an API key, as OpenAI does',
+    },
+  },
+  async run(args, context) {
+    if (!Number.isInteger(args.port) || args.port < 0 || args.port > 65_535)
+      throw new UsageError('--port wants a number from 0 to 65535');
+    const { startEmulator } = await context.compose();
+    const dataDir = args['data-dir'];
+    using stop = stopOnSignals();
+    const emulator = await startEmulator({
+      port: args.port,
+      authorization: args['require-key'] ? 'any' : 'none',
+      ...(dataDir === undefined ? {} : { dataDir: resolve(context.io.cwd, dataDir) }),
+    });
+    try {
+      if (args.json) await printJson(context.io, { version: 1, url: emulator.url });
+      else await print(context.io, `${emulator.url}\n`);
+      if (!stop.signal.aborted) await once(stop.signal, 'abort');
+    } finally {
+      await emulator.close();
+    }
+    return exitCode.done;
+  },
+});

@@ -1,0 +1,87 @@
+import { open, rename, rm } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { Config } from '../../config/config.ts';
+import { Fault } from '../../mirror/faults.ts';
+import type { FileId } from '../../mirror/types.ts';
+import type { Context } from '../context.ts';
+import { exitCode } from '../exit-code.ts';
+import { print } from '../io.ts';
+import { mirrorPathOf } from '../path-argument.ts';
+import { UsageError } from '../usage-error.ts';
+import { defineVerb } from '../verb.ts';
+
+export const verb = defineVerb({
+  operands: '<id>',
+  positionals: { id: { type: 'string', demandOption: true, describe: 'A file id, or a mirrored path' } },
+  options: {
+    output: {
+      type: 'string',
+      alias: 'o',
+      requiresArg: true,
+      describe: 'Write to this file instead of stdout',
+    },
+  },
+  async run({ id: wanted, output }, context) {
+    const { config } = await context.loadConfig();
+    const apiKey = await context.readApiKey(config);
+    const id = await fileIdOf(wanted, config, context);
+    const { openRemote } = await context.compose();
+    const remote = await openRemote(config, apiKey);
+    try {
+      const { chunks } = await remote.content(id, new AbortController().signal);
+      if (output === undefined) for await (const chunk of chunks) await print(context.io, chunk);
+      else await writeWhole(resolve(context.io.cwd, output), chunks);
+      return exitCode.done;
+    } finally {
+      await remote.close();
+    }
+  },
+});
+
+/** A path that is mirrored, else what looks like an id: ids have no slash, and mirrored paths have one. */
+async function fileIdOf(wanted: string, config: Config, context: Context): Promise<FileId> {
+  const path = pathOrNull(wanted, config, context.io.cwd);
+  if (path === null) return wanted;
+  const { readState } = await context.compose();
+  const entry = (await readState(config.stateDir)).files.get(path);
+  if (entry !== undefined) return entry.id;
+  if (!wanted.includes('/')) return wanted;
+  throw new Fault(`no id for ${path}: it is not mirrored`, {
+    disposition: 'skip',
+    outcome: 'refused',
+    rule: 'no-entry',
+  });
+}
+
+function pathOrNull(wanted: string, config: Config, cwd: string): string | null {
+  try {
+    return mirrorPathOf(wanted, config, cwd);
+  } catch (error) {
+    if (error instanceof UsageError && !wanted.includes('/')) return null;
+    throw error;
+  }
+}
+
+/** The file appears when it is complete, or not at all. */
+async function writeWhole(file: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const partial = `${file}.part`;
+  try {
+    const handle = await open(partial, 'w');
+    try {
+      for await (const chunk of chunks) await handle.writeFile(chunk);
+    } finally {
+      await handle.close();
+    }
+    await rename(partial, file);
+  } catch (error) {
+    await rm(partial, { force: true });
+    const code = (error as NodeJS.ErrnoException).code;
+    if (error instanceof Fault || code === undefined) throw error;
+    throw new Fault(`cannot write ${file} (${code})`, {
+      disposition: 'skip',
+      outcome: 'refused',
+      rule: 'output',
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,55 @@
+import type { Config } from '../../config/config.ts';
+import { Fault } from '../../mirror/faults.ts';
+import type { PathReport } from '../../mirror/report.ts';
+import type { Context } from '../context.ts';
+import { exitCode } from '../exit-code.ts';
+import { print } from '../io.ts';
+import { printJson } from '../json-output.ts';
+import { lastKnownReport } from '../last-known.ts';
+import { mirrorPathOf } from '../path-argument.ts';
+import { timeoutMsOf } from '../timeout-argument.ts';
+import { defineVerb, jsonOption, timeoutOption } from '../verb.ts';
+
+export const verb = defineVerb({
+  operands: '<path>',
+  positionals: {
+    path: { type: 'string', demandOption: true, describe: 'batch/a.jsonl, or a file below the root' },
+  },
+  options: {
+    ...jsonOption,
+    ...timeoutOption,
+    wait: { type: 'boolean', default: false, describe: 'Wait until the file as it is now is mirrored' },
+  },
+  async run(args, context) {
+    const { config } = await context.loadConfig();
+    const path = mirrorPathOf(args.path, config, context.io.cwd);
+    const report = args.wait
+      ? await (await context.daemon()).waitFor(path, timeoutMsOf(args.timeout))
+      : await currentReport(path, config, context);
+    // Without --wait the id of the last mirrored version will do, whatever has become of the file since.
+    if (report === null || report.id === null || (args.wait && report.state !== 'synced'))
+      throw noEntry(path, report);
+    if (args.json) await printJson(context.io, { version: 1, ...report });
+    else await print(context.io, `${report.id}\n`);
+    return exitCode.done;
+  },
+});
+
+async function currentReport(path: string, config: Config, context: Context): Promise<PathReport | null> {
+  const daemon = await context.findDaemon(config);
+  if (daemon !== null) return daemon.report(path);
+  const { readState } = await context.compose();
+  return lastKnownReport(await readState(config.stateDir), path, Date.now() / 1000);
+}
+
+function noEntry(path: string, report: PathReport | null): Fault {
+  const why =
+    report === null
+      ? 'it is not known'
+      : `it is ${report.state}${report.reason === null ? '' : `: ${report.reason}`}`;
+  return new Fault(`no id for ${path}: ${why}`, {
+    disposition: 'skip',
+    outcome: 'refused',
+    rule: 'no-entry',
+  });
+}

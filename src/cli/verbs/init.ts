@@ -1,0 +1,25 @@
+import { createRoot } from '../../config/root-folder.ts';
+import { printable } from '../../service/terminal-text.ts';
+import { exitCode } from '../exit-code.ts';
+import { print } from '../io.ts';
+import { printJson } from '../json-output.ts';
+import { defineVerb, jsonOption } from '../verb.ts';
+
+export const verb = defineVerb({
+  options: jsonOption,
+  async run({ json }, context) {
+    const { config } = await context.loadConfig();
+    const created = await createRoot(config);
+    if (json) {
+      await printJson(context.io, { version: 1, root: config.root, created });
+      return exitCode.done;
+    }
+    const lines = [
+      ...created.map((folder) => `created ${printable(folder)}`),
+      `${printable(config.root)} is ready: put files into ${config.folders.map(({ folder }) => `${printable(folder)}/`).join(', ')}`,
+      'next: set OPENAI_API_KEY, then: files-mirror run',
+    ];
+    await print(context.io, `${lines.join('\n')}\n`);
+    return exitCode.done;
+  },
+});

@@ -1,0 +1,90 @@
+import type { Config } from '../../config/config.ts';
+import type { PathReport } from '../../mirror/report.ts';
+import type { FileId, ManifestView, RemoteFile } from '../../mirror/types.ts';
+import { formatBytes } from '../../service/quantities.ts';
+import { printable } from '../../service/terminal-text.ts';
+import type { Context } from '../context.ts';
+import { exitCode } from '../exit-code.ts';
+import { tell } from '../io.ts';
+import { printJsonList, printLines } from '../json-output.ts';
+import { lastKnownReports } from '../last-known.ts';
+import { defineVerb, jsonOption } from '../verb.ts';
+
+/** A file at the API, and what it is to this mirror. */
+interface RemoteReport extends RemoteFile {
+  readonly owned: boolean;
+  /** The path it is the remote version of; null for garbage and for files of others. */
+  readonly path: string | null;
+}
+
+export const verb = defineVerb({
+  options: {
+    ...jsonOption,
+    remote: {
+      type: 'boolean',
+      default: false,
+      describe: "List the API's files instead, and mark owned ones",
+    },
+  },
+  async run({ json, remote }, context) {
+    const { config } = await context.loadConfig();
+    if (remote) {
+      const files = remoteReports(config, context);
+      await (json ? printJsonList(context.io, files) : printLines(context.io, '', files, remoteLine));
+    } else {
+      const reports = await localReports(config, context, json);
+      await (json ? printJsonList(context.io, reports) : printLines(context.io, '', reports, localLine));
+    }
+    return exitCode.done;
+  },
+});
+
+async function localReports(
+  config: Config,
+  context: Context,
+  json: boolean,
+): Promise<Iterable<PathReport> | AsyncIterable<PathReport>> {
+  const daemon = await context.findDaemon(config);
+  if (daemon !== null) return daemon.list();
+  if (!json) tell(context.io, 'no daemon runs; this is what was recorded last');
+  const { readState } = await context.compose();
+  return lastKnownReports(await readState(config.stateDir), Date.now() / 1000);
+}
+
+async function* remoteReports(config: Config, context: Context): AsyncIterable<RemoteReport> {
+  const { openRemote, readState } = await context.compose();
+  const apiKey = await context.readApiKey(config);
+  const manifest = await readState(config.stateDir);
+  const pathOf = pathsById(manifest);
+  const remote = await openRemote(config, apiKey);
+  try {
+    for await (const page of remote.list({ purpose: null, order: 'asc' }, new AbortController().signal)) {
+      for (const file of page) {
+        const path = pathOf.get(file.id) ?? null;
+        yield { ...file, owned: path !== null || manifest.garbage.has(file.id), path };
+      }
+    }
+  } finally {
+    await remote.close();
+  }
+}
+
+function pathsById(manifest: ManifestView): ReadonlyMap<FileId, string> {
+  const paths = new Map<FileId, string>();
+  for (const [path, { id }] of manifest.files) paths.set(id, path);
+  return paths;
+}
+
+function localLine({ state, id, bytes, path, reason }: PathReport): string {
+  const why = reason === null ? '' : `  (${printable(reason)})`;
+  return `${state.padEnd(9)}  ${(id ?? '-').padEnd(28)}  ${sizeText(bytes)}  ${printable(path)}${why}\n`;
+}
+
+function remoteLine({ id, bytes, purpose, filename, owned, path }: RemoteReport): string {
+  const whose = path === null ? (owned ? '  (ours, to be deleted)' : '') : `  = ${printable(path)}`;
+  return `${owned ? 'owned' : '-    '}  ${printable(id).padEnd(28)}  ${sizeText(bytes)}  ${printable(purpose).padEnd(12)}  ${printable(filename)}${whose}\n`;
+}
+
+function sizeText(bytes: number | null): string {
+  return (bytes === null ? '-' : formatBytes(bytes)).padStart(9);
+}

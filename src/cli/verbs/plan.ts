@@ -1,0 +1,32 @@
+import type { PlannedAction } from '../../mirror/planned.ts';
+import { formatBytes } from '../../service/quantities.ts';
+import { printable } from '../../service/terminal-text.ts';
+import type { Context } from '../context.ts';
+import { exitCode } from '../exit-code.ts';
+import { printJson, printLines } from '../json-output.ts';
+import { createOneShotLogger, mirrorOnce } from '../one-shot.ts';
+import { defineVerb, jsonOption } from '../verb.ts';
+
+export const verb = defineVerb({
+  options: jsonOption,
+  run: ({ json }, context) => printPlan(json, context),
+});
+
+/** Exit code: 2 if there is anything to do, 1 if there are only problems, 0 if there is nothing. */
+export async function printPlan(json: boolean, context: Context): Promise<number> {
+  const actions = await mirrorOnce(
+    context,
+    { readOnly: true, logger: await createOneShotLogger(context) },
+    (mirror, signal) => mirror.plan(signal),
+  );
+  if (json) await printJson(context.io, { version: 1, actions });
+  else await printLines(context.io, '', actions, planLine);
+  if (actions.some(({ op }) => op !== '!')) return exitCode.pending;
+  return actions.length > 0 ? exitCode.someFailed : exitCode.done;
+}
+
+function planLine({ op, path, from, bytes, reason }: PlannedAction): string {
+  const source = from === null ? '' : `${printable(from)} -> `;
+  const size = bytes === null ? '' : ` (${formatBytes(bytes)})`;
+  return `${op} ${source}${printable(path)}${size}${reason === '' ? '' : `: ${printable(reason)}`}\n`;
+}

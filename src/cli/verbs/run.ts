@@ -1,0 +1,170 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { MirrorApp } from '../../compose.ts';
+import { hasApiKey } from '../../config/api-key.ts';
+import type { Config } from '../../config/config.ts';
+import { checkRoot, createRoot } from '../../config/root-folder.ts';
+import { Fault } from '../../mirror/faults.ts';
+import { mirrorRoutes } from '../../service/control-routes.ts';
+import { startControlServer } from '../../service/control-server.ts';
+import { logEvents } from '../../service/event-log.ts';
+import { createLogger, type Logger } from '../../service/logger.ts';
+import { serviceManager } from '../../service/notify.ts';
+import { printable } from '../../service/terminal-text.ts';
+import type { Context } from '../context.ts';
+import { exitCode } from '../exit-code.ts';
+import { stopOnSignals } from '../stop-signals.ts';
+import { defineVerb } from '../verb.ts';
+
+export const verb = defineVerb({
+  options: {
+    init: {
+      type: 'boolean',
+      default: false,
+      describe: 'Create the root and its purpose folders first, as init does',
+    },
+    'emulator-without-key': {
+      type: 'boolean',
+      default: false,
+      describe: 'Without a key and a base URL, mirror to a Files API of our own on this machine',
+    },
+  },
+  async run(args, context) {
+    const { config, baseUrlGiven } = await context.loadConfig();
+    if (args.init) await createRoot(config);
+    await checkRoot(config.root);
+    const logger = await createLogger({ level: context.flags.logLevel, pretty: context.io.stderrIsTerminal });
+    const alone = args['emulator-without-key'] && !baseUrlGiven && !hasApiKey(config, context.io.env);
+    const api = alone ? await startOwnApi(config, context, logger) : await configuredApi(config, context);
+    try {
+      await mirrorUntilStopped(api, context, logger);
+      logger.log('info', 'stopped');
+      return exitCode.done;
+    } finally {
+      await api.close();
+      logger.flush();
+    }
+  },
+});
+
+/** Where to mirror to. */
+interface Api {
+  readonly config: Config;
+  readonly apiKey: string | null;
+  /** The emulator has its own base URL and key, which a reload must not take away. */
+  readonly isEmulator: boolean;
+  close(): Promise<void>;
+}
+
+async function configuredApi(config: Config, context: Context): Promise<Api> {
+  return { config, apiKey: await context.readApiKey(config), isEmulator: false, close: async () => {} };
+}
+
+async function startOwnApi(config: Config, context: Context, logger: Logger): Promise<Api> {
+  if ((await context.findDaemon(config)) !== null) {
+    // Two servers must not share one data folder; the mirror's own lock would notice too late.
+    throw new Fault(`a files-mirror already runs for ${config.root}; see: files-mirror status`, {
+      disposition: 'fatal',
+      outcome: 'refused',
+      rule: 'locked',
+    });
+  }
+  await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
+  const { startEmulator } = await context.compose();
+  const dataDir = join(config.stateDir, 'emulator');
+  const emulator = await startEmulator({ dataDir, authorization: 'none' });
+  logger.log(
+    'warn',
+    `no OPENAI_API_KEY and no base URL: nothing leaves this machine; mirroring to an emulated Files API at ${emulator.url}, which keeps its files in ${printable(dataDir)}`,
+  );
+  return {
+    config: { ...config, api: { ...config.api, baseUrl: emulator.url } },
+    apiKey: null,
+    isEmulator: true,
+    close: () => emulator.close(),
+  };
+}
+
+async function mirrorUntilStopped(api: Api, context: Context, logger: Logger): Promise<void> {
+  const { config, apiKey } = api;
+  const { io } = context;
+  if (apiKey !== null) logger.hide(apiKey);
+  const { openMirror } = await context.compose();
+  const listener = logEvents(logger, { monotonicMs: () => performance.now() });
+  const mirror = await openMirror({ config, apiKey, listener });
+  const systemd = serviceManager({
+    env: io.env,
+    sleep: (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }),
+    onWarning: (message) => logger.log('warn', message),
+  });
+  using stop = stopOnSignals(() => void reload());
+  stop.signal.addEventListener('abort', () => void systemd.stopping());
+
+  async function reload(): Promise<void> {
+    await systemd.reloading();
+    await applyNewConfig(mirror, api, context, logger);
+    await systemd.ready('mirroring');
+  }
+
+  try {
+    const control = await startControlServer({
+      stateDir: config.stateDir,
+      routes: mirrorRoutes(mirror.control),
+      env: io.env,
+    });
+    try {
+      welcome(config, logger);
+      void systemd.ready('mirroring');
+      void systemd.feedWatchdog(stop.signal);
+      await mirror.run(stop.signal);
+    } finally {
+      await control.close();
+    }
+  } finally {
+    await mirror.close();
+  }
+}
+
+/** SIGHUP. A configuration that is wrong changes nothing. */
+async function applyNewConfig(mirror: MirrorApp, api: Api, context: Context, logger: Logger): Promise<void> {
+  const { config: current } = api;
+  try {
+    const { config: loaded } = await context.loadConfig();
+    const config = api.isEmulator ? { ...loaded, api: current.api } : loaded;
+    const apiKey = api.isEmulator ? null : await context.readApiKey(config);
+    if (
+      config.root !== current.root ||
+      config.stateDir !== current.stateDir ||
+      config.api.baseUrl !== current.api.baseUrl
+    ) {
+      logger.log(
+        'error',
+        'not reloaded: another root, stateDir or api.baseUrl needs a restart; the old configuration stays in force',
+      );
+      return;
+    }
+    if (apiKey !== null) logger.hide(apiKey);
+    mirror.applyConfig(config, apiKey);
+    logger.log('info', 'the new configuration is in force');
+  } catch (error) {
+    const message = error instanceof Fault ? error.message : String(error);
+    for (const line of message.split('\n')) logger.log('error', `not reloaded: ${printable(line)}`);
+    logger.log('error', 'the old configuration stays in force');
+  }
+}
+
+/** In plain words: where files go, and what happens to them. */
+function welcome(config: Config, logger: Logger): void {
+  const folders = config.folders.map(({ folder, purpose }) =>
+    folder === purpose ? `${folder}/` : `${folder}/ (purpose ${purpose})`,
+  );
+  const keeps = config.folders.every(({ deletes }) => deletes === 'keep');
+  logger.log('info', `mirroring ${printable(config.root)} to ${new URL(config.api.baseUrl).origin}`, {
+    root: config.root,
+  });
+  logger.log(
+    'info',
+    `drop files into ${printable(folders.join(', '))}: each is uploaded with its folder's purpose, replaced when it changes, ${keeps ? 'and stays when it is removed' : 'and deleted remotely when it is removed'}`,
+  );
+}

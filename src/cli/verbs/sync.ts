@@ -1,0 +1,62 @@
+import type { Listener, MirrorEvent } from '../../mirror/ports.ts';
+import { logEvents } from '../../service/event-log.ts';
+import { exitCode, exitCodeOfResult } from '../exit-code.ts';
+import { printFlushResult } from '../flush-report.ts';
+import { print } from '../io.ts';
+import { createOneShotLogger, mirrorOnce } from '../one-shot.ts';
+import { defineVerb, jsonOption } from '../verb.ts';
+import { printPlan } from './plan.ts';
+
+export const verb = defineVerb({
+  options: {
+    ...jsonOption,
+    'dry-run': { type: 'boolean', default: false, describe: 'The same as the verb plan' },
+    once: { type: 'boolean', default: true, hidden: true, describe: 'What sync does anyway' },
+  },
+  async run(args, context) {
+    if (args['dry-run']) return printPlan(args.json, context);
+    const logger = await createOneShotLogger(context);
+    const tally = new Tally();
+    const log = logEvents(logger, { monotonicMs: () => performance.now() });
+    const listener: Listener = (event) => {
+      tally.count(event);
+      log(event);
+    };
+    const result = await mirrorOnce(context, { readOnly: false, logger, listener }, (mirror, signal) =>
+      mirror.converge(signal),
+    );
+    await printFlushResult(context.io, result, args.json);
+    if (!args.json) await print(context.io, `${tally.summary()}\n`);
+    const code = exitCodeOfResult(result);
+    return code === exitCode.someFailed && tally.apiWasUnreachable() ? exitCode.unreachable : code;
+  },
+});
+
+/** What a pass did. */
+class Tally {
+  readonly #counts = new Map<MirrorEvent['kind'], number>();
+  #replies = 0;
+  #silences = 0;
+
+  count(event: MirrorEvent): void {
+    this.#counts.set(event.kind, (this.#counts.get(event.kind) ?? 0) + 1);
+    if (event.kind === 'uploaded' || event.kind === 'deleted') this.#replies += 1;
+    if (event.kind === 'failed') {
+      if (event.status === null) this.#silences += 1;
+      else this.#replies += 1;
+    }
+  }
+
+  /** The API never said anything, neither good nor bad, though it was asked. */
+  apiWasUnreachable(): boolean {
+    return this.#silences > 0 && this.#replies === 0;
+  }
+
+  summary(): string {
+    const parts = (['uploaded', 'moved', 'deleted', 'rejected'] as const)
+      .map((kind) => ({ kind, count: this.#counts.get(kind) ?? 0 }))
+      .filter(({ count }) => count > 0)
+      .map(({ kind, count }) => `${count} ${kind}`);
+    return parts.length === 0 ? 'nothing to do' : parts.join(', ');
+  }
+}

@@ -1,0 +1,79 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Fault } from '../mirror/faults.ts';
+import type { Config } from './config.ts';
+import { isLoopback } from './cross-checks.ts';
+
+/**
+ * The API key: `OPENAI_API_KEY`, else `api.apiKeyFile`, else systemd's credential `openai-api-key`. Null when there
+ * is none and the API is on this machine.
+ * Throws `Fault`: rule `config` when a file cannot be read or holds no key, rule `no-key` when one is missing.
+ */
+export async function readApiKey(
+  config: Config,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string | null> {
+  const key = await firstKey(config, env);
+  if (key === null && !isLoopback(config.api.baseUrl)) {
+    throw new Fault(
+      `no API key for ${new URL(config.api.baseUrl).origin}: set OPENAI_API_KEY, or api.apiKeyFile in the configuration`,
+      { disposition: 'fatal', outcome: 'refused', halt: 'auth', rule: 'no-key' },
+    );
+  }
+  return key;
+}
+
+/** True when a key is configured anywhere; says nothing about whether it can be read. */
+export function hasApiKey(config: Config, env: Readonly<Record<string, string | undefined>>): boolean {
+  return (
+    Boolean(env['OPENAI_API_KEY']?.trim()) ||
+    config.api.apiKeyFile !== null ||
+    Boolean(env['CREDENTIALS_DIRECTORY'])
+  );
+}
+
+async function firstKey(
+  config: Config,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<string | null> {
+  const fromEnv = env['OPENAI_API_KEY']?.trim();
+  if (fromEnv) return checkedKey(fromEnv, 'OPENAI_API_KEY');
+  if (config.api.apiKeyFile !== null)
+    return keyFrom(config.api.apiKeyFile, `api.apiKeyFile ${config.api.apiKeyFile}`);
+  const credentials = env['CREDENTIALS_DIRECTORY'];
+  if (!credentials) return null;
+  const file = join(credentials, 'openai-api-key');
+  try {
+    return await keyFrom(file, `the credential ${file}`);
+  } catch (error) {
+    // The unit may load other credentials than ours.
+    if (error instanceof Fault && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT')
+      return null;
+    throw error;
+  }
+}
+
+async function keyFrom(file: string, name: string): Promise<string> {
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    throw keyFault(
+      `${name} cannot be read (${(error as NodeJS.ErrnoException).code}); make it readable for this user`,
+      error,
+    );
+  }
+  return checkedKey(text.trim(), name);
+}
+
+function checkedKey(key: string, name: string): string {
+  if (key === '') throw keyFault(`${name} is empty; put the API key into it`);
+  // Anything else could not be sent in a header, and is no key but a whole file of something.
+  if (!/^[\u0021-\u007e]+$/.test(key))
+    throw keyFault(`${name} holds more than a key: it has spaces, line breaks or special characters`);
+  return key;
+}
+
+function keyFault(message: string, cause?: unknown): Fault {
+  return new Fault(message, { disposition: 'fatal', outcome: 'refused', rule: 'config', cause });
+}

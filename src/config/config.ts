@@ -1,0 +1,16 @@
+import type { FolderRules } from '../mirror/types.ts';
+import type { ConfigFile } from './schema.ts';
+
+/** The configuration as the program uses it: merged, checked, every path absolute. */
+export interface Config {
+  readonly root: string;
+  readonly stateDir: string;
+  readonly api: Readonly<ConfigFile['api']>;
+  readonly limits: Readonly<ConfigFile['limits']>;
+  readonly watch: Readonly<ConfigFile['watch']>;
+  readonly deletes: Readonly<ConfigFile['deletes']>;
+  /** 0: never by itself. */
+  readonly verifyHours: number;
+  /** The purpose folders that are mirrored, in the order of their names. */
+  readonly folders: readonly FolderRules[];
+}

@@ -1,0 +1,159 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { Fault } from '../mirror/faults.ts';
+import type { Config } from './config.ts';
+import { crossChecks } from './cross-checks.ts';
+import { mergeFolders } from './folders.ts';
+import { JsonSyntaxError, readJsonText, type JsonText } from './json-text.ts';
+import { keyPath, problemsOf, type Problem } from './problems.ts';
+import { configSchema, type ConfigFile } from './schema.ts';
+import { defaultStateDir, stateDirProblems } from './state-dir.ts';
+
+/** The options that every verb has. */
+export interface ConfigFlags {
+  readonly config?: string | undefined;
+  readonly root?: string | undefined;
+  readonly stateDir?: string | undefined;
+}
+
+/** What the configuration is made from besides its file. */
+export interface ConfigSurroundings {
+  readonly flags: ConfigFlags;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly homeDir: string;
+}
+
+export interface LoadedConfig {
+  readonly config: Config;
+  /** The file that was read; null when there is none. */
+  readonly file: string | null;
+  /** False when nobody said where the API is, so that it is the default. */
+  readonly baseUrlGiven: boolean;
+}
+
+/** Read in the current folder when neither `--config` nor `FILES_MIRROR_CONFIG` names a file. */
+export const defaultConfigFile = 'files-mirror.json';
+
+/** A value given outside the file: wins over it, and errors name where it came from. */
+interface Override {
+  readonly path: readonly [string, ...string[]];
+  readonly value: string | undefined;
+  readonly from: string;
+}
+
+/**
+ * Flags over environment over file over defaults. Relative paths in the file are relative to the file, all others
+ * to the current folder. Throws `Fault` with rule `config`; its message has one line for every problem.
+ */
+export async function loadConfig(surroundings: ConfigSurroundings): Promise<LoadedConfig> {
+  const source = await readSource(surroundings);
+  const overrides = overridesOf(surroundings).filter(
+    (override) => override.value !== undefined && override.value !== '',
+  );
+  const raw = withOverrides(source.json?.value ?? {}, overrides);
+  const locate = (problem: Problem) => `${placeOf(problem.path, source, overrides)}: ${problem.message}`;
+
+  const parsed = configSchema.safeParse(raw);
+  if (!parsed.success) throw configFault(problemsOf(parsed.error, raw).map(locate));
+
+  const { config, problems } = resolved(parsed.data, source, surroundings);
+  if (problems.length > 0) throw configFault(problems.map(locate));
+  const baseUrlGiven = typeof (raw as { api?: { baseUrl?: unknown } }).api?.baseUrl === 'string';
+  return { config, file: source.file, baseUrlGiven };
+}
+
+interface Source {
+  readonly file: string | null;
+  readonly json: JsonText | null;
+}
+
+async function readSource({ flags, env, cwd }: ConfigSurroundings): Promise<Source> {
+  const named = flags.config ?? (env['FILES_MIRROR_CONFIG'] || undefined);
+  const file = resolve(cwd, named ?? defaultConfigFile);
+  let text: string;
+  try {
+    text = await readFile(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' && named === undefined) return { file: null, json: null };
+    const why = code === 'ENOENT' ? 'there is no such file' : `cannot be read (${code})`;
+    throw configFault([`${file}: ${why}; give another one with --config`], error);
+  }
+  try {
+    return { file, json: readJsonText(text) };
+  } catch (error) {
+    if (!(error instanceof JsonSyntaxError)) throw error;
+    throw configFault([`${file}:${error.line}:${error.column}: ${error.message}`], error);
+  }
+}
+
+/** In rising order: the last one for a key wins. */
+function overridesOf({ flags, env, cwd }: ConfigSurroundings): readonly Override[] {
+  const absolute = (path: string | undefined) => (path ? resolve(cwd, path) : path);
+  return [
+    { path: ['api', 'baseUrl'], value: env['OPENAI_BASE_URL']?.trim(), from: 'OPENAI_BASE_URL' },
+    { path: ['api', 'organization'], value: env['OPENAI_ORG_ID']?.trim(), from: 'OPENAI_ORG_ID' },
+    { path: ['api', 'project'], value: env['OPENAI_PROJECT_ID']?.trim(), from: 'OPENAI_PROJECT_ID' },
+    { path: ['root'], value: absolute(env['FILES_MIRROR_ROOT']), from: 'FILES_MIRROR_ROOT' },
+    { path: ['root'], value: absolute(flags.root), from: '--root' },
+    { path: ['stateDir'], value: absolute(flags.stateDir), from: '--state-dir' },
+  ];
+}
+
+function withOverrides(raw: unknown, overrides: readonly Override[]): unknown {
+  if (!isObject(raw)) return raw;
+  const merged: Record<string, unknown> = { ...raw };
+  for (const { path, value } of overrides) {
+    const [first, second] = path;
+    if (second === undefined) merged[first] = value;
+    else if (merged[first] === undefined) merged[first] = { [second]: value };
+    else if (isObject(merged[first])) merged[first] = { ...merged[first], [second]: value };
+  }
+  return merged;
+}
+
+function resolved(
+  file: ConfigFile,
+  source: Source,
+  surroundings: ConfigSurroundings,
+): { config: Config; problems: readonly Problem[] } {
+  const base = source.file === null ? surroundings.cwd : dirname(source.file);
+  const root = resolve(base, file.root);
+  const stateDir =
+    file.stateDir === null
+      ? defaultStateDir(root, surroundings.env, surroundings.homeDir)
+      : resolve(base, file.stateDir);
+  const apiKeyFile = file.api.apiKeyFile === null ? null : resolve(base, file.api.apiKeyFile);
+  const { folders, problems } = mergeFolders(file.folders, file.deletes.mode);
+  return {
+    config: {
+      root,
+      stateDir,
+      api: { ...file.api, apiKeyFile },
+      limits: file.limits,
+      watch: file.watch,
+      deletes: file.deletes,
+      verifyHours: file.verifyHours,
+      folders,
+    },
+    problems: [...crossChecks(file), ...problems, ...stateDirProblems(root, stateDir)],
+  };
+}
+
+function placeOf(path: readonly PropertyKey[], source: Source, overrides: readonly Override[]): string {
+  const key = keyPath(path);
+  const override = overrides.findLast(({ path: overridden }) => overridden.join('.') === key);
+  if (override !== undefined) return override.from;
+  if (source.json === null || source.file === null) return key;
+  const place = `${source.file}:${source.json.lineOf(path)}`;
+  return key === '' ? place : `${place}: ${key}`;
+}
+
+function configFault(lines: readonly string[], cause?: unknown): Fault {
+  return new Fault(lines.join('\n'), { disposition: 'fatal', outcome: 'refused', rule: 'config', cause });
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

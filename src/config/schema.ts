@@ -1,0 +1,193 @@
+import { z } from 'zod';
+
+/**
+ * The one description of the configuration file. From it come the types, the defaults, the checks, the JSON
+ * Schema (`config schema`) and the table in the README. Every object is strict: an unknown key is an error.
+ */
+
+/** Longest wait a key may ask for: a timer cannot be set for more than 2^31 ms, about 24.8 days. */
+const longestSeconds = 2_000_000;
+const oneDaySeconds = 86_400;
+
+const seconds = (min: number, max: number = longestSeconds) => z.number().min(min).max(max);
+
+const apiSchema = z.strictObject({
+  baseUrl: z
+    .string()
+    .default('https://api.openai.com/v1')
+    .describe(
+      'Where the Files API is: https, or http on this machine. May have a path and a query. `OPENAI_BASE_URL` wins over it.',
+    ),
+  apiKeyFile: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('File that holds the API key and nothing else. `OPENAI_API_KEY` wins over it.'),
+  headers: z
+    .record(z.string(), z.string())
+    .default({})
+    .describe('More headers for every request. Never the key: see `auth`.'),
+  organization: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('Sent as `OpenAI-Organization`. `OPENAI_ORG_ID` wins over it.'),
+  project: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('Sent as `OpenAI-Project`. `OPENAI_PROJECT_ID` wins over it.'),
+  timeoutSeconds: seconds(0.1, oneDaySeconds)
+    .default(600)
+    .describe('How long a request may take before it counts as failed; large uploads get more.'),
+  auth: z
+    .enum(['bearer', 'api-key'])
+    .default('bearer')
+    .describe('How the key is sent: `Authorization: Bearer …`, or an `api-key` header as Azure wants it.'),
+  listParameters: z
+    .enum(['full', 'none'])
+    .default('full')
+    .describe('`none` for servers whose list takes no parameters and has no pages.'),
+});
+
+const limitsSchema = z.strictObject({
+  uploadsPerMinute: z
+    .int()
+    .min(1)
+    .max(1_000_000)
+    .nullable()
+    .default(990)
+    .describe(
+      'Most uploads in any 60 s, retries and restarts included. At most 999 for api.openai.com; null, for other servers only, is no limit.',
+    ),
+  concurrentUploads: z.int().min(1).max(256).default(8).describe('Most uploads at the same time.'),
+  concurrentDeletes: z
+    .int()
+    .min(1)
+    .max(256)
+    .default(4)
+    .describe('Most deletes and listings at the same time.'),
+  uploadBytesPerSecond: z
+    .int()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe('Bandwidth of all uploads together; null is no limit.'),
+  storageBytes: z
+    .int()
+    .min(0)
+    .nullable()
+    .default(2_500_000_000_000)
+    .describe('What the project may store in all; null when the server has no such limit.'),
+});
+
+const watchSchema = z.strictObject({
+  mode: z
+    .enum(['auto', 'native', 'polling', 'off'])
+    .default('auto')
+    .describe(
+      '`auto` asks the system for events and polls where there are none (network file systems); `off` only rescans.',
+    ),
+  settleSeconds: seconds(0, 3600).default(2).describe('How long a file must rest before it is sent.'),
+  rescanSeconds: seconds(0)
+    .default(600)
+    .describe('How often everything is looked at anew; 0 is only when events were lost.'),
+  pollSeconds: seconds(0.1, 3600).default(5).describe('How often a polled folder is looked at.'),
+  ignore: z
+    .array(z.string())
+    .default([])
+    .describe(
+      'More patterns to ignore, as in a .gitignore; `!pattern` takes one back, the built-in ones too.',
+    ),
+});
+
+const deletesMode = z.enum(['mirror', 'keep']);
+
+const deletesSchema = z.strictObject({
+  mode: deletesMode
+    .default('mirror')
+    .describe(
+      '`mirror` deletes remotely what is gone locally; `keep` never does, for drop folders that are emptied.',
+    ),
+  graceSeconds: seconds(0)
+    .default(10)
+    .describe('How long a file must be gone before its remote file is deleted.'),
+  maxFraction: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe('More waiting deletes than this part of all entries wait for `approve`.'),
+  minCount: z.int().min(0).default(10).describe('Up to this many deletes never wait for `approve`.'),
+});
+
+const folderSchema = z.strictObject({
+  purpose: z.string().min(1).optional().describe('The purpose that its files are uploaded with.'),
+  expiresAfterSeconds: seconds(3600, 30 * oneDaySeconds)
+    .nullable()
+    .optional()
+    .describe(
+      'When the API shall expire a file, after its upload (rounded to whole seconds); null leaves it to the API.',
+    ),
+  onExpiry: z
+    .enum(['forget', 'renew'])
+    .optional()
+    .describe(
+      '`forget`: an expired file stays away until its content changes; `renew`: it is uploaded again in time.',
+    ),
+  renewBeforeSeconds: seconds(0, 30 * oneDaySeconds)
+    .optional()
+    .describe('How long before its expiry a file is renewed.'),
+  check: z
+    .enum(['full', 'basic', 'off'])
+    .optional()
+    .describe(
+      '`full` reads the content as the purpose demands it, `basic` looks at size and extension, `off` leaves it to the server.',
+    ),
+  priority: z.int().min(-1000).max(1000).optional().describe('Folders with a higher one are uploaded first.'),
+  maxBytes: z.int().min(1).optional().describe('Larger files are refused before they are sent.'),
+  deletes: z
+    .strictObject({ mode: deletesMode.optional().describe('As `deletes.mode`, for this folder alone.') })
+    .optional()
+    .describe('What differs from `deletes` in this folder.'),
+});
+
+export const configSchema = z.strictObject({
+  $schema: z.string().optional().describe('For editors; not read.'),
+  root: z
+    .string()
+    .min(1)
+    .default('./openai-files')
+    .describe('The mirrored folder. Relative to the configuration file.'),
+  stateDir: z
+    .string()
+    .min(1)
+    .nullable()
+    .default(null)
+    .describe(
+      'Where the manifest lives. null: `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/files-mirror/<hash of root>`.',
+    ),
+  api: apiSchema.prefault({}),
+  limits: limitsSchema.prefault({}),
+  watch: watchSchema.prefault({}),
+  deletes: deletesSchema.prefault({}),
+  verifyHours: z
+    .number()
+    .min(0)
+    .max(500)
+    .default(24)
+    .describe('How often manifest and remote are compared; 0 is never.'),
+  folders: z
+    .record(z.string(), z.union([z.literal(false), folderSchema]))
+    .default({})
+    .describe(
+      'Merged over the six default folders, key by key; false switches one off, a new name needs a `purpose`.',
+    ),
+});
+
+/** The configuration as the file says it, defaults filled in, before folders are merged and paths resolved. */
+export type ConfigFile = z.infer<typeof configSchema>;
+export type FolderFile = z.infer<typeof folderSchema>;

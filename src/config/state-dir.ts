@@ -1,0 +1,60 @@
+import { createHash } from 'node:crypto';
+import { realpathSync } from 'node:fs';
+import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import type { Problem } from './problems.ts';
+
+/**
+ * Where the manifest lives unless configured: systemd's `$STATE_DIRECTORY` (the first, when there are more), else
+ * `$XDG_STATE_HOME/files-mirror/<hash of root>`. The hash is of the path as written, since a root that is not
+ * mounted must still find its state.
+ */
+export function defaultStateDir(
+  root: string,
+  env: Readonly<Record<string, string | undefined>>,
+  homeDir: string,
+): string {
+  const fromSystemd = env['STATE_DIRECTORY']?.split(':')[0];
+  if (fromSystemd !== undefined && isAbsolute(fromSystemd)) return fromSystemd;
+  const fromXdg = env['XDG_STATE_HOME'];
+  // The specification says that a relative path is to be ignored.
+  const stateHome = fromXdg !== undefined && isAbsolute(fromXdg) ? fromXdg : join(homeDir, '.local', 'state');
+  return join(stateHome, 'files-mirror', createHash('sha256').update(root).digest('hex').slice(0, 16));
+}
+
+/** Our own writes must never look like changes of the mirrored folder, nor the other way round. */
+export function stateDirProblems(root: string, stateDir: string): readonly Problem[] {
+  const realRoot = realPathOf(root);
+  const realStateDir = realPathOf(stateDir);
+  if (isWithin(stateDir, root) || isWithin(realStateDir, realRoot)) {
+    return [
+      {
+        path: ['stateDir'],
+        message: `${stateDir} lies inside the root ${root}; the state belongs elsewhere`,
+      },
+    ];
+  }
+  if (isWithin(realRoot, realStateDir)) {
+    return [
+      {
+        path: ['root'],
+        message: `${root} lies inside the state folder ${stateDir}; the files belong elsewhere`,
+      },
+    ];
+  }
+  return [];
+}
+
+function isWithin(path: string, folder: string): boolean {
+  const way = relative(folder, path);
+  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way));
+}
+
+/** Links resolved as far as the path exists. */
+function realPathOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : resolve(realPathOf(parent), relative(parent, path));
+  }
+}

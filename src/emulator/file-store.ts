@@ -1,0 +1,166 @@
+import { randomBytes } from 'node:crypto';
+import { createReadStream, mkdirSync, readdirSync, rmSync, unlinkSync } from 'node:fs';
+import type { ReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import type { ContentSpool } from './content-spool.ts';
+import { CountingSpool, HashingSpool } from './content-spool.ts';
+import { FileJournal } from './file-journal.ts';
+import type { StoredFile } from './stored-file.ts';
+import { agePosition } from './stored-file.ts';
+
+export interface FileStoreOptions {
+  readonly dataDir: string;
+  readonly idPrefix: string;
+  /** True: contents are counted and forgotten; only metadata is kept. */
+  readonly discard: boolean;
+  /** Unix milliseconds. */
+  readonly nowMs: () => number;
+}
+
+/** What is known of a file before it is stored. */
+export interface NewFile {
+  readonly purpose: string;
+  readonly filename: string;
+  /** Null: never. */
+  readonly expiresAfterSeconds: number | null;
+}
+
+/**
+ * The files: metadata in memory and in a journal, contents as `content/<id>` beside it. A file exists when its
+ * journal line does; content without a line is a leftover of a crash and is cleared at start.
+ */
+export class FileStore {
+  readonly #options: FileStoreOptions;
+  readonly #journal: FileJournal;
+  readonly #contentDir: string;
+  readonly #incomingDir: string;
+  readonly #byId = new Map<string, StoredFile>();
+  /** Oldest first. */
+  readonly #sorted: StoredFile[] = [];
+  readonly #unlinking = new Set<Promise<void>>();
+  #totalBytes = 0;
+  #nextSequence = 0;
+  #nextSpool = 0;
+  /** No file expires before this unix second. */
+  #soonestExpiry = Infinity;
+
+  /** Opens or creates the store. Throws `Error` when its journal is damaged or its folder cannot be used. */
+  constructor(options: FileStoreOptions) {
+    this.#options = options;
+    this.#contentDir = join(options.dataDir, 'content');
+    this.#incomingDir = join(options.dataDir, 'incoming');
+    mkdirSync(this.#contentDir, { recursive: true, mode: 0o700 });
+    rmSync(this.#incomingDir, { recursive: true, force: true });
+    mkdirSync(this.#incomingDir, { mode: 0o700 });
+    const { journal, files } = FileJournal.open(join(options.dataDir, 'files.jsonl'));
+    this.#journal = journal;
+    for (const file of files) this.#remember(file);
+    for (const name of readdirSync(this.#contentDir)) {
+      if (!this.#byId.has(name)) unlinkSync(join(this.#contentDir, name));
+    }
+  }
+
+  get totalBytes(): number {
+    this.#dropExpired();
+    return this.#totalBytes;
+  }
+
+  get(id: string): StoredFile | null {
+    this.#dropExpired();
+    return this.#byId.get(id) ?? null;
+  }
+
+  /** All files, oldest first. The array is the store's own: not to be kept over a wait. */
+  sorted(): readonly StoredFile[] {
+    this.#dropExpired();
+    return this.#sorted;
+  }
+
+  /** A place for content that arrives. */
+  spool(): ContentSpool {
+    if (this.#options.discard) return new CountingSpool();
+    this.#nextSpool += 1;
+    return new HashingSpool(join(this.#incomingDir, String(this.#nextSpool)));
+  }
+
+  /** Stores what the spool received. */
+  async commit(
+    spool: ContentSpool,
+    { purpose, filename, expiresAfterSeconds }: NewFile,
+  ): Promise<StoredFile> {
+    const id = this.#newId();
+    const bytes = spool.bytes;
+    const sha256 = spool.sha256();
+    await spool.moveTo(join(this.#contentDir, id));
+    const createdAtMs = this.#options.nowMs();
+    const createdAt = Math.floor(createdAtMs / 1000);
+    const expiresAt = expiresAfterSeconds === null ? null : createdAt + expiresAfterSeconds;
+    const sequence = this.#nextSequence;
+    const file = { id, purpose, filename, bytes, sha256, createdAt, createdAtMs, expiresAt, sequence };
+    this.#journal.added(file);
+    this.#remember(file);
+    return file;
+  }
+
+  /** The content as a stream; null when contents are discarded. */
+  readContent(file: StoredFile): ReadStream | null {
+    return file.sha256 === null ? null : createReadStream(join(this.#contentDir, file.id));
+  }
+
+  /** False when there is no such file. */
+  remove(id: string): boolean {
+    this.#dropExpired();
+    const file = this.#byId.get(id);
+    if (file === undefined) return false;
+    this.#sorted.splice(agePosition(this.#sorted, file), 1);
+    this.#forget(file);
+    return true;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#unlinking);
+    this.#journal.close();
+  }
+
+  #newId(): string {
+    return `${this.#options.idPrefix}${randomBytes(12).toString('hex')}`;
+  }
+
+  #remember(file: StoredFile): void {
+    this.#byId.set(file.id, file);
+    this.#sorted.splice(agePosition(this.#sorted, file), 0, file);
+    this.#totalBytes += file.bytes;
+    this.#nextSequence = Math.max(this.#nextSequence, file.sequence + 1);
+    this.#soonestExpiry = Math.min(this.#soonestExpiry, file.expiresAt ?? Infinity);
+  }
+
+  /** Everything but the sorted list, which callers change in their own way. */
+  #forget(file: StoredFile): void {
+    this.#journal.removed(file.id);
+    this.#byId.delete(file.id);
+    this.#totalBytes -= file.bytes;
+    const unlinking = rm(join(this.#contentDir, file.id), { force: true });
+    this.#unlinking.add(unlinking);
+    void unlinking.finally(() => this.#unlinking.delete(unlinking));
+  }
+
+  #dropExpired(): void {
+    const nowSeconds = Math.floor(this.#options.nowMs() / 1000);
+    if (nowSeconds < this.#soonestExpiry) return;
+    const kept: StoredFile[] = [];
+    let soonest = Infinity;
+    for (const file of this.#sorted) {
+      if (file.expiresAt !== null && file.expiresAt <= nowSeconds) {
+        this.#forget(file);
+        continue;
+      }
+      kept.push(file);
+      soonest = Math.min(soonest, file.expiresAt ?? Infinity);
+    }
+    this.#sorted.length = 0;
+    for (const file of kept) this.#sorted.push(file);
+    this.#soonestExpiry = soonest;
+  }
+}

@@ -1,0 +1,35 @@
+/** A file as the emulator keeps it. */
+export interface StoredFile {
+  readonly id: string;
+  readonly purpose: string;
+  readonly filename: string;
+  readonly bytes: number;
+  /** Lower-case hex; null when the emulator was told to discard contents. */
+  readonly sha256: string | null;
+  /** Unix seconds. */
+  readonly createdAt: number;
+  /** The same instant in unix milliseconds, for rules finer than a second. */
+  readonly createdAtMs: number;
+  /** Unix seconds; null when the file does not expire. */
+  readonly expiresAt: number | null;
+  /** Order of storing; settles the order within one second. */
+  readonly sequence: number;
+}
+
+/** The order of listings: oldest first. */
+export function compareAge(a: StoredFile, b: StoredFile): number {
+  return a.createdAt - b.createdAt || a.sequence - b.sequence;
+}
+
+/** Where `file` stands, or would stand, in a list that is sorted by `compareAge`. */
+export function agePosition(sorted: readonly StoredFile[], file: StoredFile): number {
+  let low = 0;
+  let high = sorted.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const candidate = sorted[middle];
+    if (candidate !== undefined && compareAge(candidate, file) < 0) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,83 @@
+import type { Clock } from '../mirror/ports.ts';
+import { parseStatToken } from '../mirror/stat-token.ts';
+import type { MirrorPath, StatToken } from '../mirror/types.ts';
+
+/** How many paths are remembered. A forgotten one is judged by its modification time alone, or starts to wait anew. */
+const CAPACITY = 10_000;
+
+/** Null: settled. Otherwise when it can be settled at the earliest, and why it is not. */
+export type SettleVerdict = { readonly waitMs: number; readonly why: string } | null;
+
+export interface Settler {
+  /** Has this file rested for long enough? To be asked at every look. */
+  judge(path: MirrorPath, stat: StatToken): SettleVerdict;
+  forget(path: MirrorPath): void;
+}
+
+interface Observation {
+  readonly stat: StatToken;
+  /** Monotonic: since when the file was seen like this. */
+  readonly sinceMs: number;
+  /** It was seen to be written to: the same inode with another size or modification time than before. */
+  readonly written: boolean;
+}
+
+/**
+ * A file has settled when it was last written at least `settleMs` ago by its own modification time (so that one
+ * that was moved in with an old time need not wait), unless it was seen being written to since. Where the time of
+ * the file cannot be trusted (it lies in the future, or the server of the files has another clock), it has settled
+ * when it was seen unchanged for `settleMs` by our own monotonic clock.
+ */
+export function createSettler(settleMs: number, clock: Clock): Settler {
+  const observations = new Map<MirrorPath, Observation>();
+
+  function observe(path: MirrorPath, stat: StatToken): Observation {
+    const before = observations.get(path);
+    if (before?.stat === stat) return before;
+    const seen = {
+      stat,
+      sinceMs: clock.monotonicMs(),
+      written: before !== undefined && wasWritten(before.stat, stat),
+    };
+    // Last touched goes last, so that the first is always the one to forget.
+    observations.delete(path);
+    observations.set(path, seen);
+    if (observations.size > CAPACITY) {
+      const oldest = observations.keys().next().value;
+      if (oldest !== undefined) observations.delete(oldest);
+    }
+    return seen;
+  }
+
+  return {
+    judge(path, stat) {
+      if (settleMs === 0) return null;
+      const seen = observe(path, stat);
+      const unchangedMs = clock.monotonicMs() - seen.sinceMs;
+      if (unchangedMs >= settleMs) return null;
+      const ageMs = clock.wallMs() - Number(parseStatToken(stat).mtimeNs / 1_000_000n);
+      if (ageMs < 0)
+        return waiting(settleMs - unchangedMs, `its modification time lies ${seconds(-ageMs)} in the future`);
+      if (seen.written)
+        return waiting(settleMs - unchangedMs, `seen being written ${seconds(unchangedMs)} ago`);
+      if (ageMs >= settleMs) return null;
+      return waiting(settleMs - Math.max(ageMs, unchangedMs), `written ${seconds(ageMs)} ago`);
+    },
+    forget: (path) => void observations.delete(path),
+  };
+}
+
+function wasWritten(before: StatToken, after: StatToken): boolean {
+  const a = parseStatToken(before);
+  const b = parseStatToken(after);
+  return a.inode === b.inode && (a.sizeBytes !== b.sizeBytes || a.mtimeNs !== b.mtimeNs);
+}
+
+function waiting(waitMs: number, why: string): SettleVerdict {
+  const whole = Math.max(1, Math.ceil(waitMs));
+  return { waitMs: whole, why: `${why}, settles in ${seconds(whole)}` };
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}

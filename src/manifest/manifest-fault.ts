@@ -1,0 +1,92 @@
+import { Fault } from '../mirror/faults.ts';
+
+/** Something is wrong inside one of the files; which file, and what to do, is added by `damagedManifest`. */
+export class Damage extends Error {
+  readonly advice: string | null;
+
+  constructor(message: string, advice: string | null = null) {
+    super(message);
+    this.name = 'Damage';
+    this.advice = advice;
+  }
+}
+
+const startAnew =
+  'nothing was changed or sent. Restore manifest.json and manifest.journal together from one backup; without ' +
+  'a backup, move both away and run `files-mirror adopt`';
+
+/** The manifest exists and cannot be used as it is. */
+export function damagedManifest(filePath: string, damage: Damage): Fault {
+  return new Fault(`${filePath} ${damage.message}; ${damage.advice ?? startAnew}`, {
+    disposition: 'fatal',
+    outcome: 'refused',
+    rule: 'manifest',
+    cause: damage,
+  });
+}
+
+export function newerVersion(version: number): Damage {
+  return new Damage(
+    `was written by a newer files-mirror (format ${version})`,
+    'nothing was changed or sent. Run that version again',
+  );
+}
+
+/** A change could not be made durable. Ends by itself: the next commit tries again. */
+export function unwritableManifest(filePath: string, error: NodeJS.ErrnoException): Fault {
+  return new Fault(
+    `cannot write ${filePath}: ${causeOf(error)}; it is tried again by itself: ${remedyFor(error.code)}`,
+    {
+      disposition: 'halt',
+      halt: 'state',
+      outcome: 'refused',
+      rule: 'state',
+      cause: error,
+    },
+  );
+}
+
+/** The state folder cannot be used at the start. */
+export function unusableStateDir(filePath: string, error: NodeJS.ErrnoException): Fault {
+  return new Fault(
+    `cannot use ${filePath}: ${causeOf(error)}; ${remedyFor(error.code)}, or choose another stateDir`,
+    {
+      disposition: 'fatal',
+      outcome: 'refused',
+      rule: 'manifest',
+      cause: error,
+    },
+  );
+}
+
+/** An error of a system call, as opposed to one of this program. */
+export function isErrno(error: unknown): error is NodeJS.ErrnoException {
+  if (!(error instanceof Error)) return false;
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' && typeof syscall === 'string';
+}
+
+function causeOf(error: NodeJS.ErrnoException): string {
+  const text = /^[A-Z0-9_]+: ([^,]+)/.exec(error.message)?.[1] ?? error.message;
+  return `${text} (${error.code})`;
+}
+
+function remedyFor(code: string | undefined): string {
+  switch (code) {
+    case 'ENOSPC':
+    case 'EDQUOT':
+      return 'free space on the disk that holds it';
+    case 'EROFS':
+      return 'mount its disk writable';
+    case 'EACCES':
+    case 'EPERM':
+      return 'let the user that runs files-mirror write there';
+    case 'ENOENT':
+    case 'ENOTDIR':
+      return 'put the state folder back';
+    case 'EIO':
+      return 'check the disk that holds it';
+    default:
+      return 'see to the cause';
+  }
+}

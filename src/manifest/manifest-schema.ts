@@ -1,0 +1,83 @@
+import * as z from 'zod';
+import type { Entry, Garbage, Intent, Rejection } from '../mirror/types.ts';
+
+/** The version of the files this program writes, and the only one it reads. */
+export const manifestVersion = 1;
+
+const seconds = z.number().nonnegative();
+const wallMs = z.number().nonnegative();
+const bytes = z.int().nonnegative();
+const stat = z.string().regex(/^\d+ -?\d+ -?\d+ \d+ \d+$/);
+
+const entry = z.strictObject({
+  id: z.string().min(1),
+  purpose: z.string().min(1),
+  remoteName: z.string().min(1),
+  bytes,
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  stat,
+  uploadedAt: seconds,
+  createdAt: seconds,
+  expiresAt: seconds.nullable(),
+}) satisfies z.ZodType<Entry>;
+
+const intent = z.strictObject({
+  purpose: z.string().min(1),
+  remoteName: z.string().min(1),
+  bytes,
+  stat,
+  startedAtMs: wallMs,
+  serverStartedAtMs: wallMs.nullable(),
+}) satisfies z.ZodType<Intent>;
+
+const garbage = z.strictObject({
+  path: z.string(),
+  purpose: z.string().min(1),
+  bytes,
+  since: seconds,
+  reason: z.enum(['deleted', 'replaced', 'void', 'mismatch', 'orphan']),
+  hold: z.boolean(),
+}) satisfies z.ZodType<Garbage>;
+
+const rejection = z.strictObject({
+  stat,
+  purpose: z.string().min(1),
+  rulesKey: z.string(),
+  rule: z.string().min(1),
+  message: z.string(),
+  at: seconds,
+}) satisfies z.ZodType<Rejection>;
+
+/**
+ * The public format of `manifest.json`, version 1. Scripts may read it; entries are keyed by path, garbage by
+ * file id. `seq` counts the changes contained: `manifest.journal` holds those after it, one a line, each a merge
+ * patch of the four maps (a value sets the key, null removes it).
+ */
+export const manifestSchema = z.strictObject({
+  version: z.literal(manifestVersion),
+  mirrorId: z.uuid(),
+  seq: z.int().nonnegative(),
+  /** When upload attempts of the last 61 s ended, unix milliseconds; the upload window survives a restart by it. */
+  attempts: z.array(wallMs).default([]),
+  files: z.record(z.string(), entry),
+  intents: z.record(z.string(), intent),
+  garbage: z.record(z.string(), garbage),
+  rejected: z.record(z.string(), rejection),
+  /**
+   * CRC-32 (lower-case hex) of everything before the last line, as the program wrote it. A person who edits the
+   * file removes this field: without it, the whole file is checked against this schema instead.
+   */
+  crc32: z.string().optional(),
+});
+
+/** The first line of a snapshot. */
+export const snapshotHeaderSchema = manifestSchema
+  .pick({ version: true, mirrorId: true, seq: true })
+  .extend({ attempts: z.array(wallMs), files: z.strictObject({}) });
+
+/** The first line of a journal. `base`: the number of the last change that is not in it. */
+export const journalHeaderSchema = z.strictObject({
+  version: z.literal(manifestVersion),
+  mirrorId: z.uuid(),
+  base: z.int().nonnegative(),
+});

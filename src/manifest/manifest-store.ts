@@ -1,0 +1,220 @@
+import { randomUUID } from 'node:crypto';
+import { Low } from 'lowdb';
+import { Fault } from '../mirror/faults.ts';
+import type { Clock, Manifest } from '../mirror/ports.ts';
+import type { Change, Entry, FileId, Garbage, Intent, MirrorPath, Rejection } from '../mirror/types.ts';
+import type { PendingChange } from './journal-format.ts';
+import { JournaledFile } from './journaled-file.ts';
+import { journalName, snapshotName } from './load-manifest.ts';
+import { emptyData, recentAttempts } from './manifest-data.ts';
+import type { ManifestData } from './manifest-data.ts';
+import { isErrno, unusableStateDir, unwritableManifest } from './manifest-fault.ts';
+import { createStateDir, stateFilesIn } from './state-files.ts';
+import type { StateFiles } from './state-files.ts';
+
+/** The journal may grow to this, or to half of the snapshot, before a snapshot is written. */
+const journalLimitBytes = 1_000_000;
+/** Without commits for so long, a journal worth it is folded into a snapshot. */
+const idleMs = 10_000;
+/** After a snapshot failed, the next is not tried before. */
+const snapshotRetryMs = 60_000;
+/** Commits that go into one write at most. */
+const groupLimit = 2_000;
+
+export interface ManifestOptions {
+  readonly stateDir: string;
+  readonly clock: Clock;
+  /** For a new manifest (`adopt` takes it from the root's marker); one that exists keeps its own. Default: a random UUID. */
+  readonly mirrorId?: string;
+  /** Told of what does no harm yet, e.g. that a snapshot could not be written and the journal grows. */
+  readonly onWarning: (message: string) => void;
+  /** Where the files are kept; tests put a disk here that crashes. */
+  readonly files?: StateFiles;
+}
+
+interface Waiting extends PendingChange {
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Opens the manifest in this folder, or makes a new one if there is none. The caller holds the lock of the folder.
+ * Throws `Fault` (`manifest`, fatal) when a manifest is there that cannot be used; the files are left as they are.
+ */
+export async function openManifest(options: ManifestOptions): Promise<ManifestStore> {
+  const { stateDir, clock, onWarning } = options;
+  const files = options.files ?? stateFilesIn(stateDir);
+  const adapter = new JournaledFile(files, clock);
+  try {
+    if (options.files === undefined) await createStateDir(stateDir);
+    const nothing = emptyData(options.mirrorId ?? randomUUID());
+    const low = new Low<ManifestData>(adapter, nothing);
+    await low.read();
+    const isNew = low.data === nothing;
+    if (isNew) await low.write();
+    return new ManifestStore({ low, adapter, files, clock, isNew, onWarning });
+  } catch (error) {
+    await adapter.close();
+    throw isErrno(error) ? unusableStateDir(stateDir, error) : error;
+  }
+}
+
+interface StoreParts {
+  readonly low: Low<ManifestData>;
+  readonly adapter: JournaledFile;
+  readonly files: StateFiles;
+  readonly clock: Clock;
+  readonly isNew: boolean;
+  readonly onWarning: (message: string) => void;
+}
+
+/** The durable `Manifest`. Made by `openManifest`. */
+export class ManifestStore implements Manifest {
+  /** True when there was no manifest before. */
+  readonly isNew: boolean;
+  readonly #low: Low<ManifestData>;
+  readonly #adapter: JournaledFile;
+  readonly #files: StateFiles;
+  readonly #clock: Clock;
+  readonly #onWarning: (message: string) => void;
+  readonly #closing = new AbortController();
+  readonly #attemptsBefore: readonly number[];
+  #waiting: Waiting[] = [];
+  #flushing: Promise<void> | null = null;
+  #snapshotting: Promise<void> | null = null;
+  #nextSnapshotMs = -Infinity;
+  #idleWatch: Promise<void> | null = null;
+  #lastCommitMs: number;
+
+  constructor({ low, adapter, files, clock, isNew, onWarning }: StoreParts) {
+    this.isNew = isNew;
+    this.#low = low;
+    this.#adapter = adapter;
+    this.#files = files;
+    this.#clock = clock;
+    this.#onWarning = onWarning;
+    this.#lastCommitMs = clock.monotonicMs();
+    this.#attemptsBefore = recentAttempts(low.data, clock.wallMs());
+    this.#foldJournalWhenDue();
+  }
+
+  get mirrorId(): string {
+    return this.#low.data.mirrorId;
+  }
+
+  get files(): ReadonlyMap<MirrorPath, Entry> {
+    return this.#low.data.files;
+  }
+
+  get intents(): ReadonlyMap<MirrorPath, Intent> {
+    return this.#low.data.intents;
+  }
+
+  get garbage(): ReadonlyMap<FileId, Garbage> {
+    return this.#low.data.garbage;
+  }
+
+  get rejected(): ReadonlyMap<MirrorPath, Rejection> {
+    return this.#low.data.rejected;
+  }
+
+  /** Number of the last durable change. */
+  get seq(): number {
+    return this.#low.data.seq;
+  }
+
+  /**
+   * When the upload attempts of earlier runs ended that may still count in the window of 60 s, as it was when
+   * the manifest was opened: wall clock, unix milliseconds. An attempt that was open counts as ended at opening.
+   */
+  recentAttempts(): readonly number[] {
+    return this.#attemptsBefore;
+  }
+
+  async commit(change: Change): Promise<void> {
+    if (this.#closing.signal.aborted) throw new Error('the manifest is closed');
+    const json = JSON.stringify(change);
+    if (json === '{}') return;
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#waiting.push({ change, json, resolve, reject });
+    this.#flushing ??= this.#flush();
+    await promise;
+  }
+
+  /** Writes a snapshot now. Commits go on meanwhile. Throws `Fault` with halt `state`; nothing is lost then. */
+  async snapshotNow(): Promise<void> {
+    try {
+      await this.#low.write();
+    } catch (error) {
+      throw this.#faultFor(snapshotName, error);
+    }
+  }
+
+  /** Waits for the commits under way, folds the journal into a snapshot, and lets go of the files. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    this.#closing.abort();
+    await this.#flushing;
+    await this.#idleWatch;
+    await this.#snapshotting;
+    if (this.#adapter.journalHasLines) await this.#foldJournal();
+    await this.#adapter.close();
+  }
+
+  /** One group after the other: while one is on its way to the disk, the next one gathers. */
+  async #flush(): Promise<void> {
+    // Commits made in this turn of the loop go together.
+    await Promise.resolve();
+    while (this.#waiting.length > 0) {
+      const group = this.#waiting.splice(0, groupLimit);
+      try {
+        await this.#adapter.append(this.#low.data, group);
+        for (const { resolve } of group) resolve();
+        this.#lastCommitMs = this.#clock.monotonicMs();
+        this.#foldJournalWhenDue();
+      } catch (error) {
+        const fault = this.#faultFor(journalName, error);
+        for (const { reject } of group) reject(fault);
+      }
+    }
+    this.#flushing = null;
+  }
+
+  #foldJournalWhenDue(): void {
+    const limitBytes = Math.max(journalLimitBytes, this.#adapter.snapshotBytes / 2);
+    if (this.#adapter.journalBytes > limitBytes && this.#clock.monotonicMs() >= this.#nextSnapshotMs) {
+      this.#snapshotting ??= this.#foldJournal().finally(() => (this.#snapshotting = null));
+    } else if (this.#adapter.journalHasLines) {
+      this.#idleWatch ??= this.#foldJournalWhenIdle().finally(() => (this.#idleWatch = null));
+    }
+  }
+
+  async #foldJournalWhenIdle(): Promise<void> {
+    for (;;) {
+      const restMs = this.#lastCommitMs + idleMs - this.#clock.monotonicMs();
+      if (restMs <= 0) break;
+      try {
+        await this.#clock.sleep(restMs, this.#closing.signal);
+      } catch {
+        return; // Closing, which folds by itself.
+      }
+    }
+    // A huge snapshot is not rewritten for a few lines.
+    const worthIt = this.#adapter.journalBytes > this.#adapter.snapshotBytes / 16;
+    if (worthIt && this.#adapter.journalHasLines && this.#snapshotting === null) await this.#foldJournal();
+  }
+
+  async #foldJournal(): Promise<void> {
+    try {
+      await this.snapshotNow();
+    } catch (error) {
+      this.#nextSnapshotMs = this.#clock.monotonicMs() + snapshotRetryMs;
+      this.#onWarning(error instanceof Error ? error.message : String(error));
+    }
+  }
+
+  #faultFor(name: string, error: unknown): unknown {
+    if (error instanceof Fault || !isErrno(error)) return error;
+    return unwritableManifest(this.#files.pathOf(name), error);
+  }
+}

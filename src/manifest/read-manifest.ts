@@ -1,0 +1,45 @@
+import { Fault } from '../mirror/faults.ts';
+import type { ManifestView } from '../mirror/types.ts';
+import { journalName, loadManifest, snapshotName } from './load-manifest.ts';
+import { isErrno, unusableStateDir } from './manifest-fault.ts';
+import { stateFilesIn } from './state-files.ts';
+import type { StateFiles } from './state-files.ts';
+
+const tries = 5;
+
+/** What was remembered when it was read; it does not follow later changes. */
+export interface ManifestSnapshot extends ManifestView {
+  /** Number of the last change contained. */
+  readonly seq: number;
+}
+
+/**
+ * Reads the manifest without the lock and without changing anything; a daemon may be writing to it. Null when
+ * there is none. Throws `Fault` (`manifest`, fatal) when it cannot be used.
+ */
+export async function readManifest(
+  stateDir: string,
+  files: StateFiles = stateFilesIn(stateDir),
+): Promise<ManifestSnapshot | null> {
+  for (let left = tries - 1; ; left -= 1) {
+    const before = await identities(files);
+    try {
+      return (await loadManifest(files))?.data ?? null;
+    } catch (error) {
+      if (isErrno(error)) throw unusableStateDir(stateDir, error);
+      // RACE: a snapshot that was finished meanwhile leaves us with halves that do not fit.
+      const changed = before !== (await identities(files));
+      if (!(error instanceof Fault) || !changed || left === 0) throw error;
+    }
+  }
+}
+
+async function identities(files: StateFiles): Promise<string> {
+  const found: string[] = [];
+  for (const name of [snapshotName, journalName]) {
+    const file = await files.open(name, 'read');
+    found.push(file === null ? '-' : (await file.info()).identity);
+    await file?.close();
+  }
+  return found.join(' ');
+}

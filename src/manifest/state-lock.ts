@@ -1,0 +1,203 @@
+import { randomUUID } from 'node:crypto';
+import { link, readFile, readlink, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import * as z from 'zod';
+import { Fault } from '../mirror/faults.ts';
+import { isErrno, unusableStateDir } from './manifest-fault.ts';
+import { createStateDir } from './state-files.ts';
+
+/** Held until it is released or the process ends. */
+export interface Lock {
+  release(): Promise<void>;
+}
+
+export interface LockTiming {
+  /** How often a holder shows that it lives. */
+  readonly beatMs: number;
+  /** How long a holder that cannot be seen is watched for a sign of life. More than two beats. */
+  readonly watchMs: number;
+}
+
+const defaultTiming: LockTiming = { beatMs: 5_000, watchMs: 12_000 };
+
+/** Who holds a lock. `token` is unique to one acquisition. */
+const holderSchema = z.object({
+  pid: z.int().positive(),
+  token: z.string().regex(/^[0-9a-f-]+$/),
+  /** Where the pid means something: boot and pid namespace (a container has its own). */
+  realm: z.string(),
+  /** Tells a process from a later one with the same pid; null where the system does not say. */
+  started: z.string().nullable(),
+});
+type Holder = z.infer<typeof holderSchema>;
+
+/**
+ * Locks the state folder (creating it if it is missing). Throws `Fault` (`locked`, fatal) that names the pid of
+ * the present holder. A holder that was killed holds nothing: its lock is taken over at once, except when it ran
+ * in another container or before a reboot; then its lock is watched for a sign of life first, if it is fresh.
+ */
+export async function lockStateDir(
+  stateDir: string,
+  timing: LockTiming = defaultTiming,
+  signal?: AbortSignal,
+): Promise<Lock> {
+  const lockPath = join(stateDir, 'lock');
+  try {
+    await createStateDir(stateDir);
+    const self = await describeSelf();
+    const holder = await acquire(lockPath, self, { timing, signal });
+    if (holder !== null) throw lockedBy(holder.pid, stateDir, holder.realm !== self.realm);
+    return heldLock(lockPath, self.token, timing);
+  } catch (error) {
+    throw isErrno(error) ? unusableStateDir(lockPath, error) : error;
+  }
+}
+
+/** `foreign`: the pid belongs to another container or host. */
+export function lockedBy(pid: number | null, what: string, foreign = false): Fault {
+  const who = `${pid === null ? 'pid unknown' : `pid ${pid}`}${foreign ? ', in another container or host' : ''}`;
+  return new Fault(`another files-mirror (${who}) holds ${what}; stop it, or use that one`, {
+    disposition: 'fatal',
+    outcome: 'refused',
+    rule: 'locked',
+  });
+}
+
+interface Attempt {
+  readonly timing: LockTiming;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Null when the lock is ours now, else who holds it.
+ *
+ * RACE: several starters may find the same dead holder. Only the one that holds the claim on this very holder
+ * (a lock of its own, named by the holder's token) may replace it, and it looks again once it has the claim:
+ * whoever comes late finds another token there and starts over. A claim whose maker died is taken over likewise.
+ */
+async function acquire(lockPath: string, self: Holder, attempt: Attempt): Promise<Holder | null> {
+  for (;;) {
+    if (await createExclusively(lockPath, self)) return null;
+    const holder = await readHolder(lockPath);
+    if (holder === 'gone') continue;
+    if (holder !== null && (await isAlive(lockPath, holder, self, attempt))) return holder;
+
+    const claimPath = join(dirname(lockPath), `lock-${holder?.token ?? 'unreadable'}`);
+    const rival = await acquire(claimPath, self, attempt);
+    if (rival !== null) return rival;
+    try {
+      const now = await readHolder(lockPath);
+      if (now === 'gone' || now?.token !== holder?.token) continue;
+      await replaceAtomically(lockPath, self);
+      return null;
+    } finally {
+      await rm(claimPath, { force: true });
+    }
+  }
+}
+
+async function createExclusively(lockPath: string, self: Holder): Promise<boolean> {
+  return withHolderFile(lockPath, self, async (whole) => {
+    try {
+      await link(whole, lockPath);
+      return true;
+    } catch (error) {
+      if (isErrno(error) && error.code === 'EEXIST') return false;
+      throw error;
+    }
+  });
+}
+
+async function replaceAtomically(lockPath: string, self: Holder): Promise<void> {
+  await withHolderFile(lockPath, self, (whole) => rename(whole, lockPath));
+}
+
+/** Makes the file under a name of its own first, so that nobody ever reads half of it. */
+async function withHolderFile<T>(
+  lockPath: string,
+  self: Holder,
+  use: (path: string) => Promise<T>,
+): Promise<T> {
+  const whole = join(dirname(lockPath), `.${basename(lockPath)}-${self.token}.tmp`);
+  try {
+    await writeFile(whole, `${JSON.stringify(self)}\n`, { mode: 0o600 });
+    return await use(whole);
+  } finally {
+    await rm(whole, { force: true });
+  }
+}
+
+/** Null: no holder can be made out, e.g. after a power cut emptied the file. No live holder leaves that. */
+async function readHolder(lockPath: string): Promise<Holder | null | 'gone'> {
+  try {
+    return holderSchema.safeParse(JSON.parse(await readFile(lockPath, 'utf8'))).data ?? null;
+  } catch (error) {
+    if (error instanceof SyntaxError) return null;
+    if (isErrno(error) && error.code === 'ENOENT') return 'gone';
+    throw error;
+  }
+}
+
+async function isAlive(lockPath: string, holder: Holder, self: Holder, attempt: Attempt): Promise<boolean> {
+  if (holder.realm !== self.realm) return beats(lockPath, attempt);
+  return isRunning(holder.pid) && (holder.started === null || holder.started === (await startOf(holder.pid)));
+}
+
+/** Watches a holder whose process cannot be seen from here. One that has not beaten for long is not waited for. */
+async function beats(lockPath: string, { timing, signal }: Attempt): Promise<boolean> {
+  const before = await beatOf(lockPath);
+  if (before === null || Math.abs(Date.now() - before) > 6 * timing.beatMs) return false;
+  await delay(timing.watchMs, undefined, signal === undefined ? {} : { signal });
+  const after = await beatOf(lockPath);
+  return after !== null && after !== before;
+}
+
+async function beatOf(lockPath: string): Promise<number | null> {
+  const { mtimeMs } = await stat(lockPath).catch(() => ({ mtimeMs: null }));
+  return mtimeMs;
+}
+
+function heldLock(lockPath: string, token: string, { beatMs }: LockTiming): Lock {
+  const beat = setInterval(() => {
+    const now = new Date();
+    // A lock that cannot be touched (full or read-only disk) is still a lock to all who can see the process.
+    utimes(lockPath, now, now).catch(() => {});
+  }, beatMs);
+  beat.unref();
+  return {
+    async release() {
+      clearInterval(beat);
+      const holder = await readHolder(lockPath);
+      if (holder !== 'gone' && holder?.token === token) await rm(lockPath, { force: true });
+    },
+  };
+}
+
+async function describeSelf(): Promise<Holder> {
+  const bootId = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown boot');
+  const pidNamespace = await readlink('/proc/self/ns/pid').catch(() => 'host');
+  return {
+    pid: process.pid,
+    token: randomUUID(),
+    realm: `${bootId.trim()} ${pidNamespace}`,
+    started: await startOf(process.pid),
+  };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return isErrno(error) && error.code === 'EPERM';
+  }
+}
+
+/** Start time in clock ticks since boot: field 22 of `/proc/PID/stat`, see proc(5). A zombie counts as ended. */
+async function startOf(pid: number): Promise<string | null> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
+  // The second field, the name, may contain blanks and parentheses.
+  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
+  return fields === undefined || fields[0] === 'Z' ? null : (fields[19] ?? null);
+}

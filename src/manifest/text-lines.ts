@@ -1,0 +1,58 @@
+import { Damage } from './manifest-fault.ts';
+import type { StateFile } from './state-files.ts';
+
+const chunkBytes = 1 << 19;
+const newline = 0x0a;
+/** No line we write comes near it, and V8 could not hold much more in one string. */
+const longestLineBytes = 256 * 1024 * 1024;
+
+export interface LineBlock {
+  /** Without their newlines. */
+  readonly lines: readonly string[];
+  /** False: the last line of the file, and its newline is missing. */
+  readonly terminated: boolean;
+}
+
+/**
+ * The lines of the first `endBytes` bytes, in blocks of about half a megabyte, so that no string of the whole file
+ * is ever built. `onBytes` sees every byte first.
+ */
+export async function* readLines(
+  file: StateFile,
+  endBytes: number,
+  onBytes: (bytes: Uint8Array) => void = () => {},
+): AsyncGenerator<LineBlock> {
+  let carried: Buffer[] = [];
+  let ahead = readChunk(file, 0, endBytes);
+  for (let atByte = 0; atByte < endBytes;) {
+    const chunk = await ahead;
+    if (chunk.length === 0) break;
+    atByte += chunk.length;
+    // The disk reads on while the caller works on these lines.
+    ahead = readChunk(file, atByte, endBytes);
+    ahead.catch(() => {}); // Told when it is awaited, unless the caller has stopped by then.
+    onBytes(chunk);
+    const end = chunk.lastIndexOf(newline);
+    if (end === -1) {
+      carried.push(chunk);
+      if (carried.length * chunkBytes > longestLineBytes) throw new Damage('is damaged: a line does not end');
+      continue;
+    }
+    const text = Buffer.concat([...carried, chunk.subarray(0, end)]).toString();
+    carried = end + 1 < chunk.length ? [chunk.subarray(end + 1)] : [];
+    yield { lines: text.split('\n'), terminated: true };
+  }
+  if (carried.length > 0) yield { lines: [Buffer.concat(carried).toString()], terminated: false };
+}
+
+async function readChunk(file: StateFile, atByte: number, endBytes: number): Promise<Buffer> {
+  const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, endBytes - atByte));
+  return buffer.subarray(0, await file.read(buffer, atByte));
+}
+
+/** The last bytes of a file of `sizeBytes` bytes, as text. */
+export async function readTail(file: StateFile, sizeBytes: number, tailBytes: number): Promise<string> {
+  const buffer = Buffer.alloc(Math.min(tailBytes, sizeBytes));
+  const length = await file.read(buffer, sizeBytes - buffer.length);
+  return buffer.subarray(0, length).toString();
+}

@@ -1,0 +1,53 @@
+import type { HaltBoard } from './halts.ts';
+import type { IdentityIndex } from './identity-index.ts';
+import type { Ledger } from './ledger.ts';
+import type { PathNotes } from './path-notes.ts';
+import type { Clock, FilesApi, Listener, LocalTree, SendQueue } from './ports.ts';
+import type { MirrorSettings } from './settings.ts';
+import type { FolderRules, ManifestView, MirrorPath } from './types.ts';
+import { folderOf } from './mirror-path.ts';
+import type { Worklist } from './worklist.ts';
+
+/** What the parts of the engine share. */
+export interface Core {
+  readonly clock: Clock;
+  /** Replaced, like `settings`, when the configuration is read again. */
+  local: LocalTree;
+  readonly api: FilesApi;
+  readonly queue: SendQueue;
+  readonly view: ManifestView;
+  readonly ledger: Ledger;
+  readonly index: IdentityIndex;
+  readonly notes: PathNotes;
+  readonly halts: HaltBoard;
+  readonly listener: Listener;
+  readonly worklist: Worklist;
+  settings: MirrorSettings;
+}
+
+/** What a worker does with a path after one step. */
+export type Next =
+  /** Nothing more until something marks it. */
+  | { readonly kind: 'rest' }
+  /** Look again after this many milliseconds. */
+  | { readonly kind: 'again'; readonly inMs: number };
+
+export const REST: Next = { kind: 'rest' };
+
+export function again(inMs: number): Next {
+  return { kind: 'again', inMs };
+}
+
+export function rulesOf(core: Core, path: MirrorPath): FolderRules | null {
+  return core.settings.folders.get(folderOf(path)) ?? null;
+}
+
+/** Unix seconds by the local clock. */
+export function nowSeconds(core: Core): number {
+  return Math.floor(core.clock.wallMs() / 1000);
+}
+
+/** Unix seconds by the server's clock, or by the local one as long as the server's is not known. */
+export function serverNowSeconds(core: Core): number {
+  return Math.floor((core.api.serverNowMs() ?? core.clock.wallMs()) / 1000);
+}

@@ -1,0 +1,268 @@
+import type { Core, Next } from './core.ts';
+import { again, nowSeconds, REST, rulesOf } from './core.ts';
+import { Fault } from './faults.ts';
+import { condemned, garbageDeleted } from './fold.ts';
+import { guardDeletes, type DeleteVerdict, type WaitingDelete } from './guards.ts';
+import type { LaneGovernor } from './lane-governor.ts';
+import { folderOf } from './mirror-path.ts';
+import type { RootGuard } from './root-guard.ts';
+import { deviceOf, identityKey } from './stat-token.ts';
+import type { FileId, FolderLook, MirrorPath } from './types.ts';
+
+/** Deletes wait until no new disappearance was noted for this long, so that a mass delete is seen as a whole. */
+const QUIET_MS = 1_000;
+/** … but not longer than this after their grace period. */
+const MAX_POSTPONE_MS = 60_000;
+
+interface Missing {
+  readonly sinceMs: number;
+  readonly onDevice: string;
+  approved: boolean;
+}
+
+/**
+ * Everything that leads to a DELETE. A path found absent waits here for its grace period; the guards then decide
+ * over all that wait. INVARIANT: an id is first handed to the garbage list, durably, and only then deleted; only
+ * ids of the garbage list are deleted. So a lost reply can never leave an entry whose file is gone.
+ */
+export class Deleter {
+  readonly #core: Core;
+  readonly #root: RootGuard;
+  readonly #governor: LaneGovernor;
+  readonly #mark: (path: MirrorPath) => void;
+  readonly #missing = new Map<MirrorPath, Missing>();
+  /** Gone paths whose file appeared under another path that is not mirrored yet. */
+  readonly #successors = new Map<MirrorPath, MirrorPath>();
+  readonly #released = new Set<MirrorPath>();
+  readonly #collecting = new Set<FileId>();
+  readonly #garbageRetry = new Map<FileId, { readonly failures: number; readonly notBeforeMs: number }>();
+  #lastGrowthMs = 0;
+  #verdict: DeleteVerdict = { release: [], halts: [], held: new Set() };
+
+  constructor(core: Core, root: RootGuard, governor: LaneGovernor, mark: (path: MirrorPath) => void) {
+    this.#core = core;
+    this.#root = root;
+    this.#governor = governor;
+    this.#mark = mark;
+  }
+
+  /** The path's file is there (again), or the path is forgotten: no delete waits for it any more. */
+  forget(path: MirrorPath): void {
+    this.#successors.delete(path);
+    this.#released.delete(path);
+    this.#missing.delete(path);
+  }
+
+  /** A file that has the identity of `from`'s entry appeared at `to`: `from` is not deleted before `to` is mirrored. */
+  noteSuccessor(from: MirrorPath, to: MirrorPath): void {
+    this.#successors.set(from, to);
+  }
+
+  get waitingCount(): number {
+    return this.#missing.size;
+  }
+
+  isHeld(path: MirrorPath): boolean {
+    return this.#verdict.held.has(path);
+  }
+
+  /** How often deleting this id failed in a row. */
+  failuresOf(id: FileId): number {
+    return this.#garbageRetry.get(id)?.failures ?? 0;
+  }
+
+  /** Paths that wait for grace, guard or approval. */
+  waitingPaths(): IterableIterator<MirrorPath> {
+    return this.#missing.keys();
+  }
+
+  /** Releases what the `mass-delete` halts hold. Returns how many deletes that were. */
+  approve(folder: string | null): number {
+    let count = 0;
+    for (const [path, missing] of this.#missing) {
+      if ((folder !== null && folderOf(path) !== folder) || missing.approved || !this.#verdict.held.has(path)) continue;
+      missing.approved = true;
+      count += 1;
+    }
+    return count;
+  }
+
+  /**
+   * Decides over the waiting deletes and starts what may start. `scanSoon`: a scan is running or about to, which
+   * may yet find the files elsewhere. Returns the monotonic time of the next decision, or null.
+   */
+  async tick(scanSoon: boolean, signal: AbortSignal): Promise<number | null> {
+    this.#collect(signal);
+    const now = this.#core.clock.monotonicMs();
+    if (this.#missing.size === 0) {
+      this.#judge([], new Map());
+      return this.#nextGarbageMs(now);
+    }
+    const waiting = await this.#waiting(now, scanSoon);
+    const folders = new Map<string, FolderLook>();
+    for (const folder of new Set(waiting.map((each) => each.folder))) {
+      folders.set(folder, await this.#core.local.lookFolder(folder));
+    }
+    // Judged as soon as one is due, over all that wait; before that, a rename may still explain them.
+    if (waiting.some((each) => each.due) || this.#verdict.halts.length > 0) this.#judge(waiting, folders);
+    if (!this.#core.halts.holds('delete')) {
+      for (const path of this.#verdict.release) {
+        if (!this.#missing.has(path) || this.#released.has(path)) continue;
+        this.#released.add(path);
+        this.#mark(path);
+      }
+    }
+    return now + 500;
+  }
+
+  /**
+   * The worker's part, for a path that was found absent: notes it, or, once it is released, deletes it after one
+   * more look at root and disk.
+   */
+  async handle(path: MirrorPath, onDevice: string, signal: AbortSignal): Promise<Next> {
+    const { clock, notes, queue, settings } = this.#core;
+    if (!this.#missing.has(path)) {
+      this.#missing.set(path, { sinceMs: clock.monotonicMs(), onDevice, approved: false });
+      this.#lastGrowthMs = clock.monotonicMs();
+    }
+    if (this.#released.delete(path)) {
+      return await queue.delete(() => this.#condemn(path, signal), signal);
+    }
+    if (!this.#verdict.held.has(path)) {
+      notes.set(path, 'deleting', `removed locally; the remote file is deleted after ${settings.graceMs / 1000} s`);
+    }
+    return REST;
+  }
+
+  /** INVARIANT: the one place where an entry becomes a delete; root and disk are looked at right before. */
+  async #condemn(path: MirrorPath, signal: AbortSignal): Promise<Next> {
+    const { view, local, ledger, halts } = this.#core;
+    if (halts.holds('delete') || !(await this.#root.check(0))) return again(0);
+    const look = await local.look(path);
+    if (look.kind !== 'absent' || rulesOf(this.#core, path)?.deletes === 'keep') return again(0);
+    const entry = view.files.get(path);
+    if (entry === undefined) return again(0);
+    try {
+      await ledger.commit(condemned(view, path, nowSeconds(this.#core)));
+    } catch (error) {
+      if (error instanceof Fault) return again(0);
+      throw error;
+    }
+    this.forget(path);
+    await this.#delete(entry.id, signal);
+    return again(0);
+  }
+
+  /** Starts deleting whatever lies in the garbage list and is not being deleted or waiting to be tried again. */
+  #collect(signal: AbortSignal): void {
+    const now = this.#core.clock.monotonicMs();
+    for (const [id, garbage] of this.#core.view.garbage) {
+      if (garbage.hold || this.#collecting.has(id) || (this.#garbageRetry.get(id)?.notBeforeMs ?? 0) > now) continue;
+      if (this.#collecting.size >= 64) return;
+      this.#collecting.add(id);
+      this.#core.queue
+        .delete(() => this.#delete(id, signal), signal)
+        .catch(() => {})
+        .finally(() => this.#collecting.delete(id));
+    }
+  }
+
+  async #delete(id: FileId, signal: AbortSignal): Promise<void> {
+    const { api, view, ledger, listener, clock, queue, halts } = this.#core;
+    const garbage = view.garbage.get(id);
+    if (garbage === undefined) return;
+    // RACE: a halt may have come while this waited for its place in the lane.
+    if (halts.holds('delete') || !(await this.#root.check(0))) return;
+    try {
+      await api.delete(id, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof Fault)) throw error;
+      if (error.disposition === 'halt') this.#governor.halt(error);
+      const failures = (this.#garbageRetry.get(id)?.failures ?? 0) + 1;
+      const waitMs = Math.max(error.retryAfterMs ?? 0, queue.backoffMs(failures));
+      this.#garbageRetry.set(id, { failures, notBeforeMs: clock.monotonicMs() + waitMs });
+      const { path } = garbage;
+      const { message, status, requestId } = error;
+      listener({ kind: 'failed', path, message: `deleting ${id}: ${message}`, retryInMs: waitMs, failures, status, requestId });
+      return;
+    }
+    this.#garbageRetry.delete(id);
+    await ledger.record(garbageDeleted(id), signal);
+    listener({ kind: 'deleted', path: garbage.path, id, why: garbage.reason });
+  }
+
+  async #waiting(now: number, scanSoon: boolean): Promise<WaitingDelete[]> {
+    const { settings, view } = this.#core;
+    const quiet = now - this.#lastGrowthMs >= Math.min(settings.graceMs, QUIET_MS);
+    const waiting: WaitingDelete[] = [];
+    for (const [path, missing] of this.#missing) {
+      const entry = view.files.get(path);
+      if (entry === undefined) {
+        this.forget(path);
+        continue;
+      }
+      if (await this.#hasSuccessor(path)) continue;
+      const age = now - missing.sinceMs;
+      const due = age >= settings.graceMs && !scanSoon && (quiet || age >= settings.graceMs + MAX_POSTPONE_MS);
+      const otherDevice = missing.onDevice !== deviceOf(entry.stat);
+      waiting.push({ path, folder: folderOf(path), due, approved: missing.approved, otherDevice });
+    }
+    return waiting;
+  }
+
+  /** Whether the file lives on under another path that is not mirrored yet. */
+  async #hasSuccessor(path: MirrorPath): Promise<boolean> {
+    const { view, local, notes } = this.#core;
+    const to = this.#successors.get(path);
+    const entry = view.files.get(path);
+    if (to === undefined || entry === undefined) return false;
+    const stat = view.files.has(to) ? null : await local.statOf(to);
+    if (stat === null || identityKey(stat) !== identityKey(entry.stat)) {
+      this.#successors.delete(path);
+      return false;
+    }
+    notes.set(path, 'held', `renamed to ${to}; the remote file stays until that is mirrored`);
+    return true;
+  }
+
+  #judge(waiting: readonly WaitingDelete[], folders: ReadonlyMap<string, FolderLook>): void {
+    const { settings, view, halts, notes } = this.#core;
+    const entriesInFolder = (folder: string): number => {
+      let count = 0;
+      for (const path of view.files.keys()) if (folderOf(path) === folder) count += 1;
+      return count;
+    };
+    const before = this.#verdict.halts;
+    this.#verdict = guardDeletes({
+      waiting,
+      entriesTotal: view.files.size,
+      entriesInFolder,
+      lookOfFolder: (folder) => folders.get(folder) ?? null,
+      maxFraction: settings.maxFraction,
+      minCount: settings.minCount,
+    });
+    for (const old of before) {
+      if (!this.#verdict.halts.some((halt) => halt.folder === old.folder)) halts.end('mass-delete', old.folder);
+    }
+    for (const halt of this.#verdict.halts) {
+      halts.raise({
+        name: 'mass-delete',
+        since: nowSeconds(this.#core),
+        cause: `${halt.cause} (${halt.count}/${halt.of})`,
+        held: `${halt.count} deletes wait; uploads go on`,
+        next: `files-mirror approve${halt.folder === null ? '' : ` --folder ${halt.folder}`} to delete them remotely, or put the files back`,
+        folder: halt.folder,
+      });
+    }
+    for (const path of this.#verdict.held) notes.set(path, 'held', 'its delete waits for approval (mass-delete)');
+  }
+
+  #nextGarbageMs(now: number): number | null {
+    let next: number | null = null;
+    for (const { notBeforeMs } of this.#garbageRetry.values()) {
+      if (notBeforeMs > now && (next === null || notBeforeMs < next)) next = notBeforeMs;
+    }
+    return next;
+  }
+}

@@ -1,0 +1,157 @@
+import { remoteNameOf } from './mirror-path.ts';
+import { rulesKey } from './plan.ts';
+import type {
+  Change,
+  Entry,
+  FileId,
+  FolderRules,
+  Garbage,
+  GarbageReason,
+  Intent,
+  ManifestView,
+  MirrorPath,
+  RemoteFile,
+  StatToken,
+} from './types.ts';
+
+/**
+ * What happened, as changes of the manifest. Pure. Each function is one record of the journal, so that a crash
+ * leaves either all of it or nothing.
+ */
+
+export function intentOpened(path: MirrorPath, intent: Intent): Change {
+  return { intents: { [path]: intent } };
+}
+
+/** The attempt surely stored nothing. */
+export function intentCleared(path: MirrorPath): Change {
+  return { intents: { [path]: null } };
+}
+
+/** An entry whose path is gone and whose file was found elsewhere. */
+export interface Superseded {
+  readonly path: MirrorPath;
+  readonly entry: Entry;
+}
+
+export interface Upload {
+  readonly path: MirrorPath;
+  readonly stat: StatToken;
+  readonly sha256: string;
+  readonly remote: RemoteFile;
+  readonly rules: FolderRules;
+  /** The entry that this upload takes over, because its file was renamed to here; null: none. */
+  readonly supersedes: Superseded | null;
+  /** Unix seconds by the local clock. */
+  readonly now: number;
+}
+
+/**
+ * INVARIANT: the new id is recorded and the old one becomes garbage in one record, so no crash can leave the path
+ * without an id, or an id without an owner.
+ */
+export function uploaded(view: ManifestView, upload: Upload): Change {
+  const { path, remote, supersedes, now } = upload;
+  const entry: Entry = {
+    id: remote.id,
+    purpose: upload.rules.purpose,
+    remoteName: remoteNameOf(path),
+    bytes: remote.bytes,
+    sha256: upload.sha256,
+    stat: upload.stat,
+    uploadedAt: now,
+    createdAt: remote.createdAt,
+    expiresAt: remote.expiresAt,
+  };
+  const files: Record<MirrorPath, Entry | null> = { [path]: entry };
+  const garbage: Record<FileId, Garbage> = {};
+  const old = view.files.get(path);
+  if (old !== undefined) garbage[old.id] = garbageOf(path, old, 'replaced', now);
+  // Only if it still is that entry: a new file at the old path may have one of its own by now.
+  if (supersedes !== null && view.files.get(supersedes.path)?.id === supersedes.entry.id) {
+    files[supersedes.path] = null;
+    garbage[supersedes.entry.id] = garbageOf(supersedes.path, supersedes.entry, 'replaced', now);
+  }
+  return { files, garbage, ...clearOf(view, path) };
+}
+
+export function refreshed(path: MirrorPath, entry: Entry, stat: StatToken): Change {
+  return { files: { [path]: { ...entry, stat } } };
+}
+
+/** The id keeps; a replaced entry at the new path becomes garbage. */
+export function moved(view: ManifestView, from: MirrorPath, to: MirrorPath, stat: StatToken, now: number): Change {
+  const entry = view.files.get(from);
+  if (entry === undefined) return {};
+  const replaced = view.files.get(to);
+  return {
+    files: { [from]: null, [to]: { ...entry, stat } },
+    ...(replaced === undefined ? {} : { garbage: { [replaced.id]: garbageOf(to, replaced, 'replaced', now) } }),
+    ...clearOf(view, to),
+  };
+}
+
+export interface Refusal {
+  readonly path: MirrorPath;
+  readonly stat: StatToken;
+  readonly rules: FolderRules;
+  readonly rule: string;
+  readonly message: string;
+  readonly now: number;
+}
+
+export function rejected(view: ManifestView, refusal: Refusal): Change {
+  const { path, stat, rules, rule, message, now } = refusal;
+  return {
+    rejected: { [path]: { stat, purpose: rules.purpose, rulesKey: rulesKey(rules), rule, message, at: now } },
+    ...(view.intents.has(path) ? { intents: { [path]: null } } : {}),
+  };
+}
+
+export function rejectionForgotten(path: MirrorPath): Change {
+  return { rejected: { [path]: null } };
+}
+
+/** The entry's id is handed to the garbage list, before any DELETE is sent: from here on nothing uses it. */
+export function condemned(view: ManifestView, path: MirrorPath, now: number): Change {
+  const entry = view.files.get(path);
+  if (entry === undefined) return {};
+  return {
+    files: { [path]: null },
+    garbage: { [entry.id]: garbageOf(path, entry, 'deleted', now) },
+    ...(view.rejected.has(path) ? { rejected: { [path]: null } } : {}),
+  };
+}
+
+export function garbageDeleted(id: FileId): Change {
+  return { garbage: { [id]: null } };
+}
+
+/** An id that an attempt of ours brought into being and that no entry shall have. */
+export function discarded(
+  path: MirrorPath,
+  remote: RemoteFile,
+  reason: GarbageReason,
+  hold: boolean,
+  now: number,
+): Change {
+  return {
+    garbage: { [remote.id]: { path, purpose: remote.purpose, bytes: remote.bytes, since: now, reason, hold } },
+    intents: { [path]: null },
+  };
+}
+
+export function forgotten(view: ManifestView, path: MirrorPath): Change {
+  return { files: { [path]: null }, ...(view.rejected.has(path) ? { rejected: { [path]: null } } : {}) };
+}
+
+function garbageOf(path: MirrorPath, entry: Entry, reason: GarbageReason, now: number): Garbage {
+  return { path, purpose: entry.purpose, bytes: entry.bytes, since: now, reason, hold: false };
+}
+
+function clearOf(view: ManifestView, path: MirrorPath): Pick<Change, 'intents' | 'rejected'> {
+  return {
+    ...(view.intents.has(path) ? { intents: { [path]: null } } : {}),
+    ...(view.rejected.has(path) ? { rejected: { [path]: null } } : {}),
+  };
+}

@@ -1,0 +1,60 @@
+import type { Listener, SendQueue } from './ports.ts';
+import type { Halt, HaltName } from './types.ts';
+
+/** Which lanes a halt holds. `mass-delete` holds single deletes instead, and is decided by the guard. */
+const HELD_LANES: Readonly<Record<HaltName, readonly ('upload' | 'delete')[]>> = {
+  root: ['upload', 'delete'],
+  paused: ['upload', 'delete'],
+  auth: ['upload', 'delete'],
+  quota: ['upload'],
+  storage: [],
+  state: ['upload'],
+  'mass-delete': [],
+};
+
+/** The halts in force, as values in one place. Raising one holds its lanes; ending it releases them. */
+export class HaltBoard {
+  readonly #halts = new Map<string, Halt>();
+  readonly #queue: SendQueue;
+  readonly #listener: Listener;
+
+  constructor(queue: SendQueue, listener: Listener) {
+    this.#queue = queue;
+    this.#listener = listener;
+  }
+
+  raise(halt: Halt): void {
+    const key = keyOf(halt.name, halt.folder);
+    const known = this.#halts.get(key);
+    this.#halts.set(key, known === undefined ? halt : { ...halt, since: known.since });
+    if (known !== undefined) return;
+    for (const lane of HELD_LANES[halt.name]) this.#queue.hold(lane, key, halt.cause, null);
+    const { name, cause, held, next } = halt;
+    this.#listener({ kind: 'halted', name, cause, held, next });
+  }
+
+  end(name: HaltName, folder: string | null = null): void {
+    const key = keyOf(name, folder);
+    if (!this.#halts.delete(key)) return;
+    for (const lane of HELD_LANES[name]) this.#queue.release(lane, key);
+    this.#listener({ kind: 'resumed', name: key });
+  }
+
+  has(name: HaltName): boolean {
+    for (const halt of this.#halts.values()) if (halt.name === name) return true;
+    return false;
+  }
+
+  holds(lane: 'upload' | 'delete'): boolean {
+    for (const halt of this.#halts.values()) if (HELD_LANES[halt.name].includes(lane)) return true;
+    return false;
+  }
+
+  all(): readonly Halt[] {
+    return [...this.#halts.values()];
+  }
+}
+
+function keyOf(name: HaltName, folder: string | null): string {
+  return folder === null ? name : `${name}:${folder}`;
+}

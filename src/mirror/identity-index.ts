@@ -1,0 +1,63 @@
+import { identityKey } from './stat-token.ts';
+import type { Change, FileId, ManifestView, MirrorPath, StatToken } from './types.ts';
+
+/**
+ * Which path owns an id, and which path's file had an identity (device, inode, size, mtime: what a rename keeps).
+ * Derived from the manifest, built when first asked for, and kept up to date by `apply` before each commit.
+ */
+export class IdentityIndex {
+  readonly #view: ManifestView;
+  #owners: Map<FileId, MirrorPath> | null = null;
+  #identities: Map<string, MirrorPath> | null = null;
+
+  constructor(view: ManifestView) {
+    this.#view = view;
+  }
+
+  /** The path whose entry has this id; null when none has. */
+  ownerOf(id: FileId): MirrorPath | null {
+    return this.#ownersMap().get(id) ?? null;
+  }
+
+  /** True when an entry or the garbage list holds this id. */
+  isOwned(id: FileId): boolean {
+    return this.#ownersMap().has(id) || this.#view.garbage.has(id);
+  }
+
+  /** Another path than `path` whose entry was recorded with this file's identity; null when there is none. */
+  otherPathOf(path: MirrorPath, stat: StatToken): MirrorPath | null {
+    if (this.#view.files.size === 0) return null;
+    const other = this.#identitiesMap().get(identityKey(stat)) ?? null;
+    return other === path ? null : other;
+  }
+
+  /** To be called with every change right after it was committed; `before`: the entries it touched, as they were. */
+  apply(change: Change, before: ReadonlyMap<MirrorPath, { readonly id: FileId; readonly stat: StatToken }>): void {
+    for (const [path, old] of before) {
+      if (this.#owners?.get(old.id) === path) this.#owners.delete(old.id);
+      const key = this.#identities === null ? null : identityKey(old.stat);
+      if (key !== null && this.#identities?.get(key) === path) this.#identities.delete(key);
+    }
+    for (const [path, entry] of Object.entries(change.files ?? {})) {
+      if (entry === null) continue;
+      this.#owners?.set(entry.id, path);
+      this.#identities?.set(identityKey(entry.stat), path);
+    }
+  }
+
+  #ownersMap(): Map<FileId, MirrorPath> {
+    if (this.#owners === null) {
+      this.#owners = new Map();
+      for (const [path, entry] of this.#view.files) this.#owners.set(entry.id, path);
+    }
+    return this.#owners;
+  }
+
+  #identitiesMap(): Map<string, MirrorPath> {
+    if (this.#identities === null) {
+      this.#identities = new Map();
+      for (const [path, entry] of this.#view.files) this.#identities.set(identityKey(entry.stat), path);
+    }
+    return this.#identities;
+  }
+}

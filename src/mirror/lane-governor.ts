@@ -1,0 +1,114 @@
+import type { Core } from './core.ts';
+import { nowSeconds } from './core.ts';
+import type { Fault } from './faults.ts';
+
+/** This many failures of single uploads in a row say that the API, not the file, is the trouble. */
+const FAILURES_TO_HOLD = 3;
+const AUTH_PROBE_MS = 60_000;
+const QUOTA_FIRST_MS = 60_000;
+const QUOTA_LAST_MS = 1_800_000;
+
+/**
+ * Slows the upload lane down when the API is in trouble: holds it for as long as the server asks, or with
+ * backoff, then lets one upload through to find out, and opens it when that succeeds. Also the two halts that
+ * only the API can end: `auth` (one probe a minute) and `quota` (one try after a long, growing wait).
+ */
+export class LaneGovernor {
+  readonly #core: Core;
+  #failuresInRow = 0;
+  #quotaRefusals = 0;
+  #nextProbeMs = 0;
+  #lastMessage: string | null = null;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** An upload was accepted, or refused for reasons of its file: the API works. */
+  works(): void {
+    this.#quotaRefusals = 0;
+    this.#failuresInRow = 0;
+    this.#lastMessage = null;
+    this.#core.queue.setProbing(false);
+    this.#core.queue.release('upload', 'backoff');
+  }
+
+  /** An upload failed in a way that may concern all of them. */
+  failed(fault: Fault): void {
+    this.#failuresInRow += 1;
+    this.#lastMessage = fault.message;
+    if (fault.scope !== 'lane' && this.#failuresInRow < FAILURES_TO_HOLD) return;
+    const failures = fault.scope === 'lane' ? this.#failuresInRow : this.#failuresInRow - FAILURES_TO_HOLD + 1;
+    const forMs = fault.retryAfterMs ?? this.#core.queue.backoffMs(failures);
+    this.#core.queue.hold('upload', 'backoff', fault.message, forMs);
+    // Said at the first trouble, and then ever more seldom.
+    if (Number.isInteger(Math.log2(failures))) {
+      this.#core.listener({ kind: 'warning', message: `uploads wait ${(forMs / 1000).toFixed(1)} s: ${fault.message}` });
+    }
+    this.#core.queue.setProbing(true);
+  }
+
+  /** Consecutive failures that concern the API as a whole, and the last one's message: for those who give up. */
+  trouble(): { readonly failures: number; readonly message: string } | null {
+    return this.#lastMessage === null ? null : { failures: this.#failuresInRow, message: this.#lastMessage };
+  }
+
+  /** Raises the halt that the fault names. */
+  halt(fault: Fault): void {
+    const since = nowSeconds(this.#core);
+    const cause = fault.message;
+    const now = this.#core.clock.monotonicMs();
+    if (fault.halt === 'auth') {
+      if (!this.#core.halts.has('auth')) this.#nextProbeMs = now + AUTH_PROBE_MS;
+      this.#core.halts.raise({
+        name: 'auth',
+        since,
+        cause,
+        held: 'nothing is sent; files stay queued',
+        next: 'give it a valid API key, then reload (SIGHUP) or restart; it also tries again once a minute',
+        folder: null,
+      });
+    } else if (fault.halt === 'quota') {
+      this.#quotaRefusals += 1;
+      this.#nextProbeMs = now + Math.min(QUOTA_LAST_MS, QUOTA_FIRST_MS * 2 ** (this.#quotaRefusals - 1));
+      this.#core.halts.raise({
+        name: 'quota',
+        since,
+        cause,
+        held: 'uploads wait; deletes go on',
+        next: 'free storage or raise the limit at the API; it tries again by itself',
+        folder: null,
+      });
+    }
+  }
+
+  /**
+   * To be called now and then: ends the halts whose cause may have ended. Returns the monotonic time at which it
+   * wants to be called again, or null.
+   */
+  async tick(signal: AbortSignal): Promise<number | null> {
+    const { halts, clock, api, queue } = this.#core;
+    if (!halts.has('auth') && !halts.has('quota')) return null;
+    if (clock.monotonicMs() < this.#nextProbeMs) return this.#nextProbeMs;
+    if (halts.has('auth')) {
+      this.#nextProbeMs = clock.monotonicMs() + AUTH_PROBE_MS;
+      try {
+        await api.probe(signal);
+        halts.end('auth');
+      } catch {
+        signal.throwIfAborted();
+      }
+      return this.#nextProbeMs;
+    }
+    // Whether there is room again, only an upload can tell: one is let through.
+    queue.setProbing(true);
+    halts.end('quota');
+    return null;
+  }
+
+  /** The configuration or the key may have changed: try at once. */
+  retryNow(): void {
+    this.#nextProbeMs = 0;
+    this.#core.queue.release('upload', 'backoff');
+  }
+}

@@ -1,0 +1,76 @@
+import { Fault } from './faults.ts';
+import type { HaltBoard } from './halts.ts';
+import type { IdentityIndex } from './identity-index.ts';
+import type { Clock, Manifest } from './ports.ts';
+import type { Change, Entry, MirrorPath } from './types.ts';
+
+/** How long to wait before trying again to write what could not be written. */
+const STATE_RETRY_MS = 5_000;
+
+/** The one way to change the manifest: keeps the index in step, and raises and ends the halt `state`. */
+export class Ledger {
+  readonly #manifest: Manifest;
+  readonly #index: IdentityIndex;
+  readonly #halts: HaltBoard;
+  readonly #clock: Clock;
+
+  constructor(manifest: Manifest, index: IdentityIndex, halts: HaltBoard, clock: Clock) {
+    this.#manifest = manifest;
+    this.#index = index;
+    this.#halts = halts;
+    this.#clock = clock;
+  }
+
+  /** Resolves when the change is durable. Throws the `Fault` when it cannot be made so; nothing changed then. */
+  async commit(change: Change): Promise<void> {
+    const before = new Map<MirrorPath, Entry>();
+    for (const path of Object.keys(change.files ?? {})) {
+      const entry = this.#manifest.files.get(path);
+      if (entry !== undefined) before.set(path, entry);
+    }
+    try {
+      await this.#manifest.commit(change);
+    } catch (error) {
+      if (error instanceof Fault && error.halt === 'state') this.#raise(error);
+      throw error;
+    }
+    this.#index.apply(change, before);
+    this.#halts.end('state');
+  }
+
+  /**
+   * Records what has already happened remotely: keeps trying until it is durable, since forgetting it would lose
+   * an id. When the process ends before that, the open intent on disk still leads to it.
+   */
+  async record(change: Change, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      try {
+        await this.commit(change);
+        return;
+      } catch (error) {
+        if (!(error instanceof Fault) || error.halt !== 'state') throw error;
+        await this.#clock.sleep(STATE_RETRY_MS, signal);
+      }
+    }
+  }
+
+  /** While the halt `state` lasts: finds out whether the manifest can be written again. */
+  async probe(): Promise<void> {
+    try {
+      await this.commit({});
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+    }
+  }
+
+  #raise(fault: Fault): void {
+    this.#halts.raise({
+      name: 'state',
+      since: Math.floor(this.#clock.wallMs() / 1000),
+      cause: fault.message,
+      held: 'nothing is uploaded, since it could not be recorded',
+      next: 'make the state folder writable or free disk space; it then goes on by itself',
+      folder: null,
+    });
+  }
+}

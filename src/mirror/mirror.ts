@@ -1,0 +1,362 @@
+import type { Core } from './core.ts';
+import { nowSeconds } from './core.ts';
+import { Deleter } from './deleter.ts';
+import { Failures } from './failures.ts';
+import { Fault } from './faults.ts';
+import { HaltBoard } from './halts.ts';
+import { IdentityIndex } from './identity-index.ts';
+import { LaneGovernor } from './lane-governor.ts';
+import { Ledger } from './ledger.ts';
+import { folderOf } from './mirror-path.ts';
+import { PathNotes } from './path-notes.ts';
+import type { Clock, FilesApi, Hint, Listener, LocalTree, Manifest, SendQueue } from './ports.ts';
+import { Quiet } from './quiet.ts';
+import type { FlushResult, MirrorControl, MirrorStatus, PathReport, Phase } from './report.ts';
+import { Resolver } from './resolver.ts';
+import { RootGuard } from './root-guard.ts';
+import { ScanSchedule } from './scan-schedule.ts';
+import { Scanner } from './scanner.ts';
+import { MAX_IN_PROGRESS, type MirrorSettings } from './settings.ts';
+import { statusOf } from './status.ts';
+import type { MirrorPath } from './types.ts';
+import { Uploader } from './uploader.ts';
+import { Wakeup } from './wakeup.ts';
+import { Worker } from './worker.ts';
+import { Worklist } from './worklist.ts';
+
+const ROOT_CHECK_MS = 5_000;
+const STATE_PROBE_MS = 5_000;
+/** The longest sleep of the timer loop: what has no timer of its own is seen at least this often. */
+const TICK_MS = 1_000;
+
+export interface MirrorParts {
+  readonly clock: Clock;
+  readonly local: LocalTree;
+  readonly api: FilesApi;
+  readonly manifest: Manifest;
+  readonly queue: SendQueue;
+  readonly settings: MirrorSettings;
+  readonly listener: Listener;
+}
+
+/**
+ * The engine: paths that want a look go through the worklist to workers; a timer loop does what is due (scans,
+ * deletes, probes). It knows the world only through its ports.
+ */
+export class Mirror implements MirrorControl {
+  readonly #core: Core;
+  readonly #worker: Worker;
+  readonly #deleter: Deleter;
+  readonly #governor: LaneGovernor;
+  readonly #failures = new Failures();
+  readonly #root: RootGuard;
+  readonly #scans: ScanSchedule;
+  readonly #quiet: Quiet;
+  readonly #wakeup: Wakeup;
+  readonly #abort = new AbortController();
+  readonly #stopTaking = new AbortController();
+  #phase: Phase = 'starting';
+  #watching = 'off';
+  #lastVerifyAt: number | null = null;
+  #nextRootMs = 0;
+  #nextStateProbeMs = 0;
+  #loop: Promise<void> | null = null;
+  #fatal: unknown = null;
+  #foldersReady = false;
+
+  constructor(parts: MirrorParts) {
+    const { clock, local, api, manifest, queue, listener } = parts;
+    const index = new IdentityIndex(manifest);
+    const halts = new HaltBoard(queue, listener);
+    const settings = parts.settings;
+    const worklist = new Worklist((path) => this.#core.settings.folders.get(folderOf(path))?.priority ?? 0);
+    this.#core = {
+      clock,
+      local,
+      api,
+      queue,
+      view: manifest,
+      ledger: new Ledger(manifest, index, halts, clock),
+      index,
+      notes: new PathNotes(manifest, (folder) => this.#core.settings.folders.get(folder)?.purpose ?? null),
+      halts,
+      listener,
+      worklist,
+      settings,
+    };
+    const core = this.#core;
+    this.#wakeup = new Wakeup(clock);
+    const mark = (path: MirrorPath): void => this.mark(path);
+    this.#governor = new LaneGovernor(core);
+    this.#root = new RootGuard(core, () => this.#scans.request('the root is back'));
+    this.#deleter = new Deleter(core, this.#root, this.#governor, mark);
+    const resolver = new Resolver(core);
+    const uploader = new Uploader(core, resolver, this.#governor, this.#failures);
+    this.#worker = new Worker({
+      core,
+      uploader,
+      resolver,
+      deleter: this.#deleter,
+      governor: this.#governor,
+      failures: this.#failures,
+      root: this.#root,
+    });
+    this.#scans = new ScanSchedule(core, new Scanner(core, this.#deleter, mark), () => this.#wakeup.now());
+    this.#quiet = new Quiet(core, this.#deleter, this.#governor, this.#failures);
+  }
+
+  /** Starts working: a first full scan, then whatever is marked. */
+  start(): void {
+    this.#scans.request('start');
+    this.#loop = this.#run();
+  }
+
+  /** Wants a look at this path. */
+  mark(path: MirrorPath): void {
+    this.#core.worklist.mark(path);
+    this.#pump();
+  }
+
+  /** Takes a hint from the watcher. */
+  hint(hint: Hint): void {
+    switch (hint.kind) {
+      case 'path':
+        this.mark(hint.path);
+        this.#lookForRename(hint.path);
+        return;
+      case 'tree':
+        this.#scans.requestTree(hint.path);
+        return;
+      case 'everything':
+        this.#scans.request(hint.why);
+        return;
+    }
+  }
+
+  /** How the folder is watched, for status. */
+  setWatching(how: string): void {
+    this.#watching = how;
+  }
+
+  setLastVerify(atSeconds: number): void {
+    this.#lastVerifyAt = atSeconds;
+  }
+
+  /** Applies a configuration that was read again, or a new key: everything is looked at afresh. */
+  reconfigure(settings: MirrorSettings, local: LocalTree): void {
+    this.#core.settings = settings;
+    this.#core.local = local;
+    this.#foldersReady = false;
+    this.#failures.forgive();
+    this.#governor.retryNow();
+    this.#scans.request('configuration');
+  }
+
+  /**
+   * Stops: nothing new is started, what is in flight may end within `graceMs`, the rest is aborted (an upload
+   * that may have been stored keeps its intent, and is resolved at the next start).
+   */
+  async stop(graceMs: number): Promise<void> {
+    if (this.#phase === 'stopped') return;
+    this.#phase = 'stopping';
+    this.#stopTaking.abort();
+    for (const lane of ['upload', 'delete'] as const) this.#core.queue.hold(lane, 'stopping', 'stopping', null);
+    this.#wakeup.now();
+    const { clock } = this.#core;
+    const deadlineMs = clock.monotonicMs() + graceMs;
+    while (this.#inFlight() > 0 && clock.monotonicMs() < deadlineMs) await clock.sleep(20);
+    this.#abort.abort(new DOMException('stopping', 'AbortError'));
+    await this.#loop;
+    while (this.#core.worklist.busyCount > 0) await clock.sleep(5);
+    this.#phase = 'stopped';
+  }
+
+  /** Rejects when something broke that the engine cannot go on from; resolves when it was stopped. */
+  async ended(): Promise<void> {
+    await this.#loop;
+    if (this.#fatal !== null) throw this.#fatal;
+  }
+
+  status(): MirrorStatus {
+    return statusOf(this.#core, {
+      phase: this.#phaseNow(),
+      watching: this.#watching,
+      waitingDeletes: this.#deleter.waitingCount,
+      lastScanAt: this.#scans.lastScanAt,
+      lastVerifyAt: this.#lastVerifyAt,
+    });
+  }
+
+  report(path: MirrorPath): PathReport | null {
+    return this.#core.notes.report(path);
+  }
+
+  reports(): Iterable<PathReport> {
+    return this.#core.notes.reports();
+  }
+
+  async flush(signal: AbortSignal): Promise<FlushResult> {
+    await this.rescan();
+    return await this.#quiet.untilDone(new Set(this.#core.worklist.paths()), signal);
+  }
+
+  /** One pass until everything is mirrored or can only wait for a halt, an unreachable API, or a person. */
+  async converge(signal: AbortSignal): Promise<FlushResult> {
+    await this.rescan();
+    return await this.#quiet.untilDone(null, signal);
+  }
+
+  /** Why the API cannot be reached, if that is so by now. */
+  unreachable(): string | null {
+    return this.#quiet.unreachable();
+  }
+
+  async waitFor(path: MirrorPath, signal: AbortSignal): Promise<PathReport> {
+    this.mark(path);
+    return await this.#quiet.untilKnown(path, signal);
+  }
+
+  approve(folder: string | null): number {
+    const count = this.#deleter.approve(folder);
+    this.#wakeup.now();
+    return count;
+  }
+
+  pause(): void {
+    this.#core.halts.raise({
+      name: 'paused',
+      since: nowSeconds(this.#core),
+      cause: 'paused by hand',
+      held: 'nothing is sent; changes are noted',
+      next: 'files-mirror resume',
+      folder: null,
+    });
+  }
+
+  resume(): void {
+    this.#core.halts.end('paused');
+    this.#failures.forgive();
+    this.#governor.retryNow();
+    this.#wakeup.now();
+  }
+
+  async rescan(): Promise<void> {
+    await this.#scans.full('asked for');
+  }
+
+  async #run(): Promise<void> {
+    const signal = this.#abort.signal;
+    try {
+      while (!this.#stopTaking.signal.aborted) {
+        const nextMs = await this.#tick(signal);
+        this.#pump();
+        await this.#wakeup.sleepUntil(Math.min(nextMs, this.#core.clock.monotonicMs() + TICK_MS), this.#stopTaking.signal);
+      }
+      await this.#scans.stopped();
+    } catch (error) {
+      if (!signal.aborted) this.#fatal = error;
+    }
+  }
+
+  /** Does what is due and returns the monotonic time of the next thing that will be. */
+  async #tick(signal: AbortSignal): Promise<number> {
+    const { clock, halts, ledger, worklist } = this.#core;
+    const now = clock.monotonicMs();
+    if (now >= this.#nextRootMs) {
+      this.#nextRootMs = now + ROOT_CHECK_MS;
+      await this.#root.check(0);
+    }
+    if (halts.has('state') && now >= this.#nextStateProbeMs) {
+      this.#nextStateProbeMs = now + STATE_PROBE_MS;
+      await ledger.probe();
+    }
+    if (!this.#foldersReady && !halts.has('root')) await this.#createFolders();
+    this.#scans.tick(!halts.has('root'), signal);
+    const next = [
+      worklist.wake(clock.monotonicMs()),
+      await this.#deleter.tick(this.#scans.isSoon(), signal),
+      await this.#governor.tick(signal),
+    ];
+    return Math.min(...next.filter((each) => each !== null), Number.POSITIVE_INFINITY);
+  }
+
+  /** Purpose folders that are missing and never held anything of ours; others' absence means something. */
+  async #createFolders(): Promise<void> {
+    const { settings, local, view, listener } = this.#core;
+    this.#foldersReady = true;
+    const used = new Set([...view.files.keys()].map(folderOf));
+    for (const folder of settings.folders.keys()) {
+      if (used.has(folder) || (await local.lookFolder(folder)).kind !== 'gone') continue;
+      try {
+        await local.createFolder(folder);
+      } catch (error) {
+        if (!(error instanceof Fault)) throw error;
+        listener({ kind: 'warning', message: error.message });
+      }
+    }
+  }
+
+  /** Gives ready paths to workers; above the limit only those of a higher priority than any that is worked on. */
+  #pump(): void {
+    const { worklist } = this.#core;
+    while (!this.#stopTaking.signal.aborted) {
+      const minPriority = worklist.busyCount < MAX_IN_PROGRESS ? Number.NEGATIVE_INFINITY : this.#overtakingPriority();
+      const path = minPriority === null ? null : worklist.take(minPriority);
+      if (path === null) return;
+      void this.#work(path);
+    }
+  }
+
+  /** The priority from which a path may be worked on although the limit is reached; null: none may. */
+  #overtakingPriority(): number | null {
+    const { worklist, settings } = this.#core;
+    if (worklist.busyCount >= 2 * MAX_IN_PROGRESS) return null;
+    let lowest = Number.POSITIVE_INFINITY;
+    for (const rules of settings.folders.values()) lowest = Math.min(lowest, rules.priority);
+    return lowest + 1;
+  }
+
+  async #work(path: MirrorPath): Promise<void> {
+    const { worklist, clock } = this.#core;
+    let againAtMs: number | null = null;
+    try {
+      const next = await this.#worker.step(path, this.#abort.signal);
+      if (next.kind === 'again') againAtMs = clock.monotonicMs() + next.inMs;
+    } catch (error) {
+      if (!this.#abort.signal.aborted) {
+        this.#fatal = error;
+        this.#stopTaking.abort();
+        this.#abort.abort(error);
+      }
+    }
+    const now = clock.monotonicMs();
+    if (againAtMs !== null && againAtMs <= now) {
+      worklist.mark(path);
+      worklist.done(path, null);
+    } else {
+      worklist.done(path, againAtMs);
+      if (againAtMs !== null) this.#wakeup.at(againAtMs);
+    }
+    this.#pump();
+  }
+
+  /** A new path may be an old one's new name: its delete must not go ahead of that. */
+  #lookForRename(path: MirrorPath): void {
+    if (this.#core.view.files.has(path) || this.#core.view.files.size === 0) return;
+    void this.#core.local.statOf(path).then((stat) => {
+      const from = stat === null ? null : this.#core.index.otherPathOf(path, stat);
+      if (from !== null) this.#deleter.noteSuccessor(from, path);
+    });
+  }
+
+  #inFlight(): number {
+    return this.#core.queue.uploadWindow().running;
+  }
+
+  #phaseNow(): Phase {
+    if (this.#phase !== 'starting') return this.#phase;
+    if (this.#scans.lastScanAt === null) return this.#scans.isRunning ? 'scanning' : 'starting';
+    if (this.#scans.isRunning) return 'scanning';
+    return this.#core.worklist.size === 0 && this.#deleter.waitingCount === 0 ? 'idle' : 'working';
+  }
+}

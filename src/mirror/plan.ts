@@ -1,0 +1,186 @@
+import type { Inspection } from './ports.ts';
+import { folderOf, remoteNameOf } from './mirror-path.ts';
+import { sameVersionByStat, sizeOf } from './stat-token.ts';
+import type { Entry, FolderRules, Intent, LocalLook, MirrorPath, PathState, Rejection, StatToken } from './types.ts';
+
+/** Everything that is known about one path at one moment. */
+export interface Situation {
+  readonly path: MirrorPath;
+  readonly look: LocalLook;
+  /** Null: no configured folder covers the path. */
+  readonly rules: FolderRules | null;
+  readonly entry: Entry | null;
+  readonly intent: Intent | null;
+  readonly rejection: Rejection | null;
+  /** What reading the settled version found; null as long as it was not read. Always of `look`'s stat. */
+  readonly inspection: Inspection | null;
+  /** Whether the rules need the content read before anything is sent. */
+  readonly needsFullRead: boolean;
+  /** What the rules say about name and size alone; null: nothing against it. */
+  readonly precheck: { readonly rule: string; readonly message: string } | null;
+  /** The entry of another path with this file's identity, whose path is gone. */
+  readonly movedFrom: { readonly path: MirrorPath; readonly entry: Entry } | null;
+  /** Unix seconds by the server's clock, as far as it is known. */
+  readonly nowSeconds: number;
+}
+
+export type UploadReason = 'new' | 'changed' | 'renamed' | 'renewed' | 'purpose-changed';
+
+/** What to do next with one path. */
+export type Action =
+  /** Nothing; `state` null: the path is not worth a word (neither there nor remembered). */
+  | { readonly kind: 'nothing'; readonly state: PathState | null; readonly reason: string | null }
+  | { readonly kind: 'wait'; readonly waitMs: number; readonly reason: string }
+  /** An earlier upload of this path may have been stored: find out before anything else. */
+  | { readonly kind: 'resolve' }
+  /** Read the content, then plan again. */
+  | { readonly kind: 'inspect' }
+  | { readonly kind: 'refresh'; readonly stat: StatToken }
+  | { readonly kind: 'move'; readonly from: MirrorPath; readonly stat: StatToken }
+  | {
+      readonly kind: 'upload';
+      readonly stat: StatToken;
+      readonly why: UploadReason;
+    }
+  | { readonly kind: 'reject'; readonly stat: StatToken; readonly rule: string; readonly message: string }
+  /** The local file is gone: its remote file is to be deleted, when grace and guards agree. */
+  | { readonly kind: 'missing' }
+  /** The entry's remote file expired and its local file is gone: forget the entry. */
+  | { readonly kind: 'forget' }
+  /** The path is gone, and with it the reason against it. */
+  | { readonly kind: 'forget-rejection' };
+
+/**
+ * The decision table (DESIGN §5), whole: total, pure, deterministic. Each branch is one row.
+ */
+export function plan(situation: Situation): Action {
+  const { look, entry } = situation;
+  if (situation.intent !== null) return { kind: 'resolve' };
+  switch (look.kind) {
+    case 'absent':
+      return planAbsent(situation);
+    case 'unknown':
+      return { kind: 'nothing', state: 'held', reason: look.reason };
+    case 'skipped':
+      return { kind: 'nothing', state: 'skipped', reason: `${look.reason}: ${look.detail}` };
+    case 'ignored':
+      return { kind: 'nothing', state: 'ignored', reason: look.rule };
+    case 'changing':
+      return { kind: 'wait', waitMs: look.waitMs, reason: look.why };
+    case 'file':
+      if (situation.rules === null) {
+        return { kind: 'nothing', state: 'ignored', reason: `no folder "${folderOf(situation.path)}" is configured` };
+      }
+      return entry === null
+        ? planNewFile(situation, situation.rules, look.stat)
+        : planKnownFile(situation, situation.rules, entry, look.stat);
+  }
+}
+
+function planAbsent({ entry, rejection, rules, nowSeconds }: Situation): Action {
+  if (entry === null) {
+    return rejection === null ? { kind: 'nothing', state: null, reason: null } : { kind: 'forget-rejection' };
+  }
+  if (isExpired(entry, nowSeconds)) return { kind: 'forget' };
+  if (rules === null) {
+    return { kind: 'nothing', state: 'ignored', reason: 'its folder is no longer configured; the remote file stays' };
+  }
+  if (rules.deletes === 'keep') {
+    return { kind: 'nothing', state: 'kept', reason: 'removed locally; this folder keeps remote files' };
+  }
+  return { kind: 'missing' };
+}
+
+function planNewFile(situation: Situation, rules: FolderRules, stat: StatToken): Action {
+  const { path, movedFrom, inspection } = situation;
+  const refused = refusal(situation, rules, stat);
+  if (movedFrom !== null && movedFrom.entry.purpose === rules.purpose && movedFrom.entry.remoteName === remoteNameOf(path)) {
+    // The identity says it is the same file; only the same content makes it a move.
+    if (inspection === null) return { kind: 'inspect' };
+    if (inspection.sha256 === movedFrom.entry.sha256) return { kind: 'move', from: movedFrom.path, stat };
+  }
+  if (refused !== null) return refused;
+  if (situation.needsFullRead && inspection === null) return { kind: 'inspect' };
+  return {
+    kind: 'upload',
+    stat,
+    why: movedFrom === null ? 'new' : 'renamed',
+  };
+}
+
+function planKnownFile(situation: Situation, rules: FolderRules, entry: Entry, stat: StatToken): Action {
+  const { inspection, nowSeconds } = situation;
+  const samePurpose = entry.purpose === rules.purpose;
+  if (sameVersionByStat(entry.stat, stat)) {
+    if (!samePurpose) return uploadOrRefusal(situation, rules, stat, 'purpose-changed');
+    // Only the device number differs: the same file after a reboot or a remount.
+    if (entry.stat !== stat) return { kind: 'refresh', stat };
+    return planByExpiry(situation, rules, entry, stat, nowSeconds);
+  }
+  const surelyOther = sizeOf(stat) !== entry.bytes;
+  if (inspection === null && !surelyOther) {
+    const refused = knownRejection(situation, rules, stat);
+    return refused ?? { kind: 'inspect' };
+  }
+  if (inspection !== null && inspection.sha256 === entry.sha256 && samePurpose) return { kind: 'refresh', stat };
+  return uploadOrRefusal(situation, rules, stat, 'changed');
+}
+
+function planByExpiry(situation: Situation, rules: FolderRules, entry: Entry, stat: StatToken, nowSeconds: number): Action {
+  if (rules.onExpiry === 'renew' && renewalIsDue(situation.path, entry, rules, nowSeconds)) {
+    return uploadOrRefusal(situation, rules, stat, 'renewed');
+  }
+  if (isExpired(entry, nowSeconds)) {
+    return { kind: 'nothing', state: 'expired', reason: 'expired at the API; uploaded again when its content changes' };
+  }
+  return { kind: 'nothing', state: 'synced', reason: null };
+}
+
+function uploadOrRefusal(situation: Situation, rules: FolderRules, stat: StatToken, why: UploadReason): Action {
+  const refused = refusal(situation, rules, stat);
+  if (refused !== null) return refused;
+  if (situation.needsFullRead && situation.inspection === null) return { kind: 'inspect' };
+  return { kind: 'upload', stat, why };
+}
+
+/** What speaks against sending this version, as far as is known; null: nothing yet. */
+function refusal(situation: Situation, rules: FolderRules, stat: StatToken): Action | null {
+  const known = knownRejection(situation, rules, stat);
+  if (known !== null) return known;
+  const problem = situation.precheck ?? situation.inspection?.problem ?? null;
+  return problem === null ? null : { kind: 'reject', stat, rule: problem.rule, message: problem.message };
+}
+
+/** A rejection holds for one version under one set of rules. */
+function knownRejection({ rejection }: Situation, rules: FolderRules, stat: StatToken): Action | null {
+  if (rejection === null || !sameVersionByStat(rejection.stat, stat) || rejection.rulesKey !== rulesKey(rules)) return null;
+  return { kind: 'nothing', state: 'rejected', reason: rejection.message };
+}
+
+/** The part of the configuration that a rejection depends on: change it, and the file is tried again. */
+export function rulesKey(rules: FolderRules): string {
+  return `${rules.purpose}/${rules.check}/${rules.maxBytes}/${rules.expiresAfterSeconds ?? '-'}`;
+}
+
+export function isExpired(entry: Entry, nowSeconds: number): boolean {
+  return entry.expiresAt !== null && entry.expiresAt <= nowSeconds;
+}
+
+/**
+ * Whether a file under the policy `renew` is to be uploaded again now. A thousand files that expire together are
+ * spread over the first half of the lead time by a hash of their path, so that they do not renew in one minute.
+ */
+export function renewalIsDue(path: MirrorPath, entry: Entry, rules: FolderRules, nowSeconds: number): boolean {
+  if (entry.expiresAt === null) return false;
+  const leadSeconds = rules.renewBeforeSeconds * (1 - spreadOf(path) / 2);
+  return entry.expiresAt - leadSeconds <= nowSeconds;
+}
+
+/** A number in [0, 1) that depends on the path alone (FNV-1a). */
+function spreadOf(path: MirrorPath): number {
+  let hash = 0x81_1c_9d_c5;
+  for (let index = 0; index < path.length; index += 1) {
+    hash = Math.imul(hash ^ path.charCodeAt(index), 0x01_00_01_93);
+  }
+  return (hash >>> 0) / 0x1_00_00_00_00;
+}

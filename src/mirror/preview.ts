@@ -1,0 +1,189 @@
+import { Fault } from './faults.ts';
+import { guardDeletes, type WaitingDelete } from './guards.ts';
+import { IdentityIndex } from './identity-index.ts';
+import { folderOf } from './mirror-path.ts';
+import { plan, type Action, type Situation } from './plan.ts';
+import type { PlannedAction } from './planned.ts';
+import type { LocalTree } from './ports.ts';
+import type { MirrorSettings } from './settings.ts';
+import { deviceOf, sizeOf } from './stat-token.ts';
+import type { Entry, FolderLook, LocalLook, ManifestView, MirrorPath } from './types.ts';
+
+export interface PreviewParts {
+  readonly local: LocalTree;
+  readonly view: ManifestView;
+  readonly settings: MirrorSettings;
+  /** Unix seconds. */
+  readonly nowSeconds: number;
+}
+
+const UPLOAD_REASONS = {
+  new: 'new file',
+  changed: 'its content changed',
+  renamed: 'renamed; the old remote file is deleted afterwards',
+  renewed: 'it is about to expire',
+  'purpose-changed': 'its folder now has another purpose',
+} as const;
+
+/** What a pass would do, decided by the same `plan` and guards, with nothing sent and nothing written. */
+export async function previewPlan(parts: PreviewParts, signal: AbortSignal): Promise<readonly PlannedAction[]> {
+  return await new Preview(parts).run(signal);
+}
+
+class Preview {
+  readonly #parts: PreviewParts;
+  readonly #index: IdentityIndex;
+  readonly #planned: PlannedAction[] = [];
+  /** Paths whose file was found elsewhere, so that they are no deletes. */
+  readonly #explained = new Set<MirrorPath>();
+
+  constructor(parts: PreviewParts) {
+    this.#parts = parts;
+    this.#index = new IdentityIndex(parts.view);
+  }
+
+  async run(signal: AbortSignal): Promise<readonly PlannedAction[]> {
+    const { local, view } = this.#parts;
+    const root = await local.lookRoot(view.mirrorId);
+    if (root.kind === 'bad' || (root.kind === 'unmarked' && view.files.size > 0)) {
+      const reason = root.kind === 'bad' ? root.reason : 'its marker is missing; the disk may not be mounted';
+      return [problem(this.#parts.settings.root, reason)];
+    }
+    const seen = new Set<MirrorPath>();
+    const unlistable: MirrorPath[] = [];
+    for await (const items of local.scan(null, signal)) {
+      for (const item of items) {
+        seen.add(item.path);
+        if (item.kind === 'unlistable') unlistable.push(item.path);
+        if (item.kind === 'unlistable' || item.kind === 'skipped') this.#planned.push(problem(item.path, item.reason));
+        if (item.kind !== 'file' || view.files.get(item.path)?.stat === item.stat) continue;
+        await this.#present(item.path, item.stat, signal);
+      }
+    }
+    const gone = [...view.files.keys()].filter(
+      (path) => !seen.has(path) && !this.#explained.has(path) && !unlistable.some((each) => path.startsWith(`${each}/`)),
+    );
+    await this.#absent(gone);
+    return this.#planned.sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  async #present(path: MirrorPath, stat: string, signal: AbortSignal): Promise<void> {
+    const { local } = this.#parts;
+    const seen = await local.look(path);
+    // A file that still changes will be uploaded once it has settled: it is planned as what it is now.
+    const look: LocalLook = seen.kind === 'changing' ? { kind: 'file', stat, sizeBytes: sizeOf(stat) } : seen;
+    const movedFrom = await this.#movedFrom(path, stat);
+    let action = plan(this.#situation(path, look, movedFrom, null));
+    const rules = this.#parts.settings.folders.get(folderOf(path));
+    if (action.kind === 'inspect' && rules !== undefined) {
+      try {
+        action = plan(this.#situation(path, look, movedFrom, await local.inspect(path, stat, rules, signal)));
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!(error instanceof Fault)) throw error;
+        this.#planned.push(problem(path, error.message));
+        return;
+      }
+    }
+    this.#tell(path, action, sizeOf(stat), movedFrom?.path ?? null);
+  }
+
+  #tell(path: MirrorPath, action: Action, bytes: number, from: MirrorPath | null): void {
+    switch (action.kind) {
+      case 'upload': {
+        const op = this.#parts.view.files.has(path) ? '*' : '+';
+        if (from !== null) this.#explained.add(from);
+        this.#planned.push({ op, path, from: null, bytes, reason: UPLOAD_REASONS[action.why] });
+        return;
+      }
+      case 'move':
+        this.#explained.add(action.from);
+        this.#planned.push({ op: '>', path, from: action.from, bytes, reason: `moved from ${action.from}; the id stays` });
+        return;
+      case 'reject':
+        this.#planned.push(problem(path, action.message));
+        return;
+      case 'resolve':
+        this.#planned.push(problem(path, 'an earlier upload of it may have arrived; that is found out first'));
+        return;
+      case 'nothing':
+        if (action.state === 'rejected' || action.state === 'skipped' || action.state === 'held') {
+          this.#planned.push(problem(path, action.reason ?? action.state));
+        }
+        return;
+      case 'wait':
+      case 'inspect':
+      case 'refresh':
+      case 'missing':
+      case 'forget':
+      case 'forget-rejection':
+        return;
+    }
+  }
+
+  async #absent(gone: readonly MirrorPath[]): Promise<void> {
+    const { local, view, settings } = this.#parts;
+    const waiting: WaitingDelete[] = [];
+    const folders = new Map<string, FolderLook>();
+    for (const path of gone) {
+      const look = await local.look(path);
+      const entry = view.files.get(path);
+      if (entry === undefined || look.kind !== 'absent') continue;
+      const action = plan(this.#situation(path, look, null, null));
+      if (action.kind === 'forget') this.#planned.push({ op: '-', path, from: null, bytes: null, reason: 'expired and removed locally' });
+      if (action.kind !== 'missing') continue;
+      const folder = folderOf(path);
+      if (!folders.has(folder)) folders.set(folder, await local.lookFolder(folder));
+      const otherDevice = look.onDevice !== deviceOf(entry.stat);
+      waiting.push({ path, folder, due: true, approved: false, otherDevice });
+    }
+    const verdict = guardDeletes({
+      waiting,
+      entriesTotal: view.files.size,
+      entriesInFolder: (folder) => [...view.files.keys()].filter((path) => folderOf(path) === folder).length,
+      lookOfFolder: (folder) => folders.get(folder) ?? null,
+      maxFraction: settings.maxFraction,
+      minCount: settings.minCount,
+    });
+    for (const { path } of waiting) {
+      const bytes = view.files.get(path)?.bytes ?? null;
+      if (verdict.held.has(path)) this.#planned.push(problem(path, 'removed locally; its delete would wait for approval (mass-delete)'));
+      else this.#planned.push({ op: '-', path, from: null, bytes, reason: 'removed locally' });
+    }
+  }
+
+  async #movedFrom(path: MirrorPath, stat: string): Promise<{ path: MirrorPath; entry: Entry } | null> {
+    if (this.#parts.view.files.has(path)) return null;
+    const from = this.#index.otherPathOf(path, stat);
+    const entry = from === null ? undefined : this.#parts.view.files.get(from);
+    if (from === null || entry === undefined) return null;
+    return (await this.#parts.local.look(from)).kind === 'absent' ? { path: from, entry } : null;
+  }
+
+  #situation(
+    path: MirrorPath,
+    look: LocalLook,
+    movedFrom: Situation['movedFrom'],
+    inspection: Situation['inspection'],
+  ): Situation {
+    const { view, local, settings, nowSeconds } = this.#parts;
+    const rules = settings.folders.get(folderOf(path)) ?? null;
+    return {
+      path,
+      look,
+      rules,
+      entry: view.files.get(path) ?? null,
+      intent: view.intents.get(path) ?? null,
+      rejection: view.rejected.get(path) ?? null,
+      inspection,
+      needsFullRead: rules !== null && local.needsFullRead(rules),
+      precheck: rules === null || look.kind !== 'file' ? null : local.precheck(path, look.sizeBytes, rules),
+      movedFrom,
+      nowSeconds,
+    };
+  }
+}
+
+function problem(path: MirrorPath, reason: string): PlannedAction {
+  return { op: '!', path, from: null, bytes: null, reason };
+}

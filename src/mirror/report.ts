@@ -1,0 +1,76 @@
+/** What the engine says about itself. These shapes go out as JSON (`status --json`, `list --json`): they are a contract. */
+import type { FileId, Halt, MirrorPath, PathState } from './types.ts';
+
+/** One path and the one state it has. Times are unix seconds. */
+export interface PathReport {
+  readonly path: MirrorPath;
+  readonly purpose: string | null;
+  readonly id: FileId | null;
+  readonly bytes: number | null;
+  readonly sha256: string | null;
+  readonly createdAt: number | null;
+  readonly expiresAt: number | null;
+  readonly state: PathState;
+  /** Why it is in this state, for a person; null when it is simply `synced`. */
+  readonly reason: string | null;
+}
+
+export type Phase = 'starting' | 'scanning' | 'working' | 'idle' | 'stopping' | 'stopped';
+
+export interface MirrorStatus {
+  readonly version: 1;
+  readonly mirrorId: string;
+  readonly phase: Phase;
+  readonly paused: boolean;
+  readonly halts: readonly Halt[];
+  /** How many paths are in each state. */
+  readonly counts: Readonly<Record<PathState, number>>;
+  /** Deletes that wait for their grace period or a guard. */
+  readonly waitingDeletes: number;
+  /** Owned ids that nothing points to and that are still to be deleted remotely. */
+  readonly garbage: number;
+  /** Ids kept aside because the server's word about them was contradictory; `orphans` lists them. */
+  readonly heldGarbage: number;
+  readonly openIntents: number;
+  readonly uploads: {
+    /** Attempts that count in the current window of 60 s, and how many may. Null limit: no window. */
+    readonly inWindow: number;
+    readonly limit: number | null;
+    readonly waiting: number;
+    readonly running: number;
+    /** Why the whole upload lane waits, e.g. `rate limited, resumes in 7 s`; null when it does not. */
+    readonly pause: { readonly why: string; readonly remainingMs: number } | null;
+  };
+  readonly nextExpiry: { readonly path: MirrorPath; readonly expiresAt: number } | null;
+  /** Unix seconds; null before the first scan was complete. */
+  readonly lastScanAt: number | null;
+  readonly lastVerifyAt: number | null;
+  /** How the folder is watched, e.g. `native`, `polling (network file system nfs)`, `off`. */
+  readonly watching: string;
+  /** Every path that is not simply mirrored, with its reason; at most 1,000, `problemsTotal` says how many there are. */
+  readonly problems: readonly PathReport[];
+  readonly problemsTotal: number;
+}
+
+export interface FlushResult {
+  /** Paths that have a reason instead of being mirrored. */
+  readonly problems: readonly PathReport[];
+  readonly halts: readonly Halt[];
+}
+
+/** What may be asked of a running mirror; the control socket and the verbs stand on this. */
+export interface MirrorControl {
+  status(): MirrorStatus;
+  report(path: MirrorPath): PathReport | null;
+  reports(): Iterable<PathReport>;
+  /** Resolves when all that was on disk at the call is mirrored or has a reason. Rejects with the signal's reason. */
+  flush(signal: AbortSignal): Promise<FlushResult>;
+  /** Resolves when the path is synced or has a final reason not to be. Rejects with the signal's reason. */
+  waitFor(path: MirrorPath, signal: AbortSignal): Promise<PathReport>;
+  /** Releases the deletes that a `mass-delete` halt holds: of one folder, or all (null). Returns how many. */
+  approve(folder: string | null): number;
+  pause(): void;
+  resume(): void;
+  /** Starts a full rescan, or joins the running one; resolves when it is complete. */
+  rescan(): Promise<void>;
+}

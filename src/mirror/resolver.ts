@@ -1,0 +1,178 @@
+import type { Core, Next } from './core.ts';
+import { again, nowSeconds, rulesOf } from './core.ts';
+import { discarded, intentCleared, type Superseded } from './fold.ts';
+import { recordUpload, withGarbage } from './record-upload.ts';
+import { sameVersionByStat } from './stat-token.ts';
+import type { FileId, Garbage, Intent, MirrorPath, RemoteFile } from './types.ts';
+
+/** `Date` headers and `created_at` are whole seconds, and a request takes its time. */
+const KNOWN_CLOCK_SLACK_MS = 5_000;
+/** Before any reply, the server's clock is only known to be about ours. */
+const UNKNOWN_CLOCK_SLACK_MS = 900_000;
+
+interface Listing {
+  sinceMs: number;
+  readonly files: Promise<readonly RemoteFile[]>;
+}
+
+/**
+ * Finds out what became of uploads whose outcome is unknown: lists their purpose, newest first, back to before
+ * their start, and looks for a file of that name and size that we do not own. One listing serves all who wait.
+ */
+export class Resolver {
+  readonly #core: Core;
+  /** Per path: how often it was looked for, and when that began. */
+  readonly #looks = new Map<MirrorPath, { readonly count: number; readonly firstAtMs: number }>();
+  /** Per path: what the server claimed about an upload, when that could not be believed. */
+  readonly #suspects = new Map<MirrorPath, RemoteFile>();
+  /** Per path: the hash of what was sent, if that is known. */
+  readonly #hashes = new Map<MirrorPath, string>();
+  /** Per purpose: the listing that has not begun yet and may still be joined. */
+  readonly #joinable = new Map<string, Listing>();
+  readonly #running = new Map<string, Promise<unknown>>();
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** The outcome of this path's attempt became unknown now. */
+  begin(path: MirrorPath, known: { readonly sha256: string | null; readonly suspect: RemoteFile | null }): void {
+    this.#looks.delete(path);
+    if (known.sha256 !== null) this.#hashes.set(path, known.sha256);
+    if (known.suspect !== null) this.#suspects.set(path, known.suspect);
+  }
+
+  /**
+   * One look for the upload that `intent` stands for. When it is decided, the intent is gone and the path is to
+   * be looked at again at once. `movedFrom`: the entry whose file was renamed to here.
+   */
+  async look(path: MirrorPath, intent: Intent, movedFrom: Superseded | null, signal: AbortSignal): Promise<Next> {
+    const { clock, settings } = this.#core;
+    const looks = this.#looks.get(path) ?? { count: 0, firstAtMs: clock.monotonicMs() };
+    const dueInMs = looks.firstAtMs + (settings.resolveLooksMs[looks.count] ?? 0) - clock.monotonicMs();
+    if (dueInMs > 0) {
+      this.#looks.set(path, looks);
+      return again(dueInMs);
+    }
+    const sinceMs = startOf(intent);
+    const found = (await this.#listSince(intent.purpose, sinceMs, signal)).filter(
+      (file) => this.#matches(intent, file) && file.createdAt * 1000 >= sinceMs && !this.#core.index.isOwned(file.id),
+    );
+    const count = looks.count + 1;
+    this.#looks.set(path, { ...looks, count });
+    const [newest, ...others] = found;
+    if (newest !== undefined) {
+      await this.#take(path, intent, newest, others, movedFrom, signal);
+    } else if (count < settings.resolveLooksMs.length) {
+      return again((settings.resolveLooksMs[count] ?? 0) - (clock.monotonicMs() - looks.firstAtMs));
+    } else {
+      await this.#giveUp(path, signal);
+    }
+    this.#forget(path);
+    return again(0);
+  }
+
+  /** The path's attempt was stored as `remote`: adopts it if the local file still is that version. */
+  async #take(
+    path: MirrorPath,
+    intent: Intent,
+    remote: RemoteFile,
+    others: readonly RemoteFile[],
+    movedFrom: Superseded | null,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { ledger, local, index, view, listener } = this.#core;
+    const rules = rulesOf(this.#core, path);
+    const stat = await local.statOf(path);
+    const now = nowSeconds(this.#core);
+    const stillThatVersion = rules !== null && stat !== null && sameVersionByStat(stat, intent.stat);
+    let sha256: string | null = null;
+    if (stillThatVersion && rules.purpose === intent.purpose) {
+      sha256 = this.#hashes.get(path) ?? (await local.inspect(path, stat, rules, signal)).sha256;
+    }
+    // RACE: another path may have adopted it while the content was read.
+    if (index.isOwned(remote.id)) return;
+    const orphans = heldAside(path, others, now);
+    if (sha256 === null || rules === null || stat === null) {
+      await ledger.record(withGarbage(discarded(path, remote, 'void', false, now), orphans), signal);
+      return;
+    }
+    const upload = { path, stat, sha256, remote, rules, supersedes: movedFrom, now };
+    const replaced = view.files.get(path)?.id ?? null;
+    await recordUpload(this.#core, upload, orphans, signal);
+    listener({ kind: 'uploaded', path, id: remote.id, bytes: remote.bytes, tookMs: 0, replaced, adopted: true });
+  }
+
+  /** Nothing was stored, as far as any listing tells: the upload may be sent anew. */
+  async #giveUp(path: MirrorPath, signal: AbortSignal): Promise<void> {
+    const suspect = this.#suspects.get(path);
+    const untrusted = suspect !== undefined && !this.#core.index.isOwned(suspect.id);
+    // An id out of a contradictory reply is kept aside for a person, never deleted by us.
+    const change = untrusted
+      ? discarded(path, suspect, 'mismatch', true, nowSeconds(this.#core))
+      : intentCleared(path);
+    await this.#core.ledger.record(change, signal);
+  }
+
+  #forget(path: MirrorPath): void {
+    this.#looks.delete(path);
+    this.#hashes.delete(path);
+    this.#suspects.delete(path);
+  }
+
+  #matches(intent: Intent, file: RemoteFile): boolean {
+    return file.filename === intent.remoteName && file.bytes === intent.bytes && file.purpose === intent.purpose;
+  }
+
+  /** Joins a listing that has not begun yet: one that has begun may have passed over the file already. */
+  #listSince(purpose: string, sinceMs: number, signal: AbortSignal): Promise<readonly RemoteFile[]> {
+    const joinable = this.#joinable.get(purpose);
+    if (joinable !== undefined) {
+      joinable.sinceMs = Math.min(joinable.sinceMs, sinceMs);
+      return joinable.files;
+    }
+    const previous = this.#running.get(purpose) ?? Promise.resolve();
+    const listing: Listing = {
+      sinceMs,
+      files: previous.then(() => {
+        this.#joinable.delete(purpose);
+        return this.#list(purpose, listing.sinceMs, signal);
+      }),
+    };
+    this.#joinable.set(purpose, listing);
+    const settled = listing.files.then(
+      () => {},
+      () => {},
+    );
+    this.#running.set(purpose, settled);
+    return listing.files;
+  }
+
+  async #list(purpose: string, sinceMs: number, signal: AbortSignal): Promise<readonly RemoteFile[]> {
+    const found: RemoteFile[] = [];
+    for await (const page of this.#core.api.list({ purpose, order: 'desc' }, signal)) {
+      const recent = page.filter((file) => file.createdAt * 1000 >= sinceMs);
+      found.push(...recent);
+      if (recent.length === 0) break;
+    }
+    return found;
+  }
+}
+
+/** The earliest `created_at` that an upload of this intent can have, unix milliseconds by the server's clock. */
+function startOf(intent: Intent): number {
+  return intent.serverStartedAtMs === null
+    ? intent.startedAtMs - UNKNOWN_CLOCK_SLACK_MS
+    : intent.serverStartedAtMs - KNOWN_CLOCK_SLACK_MS;
+}
+
+/** Further files that look like the same upload: one of them may be somebody else's, so a person decides. */
+function heldAside(path: MirrorPath, files: readonly RemoteFile[], now: number): Readonly<Record<FileId, Garbage>> {
+  return Object.fromEntries(
+    files.map((file) => [
+      file.id,
+      { path, purpose: file.purpose, bytes: file.bytes, since: now, reason: 'orphan', hold: true },
+    ]),
+  );
+}
+

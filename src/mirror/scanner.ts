@@ -1,0 +1,132 @@
+import type { Core } from './core.ts';
+import { rulesOf, serverNowSeconds } from './core.ts';
+import type { Deleter } from './deleter.ts';
+import { isWithin } from './mirror-path.ts';
+import { isExpired, renewalIsDue } from './plan.ts';
+import type { ScanItem } from './types.ts';
+import type { Entry, MirrorPath, StatToken } from './types.ts';
+
+export interface ScanSummary {
+  readonly files: number;
+  /** Paths that wanted a closer look. */
+  readonly dirty: number;
+  readonly tookMs: number;
+}
+
+/**
+ * Compares what lies on disk with what is remembered, and marks every path that differs. A file whose stat is as
+ * recorded costs one comparison; uploads begin while the walk goes on.
+ */
+export class Scanner {
+  readonly #core: Core;
+  readonly #deleter: Deleter;
+  readonly #mark: (path: MirrorPath) => void;
+  readonly #toldOutside = new Set<string>();
+
+  constructor(core: Core, deleter: Deleter, mark: (path: MirrorPath) => void) {
+    this.#core = core;
+    this.#deleter = deleter;
+    this.#mark = mark;
+  }
+
+  /** `under` null: everything. Throws only when the signal aborts. */
+  async scan(under: MirrorPath | null, signal: AbortSignal): Promise<ScanSummary> {
+    const { clock, local, view } = this.#core;
+    const startedMs = clock.monotonicMs();
+    const seen = new Set<MirrorPath>();
+    const unlistable: MirrorPath[] = [];
+    let files = 0;
+    let seenEntries = 0;
+    let dirty = 0;
+    const mark = (path: MirrorPath): void => {
+      dirty += 1;
+      this.#mark(path);
+    };
+    for await (const items of local.scan(under, signal)) {
+      for (const item of items) {
+        if (item.kind === 'unlistable') unlistable.push(item.path);
+        if (item.kind !== 'file') {
+          this.#note(item, mark);
+          seen.add(item.path);
+          continue;
+        }
+        files += 1;
+        seen.add(item.path);
+        const entry = view.files.get(item.path);
+        if (entry !== undefined) seenEntries += 1;
+        if (entry === undefined || this.#wantsLook(item.path, entry, item.stat)) {
+          this.#noteArrival(item.path, item.stat);
+          mark(item.path);
+        }
+      }
+    }
+    if (under !== null || seenEntries < view.files.size) {
+      for (const path of view.files.keys()) this.#markUnseen(path, under, seen, unlistable, mark);
+    }
+    for (const path of this.#core.notes.paths()) this.#markUnseen(path, under, seen, unlistable, mark);
+    for (const path of view.rejected.keys()) this.#markUnseen(path, under, seen, unlistable, mark);
+    for (const path of view.intents.keys()) this.#mark(path);
+    return { files, dirty, tookMs: clock.monotonicMs() - startedMs };
+  }
+
+  /** Tells the deleter when a file without entry has the identity of an entry elsewhere: perhaps a rename. */
+  noteArrival(path: MirrorPath, stat: StatToken): void {
+    this.#noteArrival(path, stat);
+  }
+
+  #noteArrival(path: MirrorPath, stat: StatToken): void {
+    const from = this.#core.view.files.has(path) ? null : this.#core.index.otherPathOf(path, stat);
+    if (from !== null) this.#deleter.noteSuccessor(from, path);
+  }
+
+  #wantsLook(path: MirrorPath, entry: Entry, stat: StatToken): boolean {
+    if (entry.stat !== stat) return true;
+    const rules = rulesOf(this.#core, path);
+    if (rules === null || entry.purpose !== rules.purpose) return true;
+    if (entry.expiresAt !== null) {
+      const now = serverNowSeconds(this.#core);
+      if (isExpired(entry, now) || (rules.onExpiry === 'renew' && renewalIsDue(path, entry, rules, now))) return true;
+    }
+    return this.#core.notes.stateOf(path) !== 'synced';
+  }
+
+  #note(item: Exclude<ScanItem, { kind: 'file' }>, mark: (path: MirrorPath) => void): void {
+    const { notes, listener, view } = this.#core;
+    switch (item.kind) {
+      case 'skipped':
+      case 'ignored': {
+        const reason = item.kind === 'skipped' ? `${item.reason}: ${item.detail}` : item.rule;
+        const news = notes.set(item.path, item.kind, reason);
+        if (news && item.kind === 'skipped') listener({ kind: 'skipped', path: item.path, reason });
+        // What was mirrored before and waits for its delete is not gone after all.
+        if (view.files.has(item.path)) mark(item.path);
+        return;
+      }
+      case 'unlistable':
+        if (notes.set(item.path, 'skipped', `unreadable: ${item.reason}`)) {
+          listener({ kind: 'skipped', path: item.path, reason: item.reason });
+        }
+        return;
+      case 'outside':
+        notes.set(item.path, 'ignored', item.hint);
+        if (!this.#toldOutside.has(item.path)) {
+          this.#toldOutside.add(item.path);
+          listener({ kind: 'warning', message: `${item.path}: ${item.hint}` });
+        }
+        return;
+    }
+  }
+
+  #markUnseen(
+    path: MirrorPath,
+    under: MirrorPath | null,
+    seen: ReadonlySet<MirrorPath>,
+    unlistable: readonly MirrorPath[],
+    mark: (path: MirrorPath) => void,
+  ): void {
+    if (seen.has(path) || (under !== null && !isWithin(path, under))) return;
+    // Below a directory that could not be listed everything is unknown, and nothing is concluded.
+    if (unlistable.some((directory) => isWithin(path, directory))) return;
+    mark(path);
+  }
+}

@@ -1,0 +1,27 @@
+import type { FolderRules } from './types.ts';
+
+/** What the engine is told, already resolved from the configuration. */
+export interface MirrorSettings {
+  /** The root as the user named it, for messages. */
+  readonly root: string;
+  readonly folders: ReadonlyMap<string, FolderRules>;
+  readonly graceMs: number;
+  /** Mass-delete guard: trips when waiting deletes exceed this fraction of all entries … */
+  readonly maxFraction: number;
+  /** … and this number. */
+  readonly minCount: number;
+  /** Time between full rescans; 0: none. */
+  readonly rescanMs: number;
+  /** Time between verifications against the remote; 0: none. */
+  readonly verifyMs: number;
+  /** Storage limit in bytes for what this mirror owns and others use; null: none. */
+  readonly storageBytes: number | null;
+  /**
+   * When to look for an upload of unknown outcome in the remote's listing, in milliseconds after it ended: lists
+   * may lag for seconds, so only the last empty look proves that nothing was stored.
+   */
+  readonly resolveLooksMs: readonly number[];
+}
+
+/** How many paths may be looked at, read or sent at a time before lower-priority ones wait in the worklist. */
+export const MAX_IN_PROGRESS = 256;

@@ -1,0 +1,54 @@
+import type { Core } from './core.ts';
+import type { MirrorStatus, PathReport, Phase } from './report.ts';
+
+const MAX_PROBLEMS = 1_000;
+
+export interface EngineFacts {
+  readonly phase: Phase;
+  readonly watching: string;
+  readonly waitingDeletes: number;
+  readonly lastScanAt: number | null;
+  readonly lastVerifyAt: number | null;
+}
+
+export function statusOf(core: Core, facts: EngineFacts): MirrorStatus {
+  const { view, halts, notes, queue } = core;
+  const problems: PathReport[] = [];
+  for (const report of notes.problems()) {
+    if (problems.length === MAX_PROBLEMS) break;
+    problems.push(report);
+  }
+  const heldGarbage = [...view.garbage.values()].filter((garbage) => garbage.hold).length;
+  const window = queue.uploadWindow();
+  const pause = queue.holds('upload').find((hold) => hold.name === 'backoff');
+  return {
+    version: 1,
+    mirrorId: view.mirrorId,
+    phase: facts.phase,
+    paused: halts.has('paused'),
+    halts: halts.all(),
+    counts: notes.counts(),
+    waitingDeletes: facts.waitingDeletes,
+    garbage: view.garbage.size - heldGarbage,
+    heldGarbage,
+    openIntents: view.intents.size,
+    uploads: {
+      ...window,
+      pause: pause === undefined ? null : { why: pause.why, remainingMs: pause.remainingMs ?? 0 },
+    },
+    nextExpiry: nextExpiryOf(core),
+    lastScanAt: facts.lastScanAt,
+    lastVerifyAt: facts.lastVerifyAt,
+    watching: facts.watching,
+    problems,
+    problemsTotal: notes.size,
+  };
+}
+
+function nextExpiryOf({ view }: Core): MirrorStatus['nextExpiry'] {
+  let next: MirrorStatus['nextExpiry'] = null;
+  for (const [path, { expiresAt }] of view.files) {
+    if (expiresAt !== null && (next === null || expiresAt < next.expiresAt)) next = { path, expiresAt };
+  }
+  return next;
+}

@@ -1,0 +1,294 @@
+import type { Core, Next } from './core.ts';
+import { again, nowSeconds, REST } from './core.ts';
+import type { Failures } from './failures.ts';
+import { Fault } from './faults.ts';
+import { discarded, intentCleared, intentOpened, rejected, type Superseded } from './fold.ts';
+import { recordUpload } from './record-upload.ts';
+import { KeyedLock } from './keyed-lock.ts';
+import type { LaneGovernor } from './lane-governor.ts';
+import { remoteNameOf } from './mirror-path.ts';
+import type { OpenVersion } from './ports.ts';
+import type { Resolver } from './resolver.ts';
+import { sizeOf } from './stat-token.ts';
+import type { Change, FolderRules, Intent, MirrorPath, RemoteFile, StatToken } from './types.ts';
+
+/** After this many replies in a row that could not be believed, a version is left alone for a while. */
+const LIES_TO_PARK = 3;
+const PARKED_MS = 3_600_000;
+/** Servers round expiry times; more than this apart is not what was asked for. */
+const EXPIRY_TOLERANCE_SECONDS = 3_600;
+
+export interface UploadJob {
+  readonly path: MirrorPath;
+  readonly stat: StatToken;
+  readonly rules: FolderRules;
+  /** The entry whose file was renamed to here: it becomes garbage when this upload is recorded. */
+  readonly supersedes: Superseded | null;
+}
+
+/**
+ * The upload protocol (DESIGN §6): intent, POST, record. Each call of `run` is at most one attempt.
+ *
+ * INVARIANT: an intent is durable before its POST begins, and is cleared only by a record that says what became
+ * of the attempt.
+ * INVARIANT: two uploads with equal (purpose, remote name, bytes) are never in flight together, nor is one sent
+ * while another's outcome is unknown, so that a listing can tell whose file it shows.
+ */
+export class Uploader {
+  readonly #core: Core;
+  readonly #resolver: Resolver;
+  readonly #governor: LaneGovernor;
+  readonly #failures: Failures;
+  readonly #locks = new KeyedLock();
+  /** Releases of the locks that open intents hold. */
+  readonly #heldByIntent = new Map<MirrorPath, () => void>();
+  readonly #running = new Set<MirrorPath>();
+
+  constructor(core: Core, resolver: Resolver, governor: LaneGovernor, failures: Failures) {
+    this.#core = core;
+    this.#resolver = resolver;
+    this.#governor = governor;
+    this.#failures = failures;
+    for (const [path, intent] of core.view.intents) {
+      this.#heldByIntent.set(path, this.#locks.take(keyOf(intent.purpose, intent.remoteName, intent.bytes)).release);
+    }
+  }
+
+  /** To be called when a path's intent was resolved. */
+  intentEnded(path: MirrorPath): void {
+    this.#heldByIntent.get(path)?.();
+    this.#heldByIntent.delete(path);
+  }
+
+  isRunning(path: MirrorPath): boolean {
+    return this.#running.has(path);
+  }
+
+  async run(job: UploadJob, signal: AbortSignal): Promise<Next> {
+    const { path, rules, stat } = job;
+    const sizeBytes = sizeOf(stat);
+    const lock = this.#locks.take(keyOf(rules.purpose, remoteNameOf(path), sizeBytes));
+    try {
+      await untilReady(lock.ready, signal);
+      return await this.#core.queue.upload(
+        { path, sizeBytes, priority: rules.priority },
+        () => this.#attempt(job, signal),
+        signal,
+      );
+    } finally {
+      if (this.#core.view.intents.has(path)) this.#heldByIntent.set(path, lock.release);
+      else lock.release();
+    }
+  }
+
+  async #attempt(job: UploadJob, signal: AbortSignal): Promise<Next> {
+    const { path, stat } = job;
+    let version: OpenVersion;
+    try {
+      version = await this.#core.local.open(path, stat);
+    } catch (error) {
+      if (error instanceof Fault) return this.#localFault(job, error);
+      throw error;
+    }
+    this.#running.add(path);
+    try {
+      this.#core.notes.set(path, 'uploading', null);
+      return await this.#send(job, version, signal);
+    } finally {
+      this.#running.delete(path);
+      await version.close();
+    }
+  }
+
+  async #send(job: UploadJob, version: OpenVersion, signal: AbortSignal): Promise<Next> {
+    const core = this.#core;
+    const { path, rules } = job;
+    try {
+      await core.ledger.commit(intentOpened(path, this.#intentOf(job)));
+    } catch (error) {
+      if (!(error instanceof Fault)) throw error;
+      core.notes.set(path, 'held', error.message);
+      return again(0);
+    }
+    const startedMs = core.clock.monotonicMs();
+    let remote: RemoteFile;
+    try {
+      remote = await core.api.upload(
+        {
+          purpose: rules.purpose,
+          remoteName: remoteNameOf(path),
+          sizeBytes: version.sizeBytes,
+          expiresAfterSeconds: rules.expiresAfterSeconds,
+          body: () => version.chunks(),
+        },
+        signal,
+      );
+    } catch (error) {
+      // Whether the broken-off request was stored is found out at the next start: the intent stays.
+      signal.throwIfAborted();
+      if (error instanceof Fault) return this.#uploadFault(job, error, signal);
+      throw error;
+    }
+    this.#governor.works();
+    return this.#accepted(job, version.sha256(), remote, core.clock.monotonicMs() - startedMs, signal);
+  }
+
+  /** The server says it stored the file: believes it only if nothing contradicts. */
+  async #accepted(job: UploadJob, sha256: string, remote: RemoteFile, tookMs: number, signal: AbortSignal): Promise<Next> {
+    const { ledger, view, listener } = this.#core;
+    const { path, stat, rules, supersedes } = job;
+    const lie = this.#contradiction(job, remote);
+    if (lie !== null) return this.#lied(job, sha256, remote, lie);
+    const now = nowSeconds(this.#core);
+    if (expiryIgnored(rules, remote)) {
+      const message = `the server did not set the expiry that was asked for (${rules.expiresAfterSeconds} s); set folders.${rules.folder}.expiresAfterSeconds to null if it cannot`;
+      await ledger.record(
+        join(discarded(path, remote, 'mismatch', false, now), rejected(view, { path, stat, rules, rule: 'expiry-ignored', message, now })),
+        signal,
+      );
+      return this.#refused(path, 'expiry-ignored', message);
+    }
+    const replaced = view.files.get(path)?.id ?? null;
+    await recordUpload(this.#core, { path, stat, sha256, remote, rules, supersedes, now }, {}, signal);
+    this.#failures.clear(path);
+    this.#core.notes.clear(path);
+    listener({ kind: 'uploaded', path, id: remote.id, bytes: remote.bytes, tookMs, replaced, adopted: false });
+    return again(0);
+  }
+
+  /** What a reply says against itself or against what we know; null: nothing. */
+  #contradiction(job: UploadJob, remote: RemoteFile): string | null {
+    const { index, view } = this.#core;
+    if (index.isOwned(remote.id)) {
+      const owner = index.ownerOf(remote.id) ?? view.garbage.get(remote.id)?.path;
+      return `replied with the id ${remote.id}, which already belongs to ${owner}`;
+    }
+    if (remote.bytes !== sizeOf(job.stat)) return `replied that ${remote.bytes} bytes were stored, not ${sizeOf(job.stat)}`;
+    if (remote.purpose !== job.rules.purpose) {
+      return `replied with purpose "${remote.purpose}", not "${job.rules.purpose}"`;
+    }
+    return null;
+  }
+
+  #lied(job: UploadJob, sha256: string, remote: RemoteFile, lie: string): Next {
+    const { path, stat } = job;
+    this.#resolver.begin(path, { sha256, suspect: remote });
+    const failures = this.#failures.add(path, stat);
+    const parkMs = failures >= LIES_TO_PARK ? PARKED_MS : this.#core.queue.backoffMs(failures);
+    this.#failures.holdUntil(path, this.#core.clock.monotonicMs() + parkMs);
+    this.#tellFailed(path, `the server ${lie}; nothing is deleted because of this`, parkMs, failures, null);
+    return again(0);
+  }
+
+  async #uploadFault(job: UploadJob, fault: Fault, signal: AbortSignal): Promise<Next> {
+    const { ledger, view } = this.#core;
+    const { path, stat, rules } = job;
+    if (fault.outcome === 'unknown') {
+      this.#resolver.begin(path, { sha256: null, suspect: null });
+      this.#governor.failed(fault);
+      this.#retryLater(job, fault);
+      return again(0);
+    }
+    if (fault.disposition === 'skip') {
+      const now = nowSeconds(this.#core);
+      await ledger.record(rejected(view, { path, stat, rules, rule: fault.rule, message: fault.message, now }), signal);
+      this.#governor.works();
+      return this.#refused(path, fault.rule, fault.message);
+    }
+    await ledger.record(intentCleared(path), signal);
+    if (fault.rule === 'moved' || fault.rule === 'unreadable') return this.#localFault(job, fault);
+    if (fault.disposition === 'halt') {
+      this.#governor.halt(fault);
+      this.#core.notes.set(path, 'held', fault.message);
+      return again(0);
+    }
+    if (fault.disposition === 'fatal') throw fault;
+    this.#governor.failed(fault);
+    if (fault.scope === 'lane') {
+      this.#core.notes.set(path, 'pending', fault.message);
+      return again(0);
+    }
+    return again(this.#retryLater(job, fault));
+  }
+
+  /** The file could not be read as announced: what is there now is looked at afresh. */
+  #localFault({ path, stat }: UploadJob, fault: Fault): Next {
+    if (fault.rule === 'moved') {
+      this.#core.notes.set(path, 'settling', 'it changed while it was being read');
+      return again(0);
+    }
+    const failures = this.#failures.add(path, stat);
+    const waitMs = this.#core.queue.backoffMs(failures);
+    this.#tellFailed(path, fault.message, waitMs, failures, fault);
+    return again(waitMs);
+  }
+
+  /** Notes a failure of this version and returns how long it shall rest. */
+  #retryLater({ path, stat }: UploadJob, fault: Fault): number {
+    const failures = this.#failures.add(path, stat);
+    const waitMs = Math.max(fault.retryAfterMs ?? 0, this.#core.queue.backoffMs(failures));
+    this.#failures.holdUntil(path, this.#core.clock.monotonicMs() + waitMs);
+    this.#tellFailed(path, fault.message, waitMs, failures, fault);
+    return waitMs;
+  }
+
+  #tellFailed(path: MirrorPath, message: string, retryInMs: number, failures: number, fault: Fault | null): void {
+    this.#core.notes.set(path, 'failed', message);
+    this.#core.listener({
+      kind: 'failed',
+      path,
+      message,
+      retryInMs,
+      failures,
+      status: fault?.status ?? null,
+      requestId: fault?.requestId ?? null,
+    });
+  }
+
+  #refused(path: MirrorPath, rule: string, message: string): Next {
+    this.#failures.clear(path);
+    this.#core.notes.set(path, 'rejected', message);
+    this.#core.listener({ kind: 'rejected', path, rule, message });
+    return REST;
+  }
+
+  #intentOf({ path, stat, rules }: UploadJob): Intent {
+    const serverNowMs = this.#core.api.serverNowMs();
+    return {
+      purpose: rules.purpose,
+      remoteName: remoteNameOf(path),
+      bytes: sizeOf(stat),
+      stat,
+      startedAtMs: Math.floor(this.#core.clock.wallMs()),
+      serverStartedAtMs: serverNowMs === null ? null : Math.floor(serverNowMs),
+    };
+  }
+
+}
+
+function keyOf(purpose: string, remoteName: string, bytes: number): string {
+  return `${purpose}\0${remoteName}\0${bytes}`;
+}
+
+function expiryIgnored(rules: FolderRules, remote: RemoteFile): boolean {
+  if (rules.expiresAfterSeconds === null) return false;
+  if (remote.expiresAt === null) return true;
+  const wanted = remote.createdAt + rules.expiresAfterSeconds;
+  return Math.abs(remote.expiresAt - wanted) > EXPIRY_TOLERANCE_SECONDS;
+}
+
+function join(one: Change, other: Change): Change {
+  return { ...one, ...other, intents: { ...one.intents, ...other.intents } };
+}
+
+async function untilReady(ready: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.race([ready, promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

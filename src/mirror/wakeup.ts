@@ -1,0 +1,37 @@
+import type { Clock } from './ports.ts';
+
+/** A sleep that can be cut short, or shortened to an earlier time. */
+export class Wakeup {
+  readonly #clock: Clock;
+  #untilMs = Number.POSITIVE_INFINITY;
+  #asked = false;
+  #sleeping: AbortController | null = null;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Wakes the sleeper at once; if nobody sleeps, the next sleep ends at once. */
+  now(): void {
+    this.#asked = true;
+    this.#sleeping?.abort();
+  }
+
+  /** Wakes the sleeper no later than at this monotonic time. */
+  at(atMs: number): void {
+    if (atMs < this.#untilMs) this.now();
+  }
+
+  /** Sleeps until then, or until woken, or until the signal aborts. Never rejects. */
+  async sleepUntil(atMs: number, signal: AbortSignal): Promise<void> {
+    const ms = atMs - this.#clock.monotonicMs();
+    if (!this.#asked && ms > 0 && !signal.aborted) {
+      this.#untilMs = atMs;
+      this.#sleeping = new AbortController();
+      await this.#clock.sleep(ms, AbortSignal.any([signal, this.#sleeping.signal])).catch(() => {});
+      this.#sleeping = null;
+    }
+    this.#untilMs = Number.POSITIVE_INFINITY;
+    this.#asked = false;
+  }
+}

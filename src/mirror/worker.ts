@@ -1,0 +1,251 @@
+import type { Core, Next } from './core.ts';
+import { again, nowSeconds, REST, rulesOf, serverNowSeconds } from './core.ts';
+import type { Deleter } from './deleter.ts';
+import type { Failures } from './failures.ts';
+import { Fault } from './faults.ts';
+import { forgotten, moved, refreshed, rejected, rejectionForgotten } from './fold.ts';
+import type { LaneGovernor } from './lane-governor.ts';
+import { plan, type Action, type Situation } from './plan.ts';
+import type { Inspection } from './ports.ts';
+import type { Resolver } from './resolver.ts';
+import type { RootGuard } from './root-guard.ts';
+import { Semaphore } from './semaphore.ts';
+import type { Entry, LocalLook, MirrorPath } from './types.ts';
+import type { Uploader } from './uploader.ts';
+
+/** Files read at a time for hashing and checking; more only makes a disk seek. */
+const CONCURRENT_READS = 4;
+const RELOOK_MS = 5_000;
+const CLAIM_RETRY_MS = 50;
+
+/** Looks at one path, plans, and does what was planned. One worker at a time has a path. */
+export class Worker {
+  readonly #core: Core;
+  readonly #uploader: Uploader;
+  readonly #resolver: Resolver;
+  readonly #deleter: Deleter;
+  readonly #governor: LaneGovernor;
+  readonly #failures: Failures;
+  readonly #root: RootGuard;
+  readonly #reads = new Semaphore(CONCURRENT_READS);
+
+  constructor(parts: {
+    readonly core: Core;
+    readonly uploader: Uploader;
+    readonly resolver: Resolver;
+    readonly deleter: Deleter;
+    readonly governor: LaneGovernor;
+    readonly failures: Failures;
+    readonly root: RootGuard;
+  }) {
+    this.#core = parts.core;
+    this.#uploader = parts.uploader;
+    this.#resolver = parts.resolver;
+    this.#deleter = parts.deleter;
+    this.#governor = parts.governor;
+    this.#failures = parts.failures;
+    this.#root = parts.root;
+  }
+
+  /** One step. Throws only the signal's reason, or an error that is no `Fault`. */
+  async step(path: MirrorPath, signal: AbortSignal): Promise<Next> {
+    // While the root is bad nothing can be learned; when it is back, everything is looked at.
+    if (this.#core.halts.has('root')) return REST;
+    const look = await this.#core.local.look(path);
+    if (look.kind === 'unknown' && !(await this.#root.check(0))) return REST;
+    if (look.kind !== 'absent') this.#deleter.forget(path);
+    const movedFrom = 'stat' in look ? await this.#movedFrom(path, look.stat) : null;
+    const action = plan(this.#situation(path, look, movedFrom, null));
+    try {
+      if (action.kind !== 'inspect' || look.kind !== 'file') return await this.#act(path, look, movedFrom, action, signal);
+      const rules = rulesOf(this.#core, path);
+      if (rules === null) return REST;
+      this.#core.notes.set(path, 'pending', 'its content is being read');
+      const inspection = await this.#reads.run(() => this.#core.local.inspect(path, look.stat, rules, signal), signal);
+      for (const message of inspection.warnings) this.#core.listener({ kind: 'warning', message: `${path}: ${message}` });
+      const informed = plan(this.#situation(path, look, movedFrom, inspection));
+      return await this.#act(path, look, movedFrom, informed, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof Fault) return this.#failed(path, look, error);
+      throw error;
+    }
+  }
+
+  #situation(
+    path: MirrorPath,
+    look: LocalLook,
+    movedFrom: Situation['movedFrom'],
+    inspection: Inspection | null,
+  ): Situation {
+    const { view, local } = this.#core;
+    const rules = rulesOf(this.#core, path);
+    return {
+      path,
+      look,
+      rules,
+      entry: view.files.get(path) ?? null,
+      intent: view.intents.get(path) ?? null,
+      rejection: view.rejected.get(path) ?? null,
+      inspection,
+      needsFullRead: rules !== null && local.needsFullRead(rules),
+      precheck: rules === null || look.kind !== 'file' ? null : local.precheck(path, look.sizeBytes, rules),
+      movedFrom,
+      nowSeconds: serverNowSeconds(this.#core),
+    };
+  }
+
+  async #act(
+    path: MirrorPath,
+    look: LocalLook,
+    movedFrom: Situation['movedFrom'],
+    action: Action,
+    signal: AbortSignal,
+  ): Promise<Next> {
+    const core = this.#core;
+    const { notes, ledger, view, listener } = core;
+    switch (action.kind) {
+      case 'nothing':
+        return this.#rest(path, action);
+      case 'wait':
+        notes.set(path, 'settling', action.reason);
+        return again(action.waitMs);
+      case 'inspect':
+        return again(0);
+      case 'resolve':
+        return await this.#resolve(path, movedFrom, signal);
+      case 'refresh': {
+        const entry = view.files.get(path);
+        if (entry !== undefined) await ledger.commit(refreshed(path, entry, action.stat));
+        return again(0);
+      }
+      case 'move':
+        return await this.#move(path, action, signal);
+      case 'reject': {
+        const { stat, rule, message } = action;
+        const rules = rulesOf(core, path);
+        if (rules === null) return REST;
+        await ledger.commit(rejected(view, { path, stat, rules, rule, message, now: nowSeconds(core) }));
+        notes.set(path, 'rejected', message);
+        listener({ kind: 'rejected', path, rule, message });
+        return REST;
+      }
+      case 'upload':
+        return await this.#upload(path, action, movedFrom, signal);
+      case 'missing':
+        return await this.#deleter.handle(path, look.kind === 'absent' ? look.onDevice : '', signal);
+      case 'forget':
+        return await this.#forgetExpired(path, signal);
+      case 'forget-rejection':
+        await ledger.commit(rejectionForgotten(path));
+        return again(0);
+    }
+  }
+
+  #rest(path: MirrorPath, { state, reason }: Extract<Action, { kind: 'nothing' }>): Next {
+    const { notes, listener } = this.#core;
+    if (state === null || state === 'synced') {
+      notes.clear(path);
+      this.#failures.clear(path);
+      if (state === null) this.#deleter.forget(path);
+      return REST;
+    }
+    const news = notes.set(path, state, reason);
+    if (news && state === 'skipped') listener({ kind: 'skipped', path, reason: reason ?? '' });
+    // What could not be seen may be visible again without any event (a mount, a permission).
+    return state === 'held' || state === 'skipped' ? again(RELOOK_MS) : REST;
+  }
+
+  async #resolve(path: MirrorPath, movedFrom: Situation['movedFrom'], signal: AbortSignal): Promise<Next> {
+    const intent = this.#core.view.intents.get(path);
+    if (intent === undefined) return again(0);
+    if (this.#core.notes.stateOf(path) !== 'failed') {
+      this.#core.notes.set(path, 'pending', 'finding out whether an earlier upload of it arrived');
+    }
+    if (this.#core.halts.has('auth') || this.#core.halts.has('root')) return again(RELOOK_MS);
+    const next = await this.#resolver.look(path, intent, movedFrom, signal);
+    if (!this.#core.view.intents.has(path)) this.#uploader.intentEnded(path);
+    return next;
+  }
+
+  async #move(path: MirrorPath, action: Extract<Action, { kind: 'move' }>, signal: AbortSignal): Promise<Next> {
+    const { ledger, view, listener, worklist, notes } = this.#core;
+    const { from, stat } = action;
+    // RACE: the old path's worker may be about to delete the id that is to move.
+    if (!worklist.claim(from)) return again(CLAIM_RETRY_MS);
+    try {
+      const entry = view.files.get(from);
+      if (entry === undefined) return again(0);
+      await ledger.commit(moved(view, from, path, stat, nowSeconds(this.#core)));
+      signal.throwIfAborted();
+      this.#deleter.forget(from);
+      notes.clear(from);
+      listener({ kind: 'moved', path, from, id: entry.id });
+      return again(0);
+    } finally {
+      worklist.done(from, null);
+    }
+  }
+
+  async #upload(
+    path: MirrorPath,
+    action: Extract<Action, { kind: 'upload' }>,
+    movedFrom: Situation['movedFrom'],
+    signal: AbortSignal,
+  ): Promise<Next> {
+    const { clock, notes } = this.#core;
+    const rules = rulesOf(this.#core, path);
+    if (rules === null) return REST;
+    const waitMs = this.#failures.waitMs(path, action.stat, clock.monotonicMs());
+    if (waitMs > 0) return again(waitMs);
+    if (notes.stateOf(path) !== 'failed') notes.set(path, 'pending', 'waits for its turn to be uploaded');
+    return await this.#uploader.run({ path, stat: action.stat, rules, supersedes: movedFrom }, signal);
+  }
+
+  /** Its time is over and its file is gone; the API must agree before the id is forgotten. */
+  async #forgetExpired(path: MirrorPath, signal: AbortSignal): Promise<Next> {
+    const { api, view, ledger, listener } = this.#core;
+    const entry = view.files.get(path);
+    if (entry === undefined) return again(0);
+    const remote = await api.retrieve(entry.id, signal);
+    if (remote !== null && (remote.expiresAt === null || remote.expiresAt > serverNowSeconds(this.#core))) {
+      const corrected: Entry = { ...entry, expiresAt: remote.expiresAt };
+      await ledger.commit({ files: { [path]: corrected } });
+      return again(0);
+    }
+    await ledger.commit(forgotten(view, path));
+    listener({ kind: 'expired', path, id: entry.id });
+    return again(0);
+  }
+
+  /** The entry whose file was renamed to `path`, if that is what the disk says. */
+  async #movedFrom(path: MirrorPath, stat: string): Promise<Situation['movedFrom']> {
+    const { view, index, local } = this.#core;
+    if (view.files.has(path)) return null;
+    const from = index.otherPathOf(path, stat);
+    const entry = from === null ? undefined : view.files.get(from);
+    if (from === null || entry === undefined || view.intents.has(from)) return null;
+    const look = await local.look(from);
+    if (look.kind !== 'absent') return null;
+    this.#deleter.noteSuccessor(from, path);
+    return { path: from, entry };
+  }
+
+  #failed(path: MirrorPath, look: LocalLook, fault: Fault): Next {
+    if (fault.disposition === 'fatal') throw fault;
+    if (fault.rule === 'moved') {
+      this.#core.notes.set(path, 'settling', 'it changed while it was being read');
+      return again(0);
+    }
+    if (fault.disposition === 'halt') this.#governor.halt(fault);
+    const stat = 'stat' in look ? look.stat : '0 0 0 0 0';
+    const failures = this.#failures.add(path, stat);
+    const retryInMs = Math.max(fault.retryAfterMs ?? 0, this.#core.queue.backoffMs(failures));
+    const { message, status, requestId } = fault;
+    if (this.#core.notes.set(path, 'failed', message) || failures % 10 === 0) {
+      this.#core.listener({ kind: 'failed', path, message, retryInMs, failures, status, requestId });
+    }
+    return again(retryInMs);
+  }
+}
+

@@ -1,0 +1,132 @@
+import type { MirrorPath } from './types.ts';
+
+/**
+ * The paths that want a look, keyed and coalescing: a path is in it once, is worked on by one worker at a time,
+ * and is looked at again if it was marked while a worker had it (the work-queue pattern of Kubernetes
+ * controllers). Memory is bounded by the number of dirty paths, not by events.
+ *
+ * A path is in one of four states: ready (waits for a worker), delayed (waits for a time), busy (a worker has
+ * it), busy and marked again.
+ */
+export class Worklist {
+  /** Ready paths by folder priority; a Set keeps insertion order, so each priority is first in, first out. */
+  readonly #ready = new Map<number, Set<MirrorPath>>();
+  readonly #priorityOf: (path: MirrorPath) => number;
+  readonly #delayedUntilMs = new Map<MirrorPath, number>();
+  readonly #busy = new Map<MirrorPath, 'clean' | 'again'>();
+  /** No delayed path is due before this monotonic time. */
+  #nothingDueBeforeMs = Number.POSITIVE_INFINITY;
+
+  /** `priorityOf`: the priority of a path's folder; higher goes first. */
+  constructor(priorityOf: (path: MirrorPath) => number) {
+    this.#priorityOf = priorityOf;
+  }
+
+  /** Wants a look at this path as soon as a worker is free, whatever wait it was in. */
+  mark(path: MirrorPath): void {
+    if (this.#busy.has(path)) {
+      this.#busy.set(path, 'again');
+      return;
+    }
+    this.#delayedUntilMs.delete(path);
+    this.#makeReady(path);
+  }
+
+  /** Takes the next ready path of at least `minPriority`; null when there is none. The caller owes a `done`. */
+  take(minPriority: number): MirrorPath | null {
+    let best: number | null = null;
+    for (const [priority, paths] of this.#ready) {
+      if (paths.size > 0 && priority >= minPriority && (best === null || priority > best)) best = priority;
+    }
+    if (best === null) return null;
+    const paths = this.#ready.get(best);
+    const path = paths?.values().next().value;
+    if (paths === undefined || path === undefined) return null;
+    paths.delete(path);
+    this.#busy.set(path, 'clean');
+    return path;
+  }
+
+  /**
+   * Gives a taken path back. `againAtMs`: monotonic time of the next look; null: none is needed. A path that was
+   * marked meanwhile is ready at once.
+   */
+  done(path: MirrorPath, againAtMs: number | null): void {
+    const state = this.#busy.get(path);
+    this.#busy.delete(path);
+    if (state === 'again') this.#makeReady(path);
+    else if (againAtMs !== null) {
+      this.#delayedUntilMs.set(path, againAtMs);
+      this.#nothingDueBeforeMs = Math.min(this.#nothingDueBeforeMs, againAtMs);
+    }
+  }
+
+  /** Makes every delayed path ready whose time has come. Returns the monotonic time of the next one, or null. */
+  wake(nowMs: number): number | null {
+    if (nowMs >= this.#nothingDueBeforeMs) {
+      let next = Number.POSITIVE_INFINITY;
+      for (const [path, untilMs] of this.#delayedUntilMs) {
+        if (untilMs <= nowMs) {
+          this.#delayedUntilMs.delete(path);
+          this.#makeReady(path);
+        } else if (untilMs < next) {
+          next = untilMs;
+        }
+      }
+      this.#nothingDueBeforeMs = next;
+    }
+    return this.#nothingDueBeforeMs === Number.POSITIVE_INFINITY ? null : this.#nothingDueBeforeMs;
+  }
+
+  /**
+   * Takes this very path out of turn, so that no worker has it meanwhile. False when a worker has it already.
+   * The caller owes a `done`; whatever the path waited for is made up for then.
+   */
+  claim(path: MirrorPath): boolean {
+    if (this.#busy.has(path)) return false;
+    const waited = this.#delayedUntilMs.delete(path) || (this.#ready.get(this.#priorityOf(path))?.delete(path) ?? false);
+    this.#busy.set(path, waited ? 'again' : 'clean');
+    return true;
+  }
+
+  has(path: MirrorPath): boolean {
+    return (
+      this.#busy.has(path) || this.#delayedUntilMs.has(path) || (this.#ready.get(this.#priorityOf(path))?.has(path) ?? false)
+    );
+  }
+
+  isBusy(path: MirrorPath): boolean {
+    return this.#busy.has(path);
+  }
+
+  /** Everything in it, in no particular order. */
+  *paths(): IterableIterator<MirrorPath> {
+    for (const paths of this.#ready.values()) yield* paths;
+    yield* this.#delayedUntilMs.keys();
+    yield* this.#busy.keys();
+  }
+
+  get readyCount(): number {
+    let count = 0;
+    for (const paths of this.#ready.values()) count += paths.size;
+    return count;
+  }
+
+  get busyCount(): number {
+    return this.#busy.size;
+  }
+
+  get size(): number {
+    return this.readyCount + this.#delayedUntilMs.size + this.#busy.size;
+  }
+
+  #makeReady(path: MirrorPath): void {
+    const priority = this.#priorityOf(path);
+    let paths = this.#ready.get(priority);
+    if (paths === undefined) {
+      paths = new Set();
+      this.#ready.set(priority, paths);
+    }
+    paths.add(path);
+  }
+}

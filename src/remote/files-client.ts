@@ -1,0 +1,183 @@
+/** The Files API over HTTP: the front door of this room. */
+import type { Dispatcher } from 'undici';
+import type { Fault } from '../mirror/faults.ts';
+import type { Clock, FilesApi, ListRequest, UploadRequest } from '../mirror/ports.ts';
+import type { FileId, RemoteFile } from '../mirror/types.ts';
+import { parseBaseUrl } from './base-url.ts';
+import { badReply, isAbsence } from './classify.ts';
+import type { ReplyFacts } from './classify.ts';
+import { openConnections } from './connections.ts';
+import type { ProxyEnvironment } from './connections.ts';
+import { openContent } from './content.ts';
+import type { Content } from './content.ts';
+import { listPages } from './listing.ts';
+import type { ListParameters } from './listing.ts';
+import { readFileReply, readListReply, saysDeleted } from './replies.ts';
+import type { ListPage } from './replies.ts';
+import { requestHeaders } from './request-headers.ts';
+import type { HeaderOptions } from './request-headers.ts';
+import { isSuccess, Sender } from './sender.ts';
+import type { ApiRequest } from './sender.ts';
+import { createThrottle } from './throttle.ts';
+import type { Throttle } from './throttle.ts';
+import { prepareForm } from './upload-form.ts';
+
+export interface FilesClientOptions {
+  /** http or https; may have a path and a query, e.g. Azure's `?api-version=…`. */
+  readonly baseUrl: string;
+  /** Null: the server wants none. A function is asked before every request, so that a key can be exchanged. */
+  readonly apiKey: HeaderOptions['apiKey'];
+  /** Default `bearer`. */
+  readonly auth?: HeaderOptions['auth'];
+  /** Sent with every request; they win over ours. With `authorization` or `api-key` here, no key is added. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly organization?: string | null;
+  readonly project?: string | null;
+  /**
+   * How long the server may be silent, and how long a request may take; to an upload the time is added that its
+   * bytes need at 64 KiB/s, and the time that the bandwidth limit holds it back.
+   */
+  readonly timeoutMs: number;
+  /** Shared by all uploads; null (the default) is no limit. */
+  readonly uploadBytesPerSecond?: number | null;
+  /** Default `full`. */
+  readonly listParameters?: ListParameters;
+  /** E.g. `files-mirror/1.2.3`. */
+  readonly userAgent: string;
+  readonly clock: Clock;
+  /** Where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are looked up. Default: this process's environment. */
+  readonly env?: ProxyEnvironment;
+}
+
+export interface FilesClient extends FilesApi {
+  /**
+   * Opens a file's content for reading. `chunks` may be read once, and must be read or the signal be aborted.
+   * Throws `Fault`, or the signal's reason, here and while reading.
+   */
+  content(id: FileId, signal: AbortSignal): Promise<Content>;
+  /** Closes every connection. Requests that still run fail. */
+  close(): Promise<void>;
+}
+
+/** One object, or an error, is under 1 kB; a proxy's error page may be more. */
+const MAX_OBJECT_BYTES = 1024 * 1024;
+
+/** A server that ignores `limit` may send every file it has; 64 MB are some 150,000. */
+const MAX_LIST_BYTES = 64 * 1024 * 1024;
+
+/** Throws `TypeError` when the base URL, a proxy's URL or a configured header cannot be used. */
+export function createFilesClient(options: FilesClientOptions): FilesClient {
+  const { auth = 'bearer', headers = {}, organization = null, project = null } = options;
+  const {
+    apiKey,
+    userAgent,
+    timeoutMs,
+    clock,
+    uploadBytesPerSecond = null,
+    listParameters = 'full',
+  } = options;
+  const address = parseBaseUrl(options.baseUrl);
+  const dispatcher = openConnections(address, options.env ?? process.env);
+  const sender = new Sender({
+    address,
+    dispatcher,
+    headers: requestHeaders({ apiKey, auth, headers, organization, project, userAgent }),
+    timeoutMs,
+    clock,
+  });
+  const throttle = uploadBytesPerSecond === null ? null : createThrottle(uploadBytesPerSecond, clock);
+  return new HttpFilesClient({ sender, dispatcher, throttle, clock, listParameters });
+}
+
+interface ClientParts {
+  readonly sender: Sender;
+  readonly dispatcher: Dispatcher;
+  readonly throttle: Throttle | null;
+  readonly clock: Clock;
+  readonly listParameters: ListParameters;
+}
+
+class HttpFilesClient implements FilesClient {
+  readonly #parts: ClientParts;
+
+  constructor(parts: ClientParts) {
+    this.#parts = parts;
+  }
+
+  async upload(request: UploadRequest, signal: AbortSignal): Promise<RemoteFile> {
+    signal.throwIfAborted();
+    const { remoteName } = request;
+    const post: ApiRequest = { action: 'upload', method: 'POST', path: '/files', remoteName };
+    const form = await prepareForm(request, this.#parts.throttle, this.#parts.clock, signal);
+    const reply = await this.#parts.sender.send({ ...post, form, maxReplyBytes: MAX_OBJECT_BYTES }, signal);
+    const context = this.#parts.sender.context(post, reply.progress);
+    if (reply.progress !== 'sent') throw badReply('before the file was sent', reply, context);
+    return readFileReply(reply.body) ?? raise(badReply('with no file object', reply, context));
+  }
+
+  list(request: ListRequest, signal: AbortSignal): AsyncIterable<readonly RemoteFile[]> {
+    return listPages(request, this.#parts.listParameters, (query) => this.#page(query, signal));
+  }
+
+  async retrieve(id: FileId, signal: AbortSignal): Promise<RemoteFile | null> {
+    const get: ApiRequest = { action: 'read', method: 'GET', path: pathOf(id) };
+    const reply = await this.#parts.sender.send(
+      { ...get, maxReplyBytes: MAX_OBJECT_BYTES },
+      signal,
+      isAnswer,
+    );
+    if (!isSuccess(reply)) return null;
+    const context = this.#parts.sender.context(get, reply.progress);
+    return readFileReply(reply.body) ?? raise(badReply('with no file object', reply, context));
+  }
+
+  async delete(id: FileId, signal: AbortSignal): Promise<'deleted' | 'absent'> {
+    const request: ApiRequest = { action: 'delete', method: 'DELETE', path: pathOf(id) };
+    const reply = await this.#parts.sender.send(
+      { ...request, maxReplyBytes: MAX_OBJECT_BYTES },
+      signal,
+      isAnswer,
+    );
+    if (!isSuccess(reply)) return 'absent';
+    if (saysDeleted(reply.body, id)) return 'deleted';
+    throw badReply('not as a deletion', reply, this.#parts.sender.context(request, reply.progress));
+  }
+
+  content(id: FileId, signal: AbortSignal): Promise<Content> {
+    const get: ApiRequest = { action: 'read', method: 'GET', path: `${pathOf(id)}/content` };
+    return openContent(this.#parts.dispatcher, this.#parts.sender, get, signal);
+  }
+
+  async probe(signal: AbortSignal): Promise<void> {
+    await this.#page(this.#parts.listParameters === 'none' ? {} : { limit: '1' }, signal);
+  }
+
+  serverNowMs(): number | null {
+    return this.#parts.sender.serverNowMs();
+  }
+
+  close(): Promise<void> {
+    return this.#parts.dispatcher.destroy();
+  }
+
+  async #page(query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<ListPage> {
+    const get: ApiRequest = { action: 'read', method: 'GET', path: '/files' };
+    const { sender } = this.#parts;
+    const reply = await sender.send({ ...get, query, maxReplyBytes: MAX_LIST_BYTES }, signal);
+    const context = sender.context(get, reply.progress);
+    return readListReply(reply.body) ?? raise(badReply('with no list of files', reply, context));
+  }
+}
+
+function pathOf(id: FileId): string {
+  return `/files/${encodeURIComponent(id)}`;
+}
+
+/** A success, or the API's word that there is no such file. */
+function isAnswer(reply: ReplyFacts): boolean {
+  return isSuccess(reply) || isAbsence(reply);
+}
+
+function raise(fault: Fault): never {
+  throw fault;
+}

@@ -1,0 +1,67 @@
+import { Fault } from '../mirror/faults.ts';
+import { SECRET_NAME } from './base-url.ts';
+
+export interface HeaderOptions {
+  /** Null: the server wants no key. */
+  readonly apiKey: string | null | (() => string | null);
+  /** How the key is sent: `Authorization: Bearer <key>`, or Azure's `api-key: <key>`. */
+  readonly auth: 'bearer' | 'api-key';
+  /** Sent with every request; they win over ours. With `authorization` or `api-key` here, no key is added. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly organization: string | null;
+  readonly project: string | null;
+  readonly userAgent: string;
+}
+
+export interface RequestHeaders {
+  /** Names and values in turn, with the key as it is now, and `extra` behind. Throws `Fault` when the key cannot be sent. */
+  make(extra: readonly string[]): string[];
+  /** Values that no message may show. */
+  secrets(): readonly string[];
+}
+
+/** Throws `TypeError` when a configured header is none. The values never appear in an error. */
+export function requestHeaders(options: HeaderOptions): RequestHeaders {
+  const own = new Map([
+    ['accept', 'application/json'],
+    ['user-agent', options.userAgent],
+  ]);
+  if (options.organization !== null) own.set('openai-organization', options.organization);
+  if (options.project !== null) own.set('openai-project', options.project);
+  for (const [name, value] of Object.entries(options.headers)) own.set(name.toLowerCase(), value);
+  for (const [name, value] of own) {
+    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) || UNSENDABLE.test(value)) {
+      throw new TypeError(`not a header that can be sent: ${JSON.stringify(name)}`);
+    }
+  }
+  const fixed = [...own].flat();
+  const fixedSecrets = [...own].filter(([name]) => SECRET_NAME.test(name)).map(([, value]) => value);
+  const ownKey = own.has('authorization') || own.has('api-key');
+  const currentKey = (): string | null =>
+    typeof options.apiKey === 'function' ? options.apiKey() : options.apiKey;
+  return {
+    make(extra) {
+      const key = ownKey ? null : currentKey();
+      if (key === null) return [...fixed, ...extra];
+      if (UNSENDABLE.test(key)) throw unsendableKey();
+      const credential = options.auth === 'bearer' ? ['authorization', `Bearer ${key}`] : ['api-key', key];
+      return [...credential, ...fixed, ...extra];
+    },
+    secrets() {
+      const key = currentKey();
+      return key === null ? fixedSecrets : [key, ...fixedSecrets];
+    },
+  };
+}
+
+function unsendableKey(): Fault {
+  return new Fault('the API key holds characters that cannot be sent in a header', {
+    disposition: 'halt',
+    halt: 'auth',
+    outcome: 'refused',
+    rule: 'auth',
+  });
+}
+
+/** What no header value may hold: control characters, such as the line feed at the end of a key file, and non-Latin. */
+const UNSENDABLE = /[^\t\x20-\x7e\x80-\xff]/;

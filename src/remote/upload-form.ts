@@ -1,0 +1,66 @@
+import type { Clock, UploadRequest } from '../mirror/ports.ts';
+import { formFrame, gatherForm, streamForm } from './multipart.ts';
+import type { FormFrame } from './multipart.ts';
+import type { Throttle } from './throttle.ts';
+
+/** The body of one upload attempt. */
+export interface UploadForm {
+  readonly contentType: string;
+  readonly totalBytes: number;
+  /** `ended` aborts when the attempt is over. */
+  body(ended: AbortSignal): Buffer | AsyncIterable<Uint8Array>;
+  /** What ended the body before its time: the source's own error, or its wrong size. */
+  failure(): { readonly error: unknown } | null;
+  /** How long the bandwidth limit has held the body back so far, milliseconds. */
+  heldMs(): number;
+}
+
+/** Up to this size a form is read into memory and sent in one write. */
+const SMALL_FORM_BYTES = 256 * 1024;
+
+/**
+ * Prepares the body of an upload. A small file is read here, and its turn under the bandwidth limit waited for;
+ * a large one is opened when the connection asks for it. Throws what the file's reader throws, or the signal's
+ * reason.
+ */
+export async function prepareForm(
+  request: UploadRequest,
+  throttle: Throttle | null,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<UploadForm> {
+  const frame = formFrame(request);
+  if (frame.totalBytes > SMALL_FORM_BYTES) return largeForm(frame, request.body, throttle, clock);
+  const form = await gatherForm(frame, request.body, signal);
+  await throttle?.take(form.byteLength, signal);
+  const { contentType, totalBytes } = frame;
+  return { contentType, totalBytes, body: () => form, failure: () => null, heldMs: () => 0 };
+}
+
+function largeForm(
+  frame: FormFrame,
+  open: () => AsyncIterable<Uint8Array>,
+  throttle: Throttle | null,
+  clock: Clock,
+): UploadForm {
+  let failure: { readonly error: unknown } | null = null;
+  let heldMs = 0;
+  const timed: Throttle | null = throttle && {
+    sliceBytes: throttle.sliceBytes,
+    async take(bytes, signal) {
+      const startMs = clock.monotonicMs();
+      await throttle.take(bytes, signal);
+      heldMs += clock.monotonicMs() - startMs;
+    },
+  };
+  const onFailure = (error: unknown): void => {
+    failure = { error };
+  };
+  return {
+    contentType: frame.contentType,
+    totalBytes: frame.totalBytes,
+    body: (ended) => streamForm(frame, open, { throttle: timed, ended, onFailure }),
+    failure: () => failure,
+    heldMs: () => heldMs,
+  };
+}

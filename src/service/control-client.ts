@@ -1,0 +1,124 @@
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { createInterface } from 'node:readline';
+import { Fault } from '../mirror/faults.ts';
+import type { FlushResult, MirrorStatus, PathReport } from '../mirror/report.ts';
+import type { MirrorPath } from '../mirror/types.ts';
+import type { ControlError } from './control-server.ts';
+import { findControlSocket } from './control-socket.ts';
+
+/**
+ * A running daemon, asked over its control socket. Every method throws `Fault`: with rule `wait-timeout` when the
+ * time is up, `stopping` when the daemon ends meanwhile, `connection` when it dies.
+ */
+export interface DaemonClient {
+  status(): Promise<MirrorStatus>;
+  report(path: MirrorPath): Promise<PathReport | null>;
+  list(): AsyncIterable<PathReport>;
+  /** `timeoutMs` null: as long as it takes. */
+  flush(timeoutMs: number | null): Promise<FlushResult>;
+  waitFor(path: MirrorPath, timeoutMs: number | null): Promise<PathReport>;
+  /** How many deletes were released. */
+  approve(folder: string | null): Promise<number>;
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  rescan(): Promise<void>;
+  /** Asks anything else; `route` is e.g. `POST /v1/verify`. */
+  ask(route: string, body?: Readonly<Record<string, unknown>>): Promise<unknown>;
+}
+
+/** Null when no daemon runs on this state folder. */
+export async function connectDaemon(stateDir: string): Promise<DaemonClient | null> {
+  const socketPath = await findControlSocket(stateDir);
+  try {
+    await ask(socketPath, 'GET /v1/status');
+  } catch (error) {
+    const code =
+      error instanceof Fault ? (error.cause as NodeJS.ErrnoException | undefined)?.code : undefined;
+    if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR') return null;
+    throw error;
+  }
+  const post = (name: string, body: Readonly<Record<string, unknown>> = {}) =>
+    ask(socketPath, `POST /v1/${name}`, body);
+  return {
+    status: async () => (await ask(socketPath, 'GET /v1/status')) as MirrorStatus,
+    report: async (path) =>
+      (await ask(socketPath, `GET /v1/report?path=${encodeURIComponent(path)}`)) as PathReport | null,
+    list: () => listReports(socketPath),
+    flush: async (timeoutMs) => (await post('flush', { timeoutMs })) as FlushResult,
+    waitFor: async (path, timeoutMs) => (await post('wait', { path, timeoutMs })) as PathReport,
+    approve: async (folder) => ((await post('approve', { folder })) as { approved: number }).approved,
+    pause: async () => void (await post('pause')),
+    resume: async () => void (await post('resume')),
+    rescan: async () => void (await post('rescan')),
+    ask: (route, body) => ask(socketPath, route, body),
+  };
+}
+
+async function ask(
+  socketPath: string,
+  route: string,
+  body?: Readonly<Record<string, unknown>>,
+): Promise<unknown> {
+  const response = await send(socketPath, route, body);
+  const reply: unknown = JSON.parse(await readText(response));
+  if (response.statusCode === 200) return reply;
+  const { message, rule } = (reply as ControlError).error;
+  throw new Fault(message, { disposition: 'fatal', outcome: 'refused', rule });
+}
+
+/** One item a line, as the server writes it: the list may be far larger than a text should be. */
+async function* listReports(socketPath: string): AsyncIterable<PathReport> {
+  const response = await send(socketPath, 'GET /v1/list');
+  let complete = false;
+  try {
+    for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
+      if (line === ']') complete = true;
+      else if (line !== '[') yield JSON.parse(line.endsWith(',') ? line.slice(0, -1) : line) as PathReport;
+    }
+  } catch (error) {
+    throw connectionFault(error);
+  } finally {
+    response.destroy();
+  }
+  if (!complete) throw connectionFault(new Error('the list was broken off'));
+}
+
+function send(
+  socketPath: string,
+  route: string,
+  body?: Readonly<Record<string, unknown>>,
+): Promise<IncomingMessage> {
+  const [method, path] = route.split(' ');
+  return new Promise((resolve, reject) => {
+    // No timeout: a flush takes as long as it takes.
+    const request = httpRequest({
+      socketPath,
+      method,
+      path,
+      agent: false,
+      headers: { 'content-type': 'application/json' },
+    });
+    request.once('response', resolve);
+    request.once('error', (error) => reject(connectionFault(error)));
+    request.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+async function readText(response: IncomingMessage): Promise<string> {
+  try {
+    const chunks: Buffer[] = [];
+    for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+    return Buffer.concat(chunks).toString('utf8');
+  } catch (error) {
+    throw connectionFault(error);
+  }
+}
+
+function connectionFault(cause: unknown): Fault {
+  const code = (cause as NodeJS.ErrnoException).code;
+  const message =
+    code === 'EACCES'
+      ? 'the running daemon belongs to another user'
+      : `the connection to the daemon broke: ${(cause as Error).message}`;
+  return new Fault(message, { disposition: 'fatal', outcome: 'refused', rule: 'connection', cause });
+}

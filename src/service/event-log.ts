@@ -1,0 +1,101 @@
+import type { Clock, Listener, MirrorEvent } from '../mirror/ports.ts';
+import type { LogFields, Logger, LogLevel } from './logger.ts';
+import { formatBytes, formatDuration } from './quantities.ts';
+import { printable } from './terminal-text.ts';
+
+interface LogLine {
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields: LogFields;
+}
+
+const levels: Readonly<Record<MirrorEvent['kind'], LogLevel>> = {
+  uploaded: 'info',
+  moved: 'info',
+  deleted: 'info',
+  expired: 'info',
+  resumed: 'info',
+  scanned: 'info',
+  rejected: 'warn',
+  skipped: 'warn',
+  failed: 'warn',
+  warning: 'warn',
+  halted: 'error',
+};
+
+/** While an API is down every file fails for the same reason; one line of them in this time is enough. */
+const quietMs = 30_000;
+
+/**
+ * A listener that logs one line for every event. Of failures that say the same, one is a warning and the others
+ * of the next 30 s are only seen at level `debug`; the next warning tells how many they were.
+ */
+export function logEvents(logger: Logger, clock: Pick<Clock, 'monotonicMs'>): Listener {
+  const lastFailure = new Map<string, { atMs: number; unsaid: number }>();
+  return (event) => {
+    const { level, message, fields } = lineFor(event);
+    if (event.kind !== 'failed') {
+      logger.log(level, message, fields);
+      return;
+    }
+    const nowMs = clock.monotonicMs();
+    for (const [cause, last] of lastFailure) {
+      if (nowMs - last.atMs >= quietMs && last.unsaid === 0) lastFailure.delete(cause);
+    }
+    const last = lastFailure.get(event.message);
+    if (last !== undefined && nowMs - last.atMs < quietMs) {
+      last.unsaid += 1;
+      logger.log('debug', message, fields);
+      return;
+    }
+    lastFailure.set(event.message, { atMs: nowMs, unsaid: 0 });
+    const more = last?.unsaid ?? 0;
+    if (more === 0) logger.log(level, message, fields);
+    else logger.log(level, `${message} (and ${more} more like it before)`, { ...fields, more });
+  };
+}
+
+/** What is said about an event, and how loudly. */
+export function lineFor(event: MirrorEvent): LogLine {
+  const { kind, ...facts } = event;
+  return {
+    level: levels[kind],
+    message: messageOf(event),
+    fields: { event: kind, ...withoutMessage(facts) },
+  };
+}
+
+function messageOf(event: MirrorEvent): string {
+  switch (event.kind) {
+    case 'uploaded': {
+      const verb = event.adopted ? 'adopted' : event.replaced === null ? 'uploaded' : 'replaced';
+      return `${verb} ${printable(event.path)} as ${event.id} (${formatBytes(event.bytes)}, ${formatDuration(event.tookMs)})`;
+    }
+    case 'moved':
+      return `moved ${printable(event.from)} to ${printable(event.path)}, still ${event.id}`;
+    case 'deleted':
+      return `deleted ${event.id} of ${printable(event.path)}: ${printable(event.why)}`;
+    case 'rejected':
+      return `rejected ${printable(event.path)}: ${printable(event.message)}`;
+    case 'skipped':
+      return `skipped ${printable(event.path)}: ${printable(event.reason)}`;
+    case 'failed':
+      return `failed ${printable(event.path)}: ${printable(event.message)}; next try in ${formatDuration(event.retryInMs)}`;
+    case 'expired':
+      return `expired ${event.id} of ${printable(event.path)}`;
+    case 'halted':
+      return `halted (${event.name}): ${printable(event.cause)}; ${printable(event.held)}; ${printable(event.next)}`;
+    case 'resumed':
+      return `resumed (${event.name})`;
+    case 'scanned':
+      return `looked at ${event.files} files in ${formatDuration(event.tookMs)}, ${event.dirty} to work on (${printable(event.why)})`;
+    default:
+      return printable(event.message);
+  }
+}
+
+/** pino's own key for the text; an event's `message` goes by `detail` so that no line has two. */
+function withoutMessage(facts: LogFields): LogFields {
+  const { message, ...rest } = facts;
+  return message === undefined ? rest : { ...rest, detail: message };
+}

@@ -1,0 +1,37 @@
+const byteUnits = ['B', 'KB', 'MB', 'GB', 'TB'] as const;
+
+/** `175 B`, `1.2 MB`: decimal units, as the API's documentation counts. */
+export function formatBytes(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  // 999.95 would be rounded up to the next unit's 1000.
+  while (value >= 999.95 && unit < byteUnits.length - 1) {
+    value /= 1000;
+    unit += 1;
+  }
+  return `${unit === 0 ? value : value.toFixed(1)} ${byteUnits[unit]}`;
+}
+
+/** `80 ms`, `7 s`, `12 min`, `3 h`, `29 d`: one unit, rounded up, since it says how long to wait. */
+export function formatDuration(durationMs: number): string {
+  if (durationMs < 1000) return `${Math.max(0, Math.ceil(durationMs))} ms`;
+  const seconds = Math.ceil(durationMs / 1000);
+  if (seconds < 120) return `${seconds} s`;
+  if (seconds < 2 * 3600) return `${Math.ceil(seconds / 60)} min`;
+  if (seconds < 48 * 3600) return `${Math.ceil(seconds / 3600)} h`;
+  return `${Math.ceil(seconds / 86_400)} d`;
+}
+
+/** `2026-11-22 01:05:00Z` for unix seconds. */
+export function formatTime(unixSeconds: number): string {
+  return new Date(unixSeconds * 1000)
+    .toISOString()
+    .replace('T', ' ')
+    .replace('.000', '')
+    .replace(/\.\d+Z$/, 'Z');
+}
+
+/** `1 file`, `2 files`. */
+export function counted(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}

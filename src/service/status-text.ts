@@ -1,0 +1,140 @@
+import type { Halt, PathState } from '../mirror/types.ts';
+import type { MirrorStatus, PathReport } from '../mirror/report.ts';
+import { counted, formatDuration, formatTime } from './quantities.ts';
+import { printable } from './terminal-text.ts';
+
+/** Problems beyond these are only counted; `status --json` has them all. */
+const mostProblems = 20;
+
+/** In the order in which they are shown. */
+const stateOrder: readonly PathState[] = [
+  'synced',
+  'uploading',
+  'pending',
+  'settling',
+  'deleting',
+  'held',
+  'failed',
+  'rejected',
+  'skipped',
+  'expired',
+  'kept',
+  'ignored',
+];
+
+/** The state of a running mirror for people: what is halted comes first. `nowSeconds`: unix time. */
+export function renderStatus(status: MirrorStatus, nowSeconds: number): string {
+  const blocks = [
+    status.halts.map((halt) => renderHalt(halt, nowSeconds)).join('\n\n'),
+    aligned(factsOf(status, nowSeconds)),
+    renderProblems(status.problems, status.problemsTotal),
+  ];
+  return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
+}
+
+/** `HALTED mass-delete (batch), for 7 s` and what follows from it. */
+export function renderHalt(halt: Halt, nowSeconds: number): string {
+  const where = halt.folder === null ? '' : ` (${printable(halt.folder)})`;
+  const forMs = Math.max(0, nowSeconds - halt.since) * 1000;
+  return [
+    `HALTED ${halt.name}${where}, for ${formatDuration(forMs)}`,
+    ...aligned([
+      ['  cause', printable(halt.cause)],
+      ['  held', printable(halt.held)],
+      ['  next', printable(halt.next)],
+    ]).split('\n'),
+  ].join('\n');
+}
+
+/** `rejected  batch/a.jsonl: line 3 is not JSON`, one line each, and how many there are beyond these. */
+export function renderProblems(problems: readonly PathReport[], total: number = problems.length): string {
+  if (problems.length === 0) return '';
+  const shown = problems.slice(0, mostProblems);
+  const lines = shown.map(({ state, path, reason }): readonly [string, string] => [
+    state,
+    `${printable(path)}${reason === null ? '' : `: ${printable(reason)}`}`,
+  ]);
+  const more = total - shown.length;
+  return more > 0 ? `${aligned(lines)}\n… and ${more} more (--json has more of them)` : aligned(lines);
+}
+
+/** What is known of a mirror that does not run, from its manifest alone. */
+export interface LastKnownState {
+  readonly version: 1;
+  readonly running: false;
+  readonly mirrorId: string;
+  readonly files: number;
+  readonly rejected: number;
+  readonly openIntents: number;
+  readonly garbage: number;
+  readonly heldGarbage: number;
+  readonly nextExpiry: MirrorStatus['nextExpiry'];
+}
+
+export function renderLastKnown(state: LastKnownState, nowSeconds: number): string {
+  return `${aligned([
+    ['mirror', state.mirrorId],
+    ['running', 'no; this is what was recorded last'],
+    ['files', `${state.files} mirrored${state.rejected === 0 ? '' : `, ${state.rejected} rejected`}`],
+    ...leftovers(state),
+    ...expiryFact(state.nextExpiry, nowSeconds),
+  ])}\n`;
+}
+
+type Fact = readonly [string, string];
+
+function factsOf(status: MirrorStatus, nowSeconds: number): readonly Fact[] {
+  const { uploads } = status;
+  const counts = stateOrder
+    .filter((state) => status.counts[state] > 0)
+    .map((state) => `${status.counts[state]} ${state}`);
+  const window = uploads.limit === null ? '' : `, ${uploads.inWindow} of ${uploads.limit} in the last minute`;
+  const pause =
+    uploads.pause === null
+      ? ''
+      : `; ${printable(uploads.pause.why)}, resumes in ${formatDuration(uploads.pause.remainingMs)}`;
+  return [
+    ['mirror', status.mirrorId],
+    ['running', `${status.phase}${status.paused ? ', paused' : ''}; watching: ${status.watching}`],
+    ['files', counts.length === 0 ? 'none' : counts.join(', ')],
+    ['uploads', `${uploads.running} running, ${uploads.waiting} waiting${window}${pause}`],
+    ...(status.waitingDeletes === 0 ? [] : [['deletes', `${status.waitingDeletes} waiting`] as const]),
+    ...leftovers(status),
+    ...expiryFact(status.nextExpiry, nowSeconds),
+    ['last scan', status.lastScanAt === null ? 'not yet' : agoText(status.lastScanAt, nowSeconds)],
+    ...(status.lastVerifyAt === null
+      ? []
+      : [['verified', agoText(status.lastVerifyAt, nowSeconds)] as const]),
+  ];
+}
+
+function leftovers(state: Pick<MirrorStatus, 'garbage' | 'heldGarbage' | 'openIntents'>): readonly Fact[] {
+  return [
+    ...(state.openIntents === 0
+      ? []
+      : [['unsure', `${counted(state.openIntents, 'upload')} whose end is not known yet`] as const]),
+    ...(state.garbage === 0
+      ? []
+      : [['garbage', `${counted(state.garbage, 'remote file')} still to be deleted`] as const]),
+    ...(state.heldGarbage === 0
+      ? []
+      : [['orphans', `${counted(state.heldGarbage, 'remote file')} kept aside`] as const]),
+  ];
+}
+
+function expiryFact(next: MirrorStatus['nextExpiry'], nowSeconds: number): readonly Fact[] {
+  if (next === null) return [];
+  const remainingMs = (next.expiresAt - nowSeconds) * 1000;
+  const when = remainingMs <= 0 ? 'has expired' : `in ${formatDuration(remainingMs)}`;
+  return [['next expiry', `${printable(next.path)}, ${when} (${formatTime(next.expiresAt)})`]];
+}
+
+function agoText(unixSeconds: number, nowSeconds: number): string {
+  return `${formatDuration(Math.max(0, nowSeconds - unixSeconds) * 1000)} ago`;
+}
+
+/** Two columns; the first as wide as its longest text. */
+function aligned(facts: readonly Fact[]): string {
+  const width = Math.max(...facts.map(([label]) => label.length));
+  return facts.map(([label, text]) => `${label.padEnd(width)}  ${text}`).join('\n');
+}

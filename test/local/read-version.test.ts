@@ -1,0 +1,205 @@
+import { createHash, randomBytes } from 'node:crypto';
+import fs from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { ContentCheck } from '../../src/local/content-check.ts';
+import { inspectVersion, openVersion } from '../../src/local/read-version.ts';
+import { statToken } from '../../src/mirror/stat-token.ts';
+import { temporaryDirectory } from './fixtures.ts';
+
+const LARGE = 1_000_003;
+const never = new AbortController().signal;
+
+function file(content: string | Buffer) {
+  const absolute = join(temporaryDirectory(), 'a.jsonl');
+  fs.writeFileSync(absolute, content);
+  const tokenNow = () => statToken(fs.lstatSync(absolute, { bigint: true }));
+  const sha256 = createHash('sha256').update(content).digest('hex');
+  return { absolute, stat: tokenNow(), tokenNow, sha256 };
+}
+
+async function readAll(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const chunk of chunks) parts.push(Buffer.from(chunk));
+  return Buffer.concat(parts);
+}
+
+/** Remembers everything it is fed. */
+function recordingCheck() {
+  const fed: Buffer[] = [];
+  const check: ContentCheck = {
+    problem: null,
+    write: (chunk) => void fed.push(Buffer.from(chunk)),
+    end: () => ({ problem: null, warnings: [] }),
+  };
+  return { check, fed: () => Buffer.concat(fed) };
+}
+
+const moved = { rule: 'moved', disposition: 'retry', outcome: 'refused' };
+
+describe('an open version', () => {
+  test.each([0, 1, 65_536, 262_144, 262_145, LARGE])(
+    'of %i bytes yields them all, and their hash',
+    async (size) => {
+      const content = randomBytes(size);
+      const { absolute, stat, sha256 } = file(content);
+      const version = await openVersion(absolute, 'batch/a.jsonl', stat);
+      expect(version.sizeBytes).toBe(size);
+      expect((await readAll(version.chunks())).equals(content)).toBe(true);
+      expect(version.sha256()).toBe(sha256);
+      await version.close();
+    },
+  );
+
+  test('a chunk stays what it was until the next is asked for', async () => {
+    const content = randomBytes(LARGE);
+    const { absolute, stat } = file(content);
+    const version = await openVersion(absolute, 'batch/a.jsonl', stat);
+    let position = 0;
+    for await (const chunk of version.chunks()) {
+      // Long enough for the read ahead to have come in.
+      await fs.promises.readFile(absolute);
+      expect(content.subarray(position, position + chunk.length).equals(chunk)).toBe(true);
+      position += chunk.length;
+    }
+    await version.close();
+  });
+
+  test('is not opened when the file is another one, a link, or gone', async () => {
+    const { absolute, stat } = file('old');
+    fs.writeFileSync(absolute, 'new!');
+    await expect(openVersion(absolute, 'batch/a.jsonl', stat)).rejects.toMatchObject(moved);
+    fs.renameSync(absolute, `${absolute}.real`);
+    await expect(openVersion(absolute, 'batch/a.jsonl', stat)).rejects.toMatchObject(moved);
+    fs.symlinkSync(`${absolute}.real`, absolute);
+    await expect(openVersion(absolute, 'batch/a.jsonl', stat)).rejects.toMatchObject(moved);
+  });
+
+  test.each([
+    ['appended to', (absolute: string) => fs.appendFileSync(absolute, 'more')],
+    ['cut', (absolute: string) => fs.truncateSync(absolute, 300_000)],
+    ['overwritten in place', (absolute: string) => fs.writeFileSync(absolute, randomBytes(LARGE))],
+    [
+      'replaced',
+      (absolute: string) => {
+        fs.writeFileSync(`${absolute}.new`, randomBytes(LARGE));
+        fs.renameSync(`${absolute}.new`, absolute);
+      },
+    ],
+    ['removed', (absolute: string) => fs.unlinkSync(absolute)],
+  ])('does not end when the file is %s meanwhile', async (_what, change) => {
+    const { absolute, stat } = file(randomBytes(LARGE));
+    const version = await openVersion(absolute, 'batch/a.jsonl', stat);
+    const chunks = version.chunks()[Symbol.asyncIterator]();
+    await chunks.next();
+    change(absolute);
+    const rest = async () => {
+      while ((await chunks.next()).done !== true);
+    };
+    await expect(rest()).rejects.toMatchObject(moved);
+    expect(() => version.sha256()).toThrow(TypeError);
+    await version.close();
+  });
+
+  test('does not end when only its times were put back', async () => {
+    const { absolute, stat } = file(randomBytes(LARGE));
+    const { atime, mtime } = fs.statSync(absolute);
+    const version = await openVersion(absolute, 'batch/a.jsonl', stat);
+    const chunks = version.chunks()[Symbol.asyncIterator]();
+    await chunks.next();
+    fs.writeFileSync(absolute, randomBytes(LARGE));
+    fs.utimesSync(absolute, atime, mtime);
+    const rest = async () => {
+      while ((await chunks.next()).done !== true);
+    };
+    await expect(rest()).rejects.toMatchObject(moved);
+    await version.close();
+  });
+
+  test('may be left early and closed while a read is under way', async () => {
+    const { absolute, stat } = file(randomBytes(LARGE));
+    const version = await openVersion(absolute, 'batch/a.jsonl', stat);
+    for await (const _ of version.chunks()) break;
+    await version.close();
+    await expect(readAll(version.chunks())).rejects.toThrow('once');
+  });
+
+  test('of a pipe is refused without waiting for a writer', async () => {
+    const { absolute, stat } = file('x');
+    fs.rmSync(absolute);
+    const { execFileSync } = await import('node:child_process');
+    execFileSync('mkfifo', [absolute]);
+    await expect(openVersion(absolute, 'batch/a.jsonl', stat)).rejects.toMatchObject(moved);
+  });
+});
+
+describe('an inspection', () => {
+  test.each([0, 5, 65_536, 65_537, LARGE])(
+    'of %i bytes feeds every byte to the check, once, and hashes it',
+    async (size) => {
+      const content = randomBytes(size);
+      const { absolute, stat, sha256 } = file(content);
+      const { check, fed } = recordingCheck();
+      const found = await inspectVersion(absolute, 'batch/a.jsonl', stat, () => check, never);
+      expect(found).toEqual({ sha256, sizeBytes: size, problem: null, warnings: [] });
+      expect(fed().equals(content)).toBe(true);
+    },
+  );
+
+  test.each([10, LARGE])('of a file of %i bytes that changed is void', async (size) => {
+    const { absolute, stat } = file(randomBytes(size));
+    fs.appendFileSync(absolute, 'x');
+    const { check } = recordingCheck();
+    await expect(inspectVersion(absolute, 'batch/a.jsonl', stat, () => check, never)).rejects.toMatchObject(
+      moved,
+    );
+  });
+
+  test('knows the base name and the size; what is wrong with them comes before the content', async () => {
+    const { absolute, stat } = file('abc');
+    const problem = { rule: 'extension', message: 'no' };
+    const create = (fileName: string, sizeBytes: number): ContentCheck => {
+      expect([fileName, sizeBytes]).toEqual(['a.jsonl', 3]);
+      return {
+        problem,
+        write: () => undefined,
+        end: () => ({ problem: { rule: 'later', message: '' }, warnings: ['w'] }),
+      };
+    };
+    expect(await inspectVersion(absolute, 'batch/sub/a.jsonl', stat, create, never)).toMatchObject({
+      problem,
+      warnings: ['w'],
+    });
+  });
+
+  test('ends with the reason of an aborted signal, and closes the file', async () => {
+    const { absolute, stat } = file(randomBytes(LARGE));
+    const abort = new AbortController();
+    const { check } = recordingCheck();
+    const aborting: ContentCheck = { ...check, write: () => abort.abort(new Error('stop')) };
+    await expect(
+      inspectVersion(absolute, 'batch/a.jsonl', stat, () => aborting, abort.signal),
+    ).rejects.toThrow('stop');
+    const open = fs.readdirSync('/proc/self/fd').filter((fd) => {
+      try {
+        return fs.readlinkSync(`/proc/self/fd/${fd}`) === absolute;
+      } catch {
+        return false;
+      }
+    });
+    expect(open).toEqual([]);
+  });
+});
+
+test('a failure of the disk names the path and the cause, and what follows from it', async () => {
+  const { absolute, stat } = file('abc');
+  const inode = join(absolute, '..');
+  await expect(openVersion(inode, 'batch/dir', stat)).rejects.toMatchObject(moved);
+  const tooLong = join(inode, 'x'.repeat(300));
+  await expect(openVersion(tooLong, 'batch/long', stat)).rejects.toMatchObject({
+    rule: 'io',
+    disposition: 'retry',
+    outcome: 'refused',
+    message: expect.stringMatching(/^batch\/long: cannot be read: ENAMETOOLONG/),
+  });
+});

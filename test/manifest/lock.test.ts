@@ -1,0 +1,171 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { lockRoot } from '../../src/manifest/root-lock.ts';
+import { lockStateDir } from '../../src/manifest/state-lock.ts';
+
+const locked = { name: 'Fault', disposition: 'fatal', rule: 'locked' };
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'files-mirror-lock-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+interface Program {
+  readonly child: ChildProcess;
+  readonly pid: number;
+  /** The first thing it said. */
+  readonly said: string;
+}
+
+async function start(kind: 'state' | 'root', path: string): Promise<Program> {
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'lock-holder.ts'), kind, path], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const [said] = (await once(createInterface(child.stdout), 'line')) as [string];
+  return { child, pid: child.pid ?? 0, said };
+}
+
+async function killHard({ child }: Program): Promise<void> {
+  const ended = once(child, 'exit');
+  child.kill('SIGKILL');
+  await ended;
+}
+
+describe.for(['state', 'root'] as const)('the %s lock', (kind) => {
+  const lock = kind === 'state' ? lockStateDir : lockRoot;
+
+  test.skipIf(kind === 'root' && process.platform !== 'linux')(
+    'names the pid of its holder, and is free at once after kill -9',
+    async () => {
+      const folder = temporaryFolder();
+      const holder = await start(kind, folder);
+      expect(holder.said).toBe('locked');
+      await expect(lock(folder)).rejects.toMatchObject(locked);
+      await expect(lock(folder)).rejects.toThrow(`another files-mirror (pid ${holder.pid}) holds ${folder}`);
+      await killHard(holder);
+      const mine = await lock(folder);
+      const second = await start(kind, folder);
+      expect(second.said).toContain(`(pid ${process.pid})`);
+      await mine.release();
+      await (await lock(folder)).release();
+    },
+  );
+
+  test('of two folders are two locks', async () => {
+    const first = await lock(temporaryFolder());
+    const second = await lock(temporaryFolder());
+    await first.release();
+    await second.release();
+  });
+});
+
+const dead = { pid: 2 ** 22 - 1, token: '00000000-dead', realm: '', started: '1' };
+
+/** The realm of this process, as its own lock tells it. */
+async function ownRecord(): Promise<typeof dead> {
+  const folder = temporaryFolder();
+  const lock = await lockStateDir(folder);
+  const record = JSON.parse(readFileSync(join(folder, 'lock'), 'utf8')) as typeof dead;
+  await lock.release();
+  return record;
+}
+
+describe('a stale state lock', () => {
+  test('goes to exactly one of many who find it at the same time', async () => {
+    const { realm } = await ownRecord();
+    const folder = temporaryFolder();
+    for (let round = 0; round < 25; round += 1) {
+      const stale = { ...dead, realm, token: `dead-${round}`.replace('dead', 'dead-') };
+      writeFileSync(
+        join(folder, 'lock'),
+        round % 3 === 0 ? '' : JSON.stringify({ ...stale, token: 'dead-0' }),
+      );
+      // Somebody died while taking it over.
+      if (round % 2 === 0)
+        writeFileSync(join(folder, 'lock-dead-0'), JSON.stringify({ ...stale, token: 'dead-1' }));
+      const outcomes = await Promise.allSettled(Array.from({ length: 12 }, () => lockStateDir(folder)));
+      const winners = outcomes.filter((outcome) => outcome.status === 'fulfilled');
+      const reasons = outcomes
+        .filter((outcome) => outcome.status === 'rejected')
+        .map(({ reason }) => reason as unknown);
+      expect(winners).toHaveLength(1);
+      for (const reason of reasons) expect(reason).toMatchObject(locked);
+      await winners[0]?.value.release();
+      expect(readdirSync(folder).filter((name) => name === 'lock')).toEqual([]);
+    }
+  });
+
+  test('goes to exactly one of several programs', async () => {
+    const { realm } = await ownRecord();
+    const folder = temporaryFolder();
+    writeFileSync(join(folder, 'lock'), JSON.stringify({ ...dead, realm }));
+    const programs = await Promise.all(Array.from({ length: 4 }, () => start('state', folder)));
+    expect(programs.filter(({ said }) => said === 'locked')).toHaveLength(1);
+  });
+
+  test.runIf(process.platform === 'linux')(
+    'is known by the start time, though its pid lives again',
+    async () => {
+      const own = await ownRecord();
+      const folder = temporaryFolder();
+      writeFileSync(join(folder, 'lock'), JSON.stringify({ ...own, started: '1' }));
+      await (await lockStateDir(folder)).release();
+      writeFileSync(join(folder, 'lock'), JSON.stringify(own));
+      await expect(lockStateDir(folder)).rejects.toMatchObject(locked);
+    },
+  );
+});
+
+describe('the lock of a holder in another container', () => {
+  const timing = { beatMs: 50, watchMs: 400 };
+  const foreign = JSON.stringify({ ...dead, pid: 1, realm: 'elsewhere' });
+
+  test('holds while it shows signs of life', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'lock');
+    writeFileSync(path, foreign);
+    const beat = setInterval(() => utimesSync(path, new Date(), new Date()), 50);
+    onTestFinished(() => clearInterval(beat));
+    await expect(lockStateDir(folder, timing)).rejects.toThrow('(pid 1, in another container or host)');
+  });
+
+  test('is free when it shows none', async () => {
+    const folder = temporaryFolder();
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'lock'), foreign);
+    const lock = await lockStateDir(folder, timing);
+    const { mtimeMs } = await import('node:fs').then((fs) => fs.statSync(join(folder, 'lock')));
+    await expect
+      .poll(async () => (await import('node:fs')).statSync(join(folder, 'lock')).mtimeMs)
+      .toBeGreaterThan(mtimeMs);
+    await lock.release();
+  });
+
+  test('is free at once when it has been silent for long, and the watching can be broken off', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'lock');
+    writeFileSync(path, foreign);
+    const stop = new AbortController();
+    const waiting = lockStateDir(folder, { beatMs: 5_000, watchMs: 3_600_000 }, stop.signal);
+    stop.abort(new Error('enough'));
+    await expect(waiting).rejects.toMatchObject({ name: 'AbortError' });
+    utimesSync(path, 1, 1);
+    await (await lockStateDir(folder, { beatMs: 5_000, watchMs: 3_600_000 })).release();
+  });
+});

@@ -1,0 +1,109 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { guardDeletes, type DeleteGuardInput, type WaitingDelete } from '../../src/mirror/guards.ts';
+import type { FolderLook } from '../../src/mirror/types.ts';
+
+const OK: FolderLook = { kind: 'ok', device: '1', empty: false };
+
+function waiting(count: number, folder = 'batch', part: Partial<WaitingDelete> = {}): WaitingDelete[] {
+  return Array.from({ length: count }, (_, index) => ({
+    path: `${folder}/${index}`,
+    folder,
+    due: true,
+    approved: false,
+    otherDevice: false,
+    ...part,
+  }));
+}
+
+function input(part: Partial<DeleteGuardInput>): DeleteGuardInput {
+  return {
+    waiting: [],
+    entriesTotal: 1_000,
+    entriesInFolder: () => 500,
+    lookOfFolder: () => OK,
+    maxFraction: 0.5,
+    minCount: 10,
+    ...part,
+  };
+}
+
+describe('the delete guards', () => {
+  test('a few deletes among many files go', () => {
+    const verdict = guardDeletes(input({ waiting: waiting(20) }));
+    expect(verdict.release).toHaveLength(20);
+    expect(verdict.halts).toEqual([]);
+  });
+
+  test('600 of 1,000 files gone: all wait, and the cause says how many', () => {
+    const verdict = guardDeletes(input({ waiting: [...waiting(300), ...waiting(300, 'evals')] }));
+    expect(verdict.release).toEqual([]);
+    expect(verdict.halts).toMatchObject([{ folder: null, count: 600, of: 1_000 }]);
+  });
+
+  test('the only file, or two of three: allowed below the floor', () => {
+    expect(guardDeletes(input({ waiting: waiting(1), entriesTotal: 1, entriesInFolder: () => 1 })).release).toHaveLength(1);
+    expect(guardDeletes(input({ waiting: waiting(2), entriesTotal: 3, entriesInFolder: () => 3 })).release).toHaveLength(2);
+  });
+
+  test('exactly the floor is still allowed', () => {
+    const verdict = guardDeletes(input({ waiting: waiting(10), entriesTotal: 10, entriesInFolder: () => 10 }));
+    expect(verdict.release).toHaveLength(10);
+  });
+
+  test('a purpose folder that is gone holds its deletes however few, and no others', () => {
+    const verdict = guardDeletes(
+      input({
+        waiting: [...waiting(2), ...waiting(3, 'evals')],
+        lookOfFolder: (folder) => (folder === 'batch' ? { kind: 'gone' } : OK),
+      }),
+    );
+    expect(verdict.halts).toMatchObject([{ folder: 'batch', count: 2 }]);
+    expect(verdict.release).toEqual(['evals/0', 'evals/1', 'evals/2']);
+  });
+
+  test('a purpose folder that is suddenly empty as a whole holds its deletes', () => {
+    const verdict = guardDeletes(input({ waiting: waiting(50), entriesInFolder: () => 50 }));
+    expect(verdict.halts).toMatchObject([{ folder: 'batch', count: 50, of: 50 }]);
+  });
+
+  test('a folder on another disk than its files were recorded on holds its deletes', () => {
+    const verdict = guardDeletes(input({ waiting: waiting(1, 'batch', { otherDevice: true }) }));
+    expect(verdict.release).toEqual([]);
+    expect(verdict.halts[0]?.cause).toContain('may not be mounted');
+  });
+
+  test('approved deletes go, later ones are judged anew', () => {
+    const approved = waiting(600, 'batch', { approved: true });
+    const verdict = guardDeletes(input({ waiting: [...approved, ...waiting(5, 'evals')] }));
+    expect(verdict.release).toHaveLength(605);
+  });
+
+  test('whatever waits: what is released is due, and approved or not held', () => {
+    const anyWaiting = fc.array(
+      fc.record({
+        path: fc.string(),
+        folder: fc.constantFrom('batch', 'evals'),
+        due: fc.boolean(),
+        approved: fc.boolean(),
+        otherDevice: fc.boolean(),
+      }),
+      { maxLength: 60 },
+    );
+    fc.assert(
+      fc.property(anyWaiting, fc.integer({ min: 0, max: 100 }), (some, total) => {
+        const each = some.map((one, index) => ({ ...one, path: `${one.folder}/${index}` }));
+        const verdict = guardDeletes(input({ waiting: each, entriesTotal: total, entriesInFolder: () => total }));
+        const byPath = new Map(each.map((one) => [one.path, one]));
+        for (const path of verdict.release) {
+          expect(byPath.get(path)?.due).toBe(true);
+          expect(verdict.held.has(path)).toBe(false);
+        }
+        const unapproved = each.filter((one) => !one.approved).length;
+        if (unapproved > 10 && unapproved > total / 2) {
+          for (const path of verdict.release) expect(byPath.get(path)?.approved).toBe(true);
+        }
+      }),
+    );
+  });
+});

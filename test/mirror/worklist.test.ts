@@ -1,0 +1,64 @@
+import { describe, expect, test } from 'vitest';
+import { Worklist } from '../../src/mirror/worklist.ts';
+
+const ANY = Number.NEGATIVE_INFINITY;
+const list = (): Worklist => new Worklist((path) => (path.startsWith('batch/') ? 10 : 0));
+
+describe('the worklist', () => {
+  test('a path that is marked often is in it once', () => {
+    const work = list();
+    work.mark('a/1');
+    work.mark('a/1');
+    expect(work.take(ANY)).toBe('a/1');
+    expect(work.take(ANY)).toBeNull();
+  });
+
+  test('a path that is marked while a worker has it is looked at again, and by one worker at a time', () => {
+    const work = list();
+    work.mark('a/1');
+    work.take(ANY);
+    work.mark('a/1');
+    expect(work.take(ANY)).toBeNull();
+    work.done('a/1', null);
+    expect(work.take(ANY)).toBe('a/1');
+  });
+
+  test('higher priority goes first, first in first out among equals', () => {
+    const work = list();
+    for (const path of ['a/1', 'a/2', 'batch/1']) work.mark(path);
+    expect([work.take(ANY), work.take(ANY), work.take(ANY)]).toEqual(['batch/1', 'a/1', 'a/2']);
+  });
+
+  test('a minimum priority passes over the rest', () => {
+    const work = list();
+    work.mark('a/1');
+    expect(work.take(1)).toBeNull();
+    work.mark('batch/1');
+    expect(work.take(1)).toBe('batch/1');
+  });
+
+  test('a delayed path wakes when its time has come, or at once when it is marked', () => {
+    const work = list();
+    for (const path of ['a/1', 'a/2']) {
+      work.mark(path);
+      work.take(ANY);
+      work.done(path, 100);
+    }
+    expect(work.wake(99)).toBe(100);
+    expect(work.take(ANY)).toBeNull();
+    work.mark('a/2');
+    expect(work.take(ANY)).toBe('a/2');
+    work.wake(100);
+    expect(work.take(ANY)).toBe('a/1');
+  });
+
+  test('a claimed path is out of the workers’ reach, and what it waited for is made up for', () => {
+    const work = list();
+    work.mark('a/1');
+    expect(work.claim('a/1')).toBe(true);
+    expect(work.claim('a/1')).toBe(false);
+    expect(work.take(ANY)).toBeNull();
+    work.done('a/1', null);
+    expect(work.take(ANY)).toBe('a/1');
+  });
+});

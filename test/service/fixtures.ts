@@ -1,0 +1,114 @@
+import type { FlushResult, MirrorControl, MirrorStatus, PathReport } from '../../src/mirror/report.ts';
+import type { Halt } from '../../src/mirror/types.ts';
+
+export function status(change: Partial<MirrorStatus> = {}): MirrorStatus {
+  return {
+    version: 1,
+    mirrorId: 'mirror-1',
+    phase: 'idle',
+    paused: false,
+    halts: [],
+    counts: {
+      synced: 3,
+      pending: 0,
+      settling: 0,
+      uploading: 0,
+      deleting: 0,
+      held: 0,
+      rejected: 0,
+      failed: 0,
+      skipped: 0,
+      ignored: 0,
+      expired: 0,
+      kept: 0,
+    },
+    waitingDeletes: 0,
+    garbage: 0,
+    heldGarbage: 0,
+    openIntents: 0,
+    uploads: { inWindow: 0, limit: 990, waiting: 0, running: 0, pause: null },
+    nextExpiry: null,
+    lastScanAt: 900,
+    lastVerifyAt: null,
+    watching: 'native',
+    problems: [],
+    problemsTotal: 0,
+    ...change,
+  };
+}
+
+export function report(change: Partial<PathReport> = {}): PathReport {
+  return {
+    path: 'batch/a.jsonl',
+    purpose: 'batch',
+    id: 'file-1',
+    bytes: 175,
+    sha256: 'ab',
+    createdAt: 100,
+    expiresAt: null,
+    state: 'synced',
+    reason: null,
+    ...change,
+  };
+}
+
+export function halt(change: Partial<Halt> = {}): Halt {
+  return {
+    name: 'mass-delete',
+    since: 993,
+    cause: '600 of 1000 files are gone',
+    held: 'their remote files stay',
+    next: 'files-mirror approve batch',
+    folder: 'batch',
+    ...change,
+  };
+}
+
+/** A mirror that answers from memory and notes what it was told. */
+export class FakeControl implements MirrorControl {
+  readonly told: string[] = [];
+  current: MirrorStatus = status();
+  paths: PathReport[] = [report()];
+  result: FlushResult = { problems: [], halts: [] };
+  /** When set, waits never end by themselves. */
+  hangs = false;
+  /** Called when such a wait begins. */
+  onWait = (): void => {};
+
+  status(): MirrorStatus {
+    return this.current;
+  }
+  report(path: string): PathReport | null {
+    return this.paths.find((report) => report.path === path) ?? null;
+  }
+  reports(): Iterable<PathReport> {
+    return this.paths;
+  }
+  async flush(signal: AbortSignal): Promise<FlushResult> {
+    if (this.hangs) await this.#wait(signal);
+    return this.result;
+  }
+  async waitFor(path: string, signal: AbortSignal): Promise<PathReport> {
+    if (this.hangs) await this.#wait(signal);
+    return this.report(path) ?? report({ path, id: null, state: 'failed', reason: 'no such file' });
+  }
+  #wait(signal: AbortSignal): Promise<never> {
+    return new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
+      this.onWait();
+    });
+  }
+  approve(folder: string | null): number {
+    this.told.push(`approve ${folder}`);
+    return 3;
+  }
+  pause(): void {
+    this.told.push('pause');
+  }
+  resume(): void {
+    this.told.push('resume');
+  }
+  async rescan(): Promise<void> {
+    this.told.push('rescan');
+  }
+}

@@ -1,0 +1,110 @@
+import { expect, test } from 'vitest';
+import { formatBytes, formatDuration, formatTime } from '../../src/service/quantities.ts';
+import { renderLastKnown, renderProblems, renderStatus } from '../../src/service/status-text.ts';
+import { halt, report, status } from './fixtures.ts';
+
+test('a mirror at rest', () => {
+  expect(renderStatus(status(), 1000)).toBe(
+    [
+      'mirror     mirror-1',
+      'running    idle; watching: native',
+      'files      3 synced',
+      'uploads    0 running, 0 waiting, 0 of 990 in the last minute',
+      'last scan  100 s ago',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('a mirror in trouble: halts first, then facts, then every problem with its reason', () => {
+  const text = renderStatus(
+    status({
+      paused: true,
+      phase: 'working',
+      halts: [halt()],
+      counts: { ...status().counts, rejected: 1 },
+      waitingDeletes: 600,
+      garbage: 1,
+      openIntents: 2,
+      uploads: {
+        inWindow: 990,
+        limit: 990,
+        waiting: 7,
+        running: 8,
+        pause: { why: 'rate limited', remainingMs: 6500 },
+      },
+      nextExpiry: { path: 'batch/a.jsonl', expiresAt: 1000 + 29 * 86_400 },
+      lastScanAt: null,
+      problems: [report({ state: 'rejected', path: 'batch/\u001b[31mred', reason: 'line 3\nis not JSON' })],
+      problemsTotal: 41,
+    }),
+    1000,
+  );
+  expect(text).toBe(
+    [
+      'HALTED mass-delete (batch), for 7 s',
+      '  cause  600 of 1000 files are gone',
+      '  held   their remote files stay',
+      '  next   files-mirror approve batch',
+      '',
+      'mirror       mirror-1',
+      'running      working, paused; watching: native',
+      'files        3 synced, 1 rejected',
+      'uploads      8 running, 7 waiting, 990 of 990 in the last minute; rate limited, resumes in 7 s',
+      'deletes      600 waiting',
+      'unsure       2 uploads whose end is not known yet',
+      'garbage      1 remote file still to be deleted',
+      'next expiry  batch/a.jsonl, in 29 d (1970-01-30 00:16:40Z)',
+      'last scan    not yet',
+      '',
+      'rejected  batch/\\u001b[31mred: line 3\\nis not JSON',
+      '… and 40 more (--json has more of them)',
+      '',
+    ].join('\n'),
+  );
+});
+
+test('many problems are counted', () => {
+  const lines = renderProblems(Array.from({ length: 25 }, () => report({ state: 'failed' }))).split('\n');
+  expect(lines).toHaveLength(21);
+  expect(lines.at(-1)).toBe('… and 5 more (--json has more of them)');
+  expect(renderProblems([])).toBe('');
+});
+
+test('a mirror that does not run', () => {
+  const text = renderLastKnown(
+    {
+      version: 1,
+      running: false,
+      mirrorId: 'm',
+      files: 2,
+      rejected: 1,
+      openIntents: 0,
+      garbage: 0,
+      heldGarbage: 3,
+      nextExpiry: { path: 'batch/a', expiresAt: 900 },
+    },
+    1000,
+  );
+  expect(text).toContain('no; this is what was recorded last');
+  expect(text).toContain('2 mirrored, 1 rejected');
+  expect(text).toContain('3 remote files kept aside');
+  expect(text).toContain('batch/a, has expired (1970-01-01 00:15:00Z)');
+});
+
+test('quantities', () => {
+  expect([0, 175, 999, 1000, 1_234_567, 999_950, 2.5e12, 5e15].map(formatBytes)).toEqual([
+    '0 B',
+    '175 B',
+    '999 B',
+    '1.0 KB',
+    '1.2 MB',
+    '1.0 MB',
+    '2.5 TB',
+    '5000.0 TB',
+  ]);
+  expect(
+    [-5, 0.2, 80, 1000, 6500, 119_000, 121_000, 7_100_000, 7_300_000, 200 * 3_600_000].map(formatDuration),
+  ).toEqual(['0 ms', '1 ms', '80 ms', '1 s', '7 s', '119 s', '3 min', '119 min', '3 h', '9 d']);
+  expect(formatTime(1_795_309_200.5)).toBe('2026-11-22 01:00:00Z');
+});

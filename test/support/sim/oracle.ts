@@ -1,0 +1,160 @@
+import { createHash } from 'node:crypto';
+import { folderOf, isWithin, remoteNameOf } from '../../../src/mirror/mirror-path.ts';
+import type { Entry, FolderRules, ManifestView, MirrorPath } from '../../../src/mirror/types.ts';
+import { sha256Of, strayContent } from './sim-content.ts';
+import type { SimDisk } from './sim-disk.ts';
+import type { LifeKnobs } from './sim-profile.ts';
+import { ignoreRuleOf, problemOf } from './sim-rules.ts';
+import type { SimServer, StoredFile } from './sim-server.ts';
+
+export interface OracleView {
+  readonly disk: SimDisk;
+  readonly server: SimServer;
+  readonly manifest: ManifestView;
+  readonly knobs: LifeKnobs;
+}
+
+interface Standing {
+  /** Path to hash of every file that must be mirrored. */
+  readonly eligible: ReadonlyMap<MirrorPath, string>;
+  /** Everything on disk that is not eligible, for whatever reason: its older remote version stays. */
+  readonly others: ReadonlySet<MirrorPath>;
+  /** Directories that cannot be listed: what is below is unknown. */
+  readonly unlistable: readonly MirrorPath[];
+}
+
+/** Everything that is wrong with a world at rest: promises 1 to 4. Empty when all is right. */
+export function judgeRest(view: OracleView): string[] {
+  const standing = survey(view);
+  const problems: string[] = [];
+  for (const [path, sha256] of standing.eligible) {
+    const problem = judgeEligible(view, path, sha256);
+    if (problem !== null) problems.push(problem);
+  }
+  for (const [path, entry] of view.manifest.files) {
+    if (standing.eligible.has(path)) continue;
+    const problem = judgeLeftover(view, standing, path, entry);
+    if (problem !== null) problems.push(problem);
+  }
+  problems.push(...judgeOwnership(view), ...judgeForeign(view));
+  for (const path of view.manifest.intents.keys()) problems.push(`the intent of ${path} is still open`);
+  for (const [id, garbage] of view.manifest.garbage) {
+    if (!garbage.hold) problems.push(`${id} is still garbage (${garbage.reason} of ${garbage.path})`);
+  }
+  return problems;
+}
+
+/** One hash over everything that a person has on disk; the mirror must not change it. */
+export function fingerprintOf(disk: SimDisk): string {
+  const digest = createHash('sha256');
+  for (const { path, node } of disk.walk()) {
+    // Folders may be added by the mirror itself.
+    if (node.kind === 'file')
+      digest.update(`${path}\0${disk.tokenOf(node, '0')}\0${sha256Of(node.content)}\n`);
+  }
+  return digest.digest('hex');
+}
+
+function survey({ disk, server, knobs }: OracleView): Standing {
+  const eligible = new Map<MirrorPath, string>();
+  const others = new Set<MirrorPath>();
+  const unlistable: MirrorPath[] = [];
+  for (const { path, node, hidden } of disk.walk()) {
+    if (node.kind === 'dir' && !node.listable) unlistable.push(path);
+    const rules = rulesOf(knobs, path);
+    const isEligible =
+      node.kind === 'file' &&
+      !hidden &&
+      node.readable &&
+      rules !== null &&
+      path !== rules.folder &&
+      ignoreRuleOf(path) === null &&
+      problemOf(node.content, rules, knobs.contentRule) === null &&
+      !(knobs.ignoresExpiry && rules.expiresAfterSeconds !== null) &&
+      !server.refuses(node.content);
+    if (isEligible) eligible.set(path, sha256Of(node.content));
+    else others.add(path);
+  }
+  return { eligible, others, unlistable };
+}
+
+function judgeEligible(
+  { knobs, manifest, server }: OracleView,
+  path: MirrorPath,
+  sha256: string,
+): string | null {
+  const entry = manifest.files.get(path);
+  const rules = rulesOf(knobs, path);
+  if (entry === undefined || rules === null) return `${path} has no entry`;
+  const file = server.get(entry.id);
+  if (file === null) return `${path} is recorded as ${entry.id}, which never existed`;
+  if (!server.isLive(file)) {
+    const mayStayExpired = server.isExpired(file) && rules.onExpiry === 'forget' && entry.sha256 === sha256;
+    return mayStayExpired ? null : `${path} is recorded as ${entry.id}, which is no longer there`;
+  }
+  const remote = describe(file.purpose, file.filename, sha256Of(file.content));
+  const local = describe(rules.purpose, remoteNameOf(path), sha256);
+  if (remote !== local) return `${path} is ${local} here and ${remote} there (${entry.id})`;
+  const recorded = describe(entry.purpose, entry.remoteName, entry.sha256);
+  if (recorded !== local || entry.bytes !== file.content.length)
+    return `${path} is recorded wrongly, as ${recorded}`;
+  return null;
+}
+
+/** An entry whose file is not there, or not eligible. */
+function judgeLeftover(
+  { knobs, server }: OracleView,
+  standing: Standing,
+  path: MirrorPath,
+  entry: Entry,
+): string | null {
+  const isPresent =
+    standing.others.has(path) || standing.unlistable.some((directory) => isWithin(path, directory));
+  const isKept = rulesOf(knobs, path)?.deletes === 'keep';
+  if (!isPresent && !isKept) return `${path} is gone, but still recorded as ${entry.id}`;
+  const file = server.get(entry.id);
+  if (file === null) return `${path} is recorded as ${entry.id}, which never existed`;
+  if (file.gone?.by === 'mirror')
+    return `${path} is recorded as ${entry.id}, which the mirror itself deleted`;
+  return null;
+}
+
+/** Every file that this mirror made is owned, and owned once. */
+function judgeOwnership({ manifest, server }: OracleView): string[] {
+  const problems: string[] = [];
+  const owners = new Map<string, MirrorPath[]>();
+  for (const [path, { id }] of manifest.files) owners.set(id, [...(owners.get(id) ?? []), path]);
+  for (const [id, paths] of owners)
+    if (paths.length > 1) problems.push(`${id} belongs to ${paths.join(' and ')}`);
+  for (const file of server.all()) {
+    if (file.madeBy !== 'mirror' || !server.isLive(file)) continue;
+    if (owners.has(file.id) || manifest.garbage.has(file.id)) continue;
+    problems.push(
+      `${file.id} (${describe(file.purpose, file.filename, sha256Of(file.content))}) is owned by nobody`,
+    );
+  }
+  return problems;
+}
+
+function judgeForeign({ manifest, server }: OracleView): string[] {
+  const problems: string[] = [];
+  const stray = sha256Of(strayContent);
+  const foreign = (file: StoredFile | null): boolean => file?.madeBy === 'foreign';
+  for (const [path, { id }] of manifest.files) {
+    if (foreign(server.get(id))) problems.push(`${path} is recorded as ${id}, which is not ours`);
+  }
+  for (const file of server.all()) {
+    if (file.madeBy === 'foreign' && file.gone?.by === 'mirror')
+      problems.push(`${file.id} was not ours to delete`);
+    if (sha256Of(file.content) === stray) problems.push(`${file.id} came from a folder that is not the root`);
+  }
+  return problems;
+}
+
+function rulesOf(knobs: LifeKnobs, path: MirrorPath): FolderRules | null {
+  return knobs.settings.folders.find(({ folder }) => folder === folderOf(path)) ?? null;
+}
+
+function describe(purpose: string, name: string, sha256: string): string {
+  return `(${purpose}, ${name}, ${sha256.slice(0, 8)})`;
+}

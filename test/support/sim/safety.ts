@@ -1,0 +1,163 @@
+import type { UploadRequest } from '../../../src/mirror/ports.ts';
+import type { FileId, MirrorPath } from '../../../src/mirror/types.ts';
+import type { SimClock } from './sim-clock.ts';
+import type { SimDisk } from './sim-disk.ts';
+import type { SimStateDir } from './sim-manifest.ts';
+import type { Incarnation } from './sim-process.ts';
+import type { SimSettings } from './sim-profile.ts';
+import type { SimServer } from './sim-server.ts';
+import type { SimTrace } from './sim-trace.ts';
+
+export interface SafetyTools {
+  readonly clock: SimClock;
+  readonly disk: SimDisk;
+  readonly server: SimServer;
+  readonly stateDir: SimStateDir;
+  readonly settings: SimSettings;
+  readonly trace: SimTrace;
+}
+
+interface Attempt {
+  readonly key: string;
+  readonly incarnation: Incarnation;
+}
+
+/**
+ * How long a decision may be older than the truth: a look, a re-check and the way into the queue take time, and no
+ * program can make them one with the request.
+ */
+const toleranceMs = 2_000;
+const windowMs = 60_000;
+
+/**
+ * Watches every request as it is made, for what must never happen at all (promises 2 to 5): the oracle at rest could
+ * no longer see it.
+ */
+export class SafetyMonitor {
+  readonly violations: string[] = [];
+  readonly #tools: SafetyTools;
+  readonly #inFlight = new Set<Attempt>();
+  readonly #pauses = new Map<Incarnation, { readonly fromMs: number; readonly untilMs: number }[]>();
+  #arrivals: number[] = [];
+  #uploads = 0;
+  #deletes = 0;
+  #probes = 0;
+  #probesOfEpisodeMs = -1;
+  #incarnationsOfEpisode = new Set<Incarnation>();
+
+  constructor(tools: SafetyTools) {
+    this.#tools = tools;
+  }
+
+  /** Upload attempts so far. */
+  get uploads(): number {
+    return this.#uploads;
+  }
+
+  get deletes(): number {
+    return this.#deletes;
+  }
+
+  add(violation: string): void {
+    const line = `at ${(this.#tools.clock.monotonicMs() / 1000).toFixed(3)} s: ${violation}`;
+    this.#tools.trace.add('VIOLATION', violation);
+    if (this.violations.length < 50) this.violations.push(line);
+  }
+
+  uploadStarted(request: UploadRequest, incarnation: Incarnation): Attempt {
+    const { clock, stateDir, trace } = this.#tools;
+    this.#uploads += 1;
+    const { purpose, remoteName, sizeBytes } = request;
+    trace.add('api', 'upload', purpose, remoteName, sizeBytes);
+    const attempt = { key: `${purpose} ${sizeBytes} ${remoteName}`, incarnation };
+    if ([...this.#inFlight].some((other) => other.key === attempt.key && other.incarnation === incarnation)) {
+      this.add(`two uploads of (${attempt.key}) are in flight together: the lost one could not be told`);
+    }
+    const isAnnounced = [...stateDir.survivor().intents.values()].some(
+      (intent) =>
+        intent.purpose === purpose && intent.remoteName === remoteName && intent.bytes === sizeBytes,
+    );
+    if (!isAnnounced) this.add(`an upload of (${attempt.key}) without a durable intent`);
+    const nowMs = clock.monotonicMs();
+    const pause = this.#pauses
+      .get(incarnation)
+      ?.find(({ fromMs, untilMs }) => nowMs > fromMs && nowMs < untilMs);
+    if (pause !== undefined) this.add(`an upload ${pause.untilMs - nowMs} ms before the end of Retry-After`);
+    this.#inFlight.add(attempt);
+    return attempt;
+  }
+
+  uploadEnded(attempt: Attempt): void {
+    this.#inFlight.delete(attempt);
+  }
+
+  /** The server sees an upload: it counts, whatever comes of it. */
+  readonly uploadArrived = (): void => {
+    const nowMs = this.#tools.clock.monotonicMs();
+    const limit = this.#tools.settings.uploadsPerMinute;
+    this.#arrivals = this.#arrivals.filter((atMs) => atMs > nowMs - windowMs);
+    this.#arrivals.push(nowMs);
+    if (this.#arrivals.length > limit) {
+      this.add(`${this.#arrivals.length} uploads arrived within 60 s, ${limit} are allowed`);
+    }
+  };
+
+  /** A 429 with this `Retry-After` was answered: nothing may be uploaded before it is over. */
+  uploadsPaused(incarnation: Incarnation, retryAfterMs: number): void {
+    const nowMs = this.#tools.clock.monotonicMs();
+    const pauses = this.#pauses.get(incarnation) ?? [];
+    pauses.push({ fromMs: nowMs + toleranceMs, untilMs: nowMs + retryAfterMs });
+    this.#pauses.set(incarnation, pauses.slice(-8));
+  }
+
+  /** With a wrong key: one probe a minute, not more (twice that is tolerated here), and what was in flight. */
+  requestStarted(incarnation: Incarnation): void {
+    const { clock, server } = this.#tools;
+    const forMs = clock.monotonicMs() - server.episodeSinceMs;
+    if (server.episode !== 'auth' || forMs < 10_000) return;
+    if (this.#probesOfEpisodeMs !== server.episodeSinceMs) {
+      this.#probesOfEpisodeMs = server.episodeSinceMs;
+      this.#probes = 0;
+      this.#incarnationsOfEpisode = new Set();
+    }
+    this.#probes += 1;
+    this.#incarnationsOfEpisode.add(incarnation);
+    const allowed = 2 * (Math.floor(forMs / 60_000) + 1) + 12 * this.#incarnationsOfEpisode.size;
+    if (this.#probes > allowed)
+      this.add(`${this.#probes} requests in ${forMs} ms with a key that is not accepted`);
+  }
+
+  deleteStarted(id: FileId, incarnation: Incarnation): void {
+    const { clock, disk, server, stateDir, trace } = this.#tools;
+    this.#deletes += 1;
+    trace.add('api', 'delete', id, `incarnation=${incarnation.number}`);
+    const known = stateDir.survivor();
+    if (server.get(id)?.madeBy === 'foreign') this.add(`DELETE of ${id}, which is not ours`);
+    const path = [...known.files].find(([, entry]) => entry.id === id)?.[0];
+    if (path === undefined && !known.garbage.has(id))
+      this.add(`DELETE of ${id}, which the manifest does not record`);
+    if (disk.root !== 'mounted' && clock.monotonicMs() - disk.rootSinceMs > toleranceMs) {
+      this.add(`DELETE of ${id} while the root is ${disk.root}`);
+    }
+    if (path !== undefined) this.#checkGone(path, id);
+  }
+
+  /** The mirror made something in the root that is visible. */
+  created(what: string): void {
+    const { clock, disk, stateDir } = this.#tools;
+    const awayMs = clock.monotonicMs() - disk.rootSinceMs;
+    if (disk.root === 'mounted' || awayMs <= toleranceMs || stateDir.survivor().files.size === 0) return;
+    this.add(`created ${what} in a root that is ${disk.root}`);
+  }
+
+  /** The current entry of a file that is there must not be deleted: its successor is not recorded. */
+  #checkGone(path: MirrorPath, id: FileId): void {
+    const { clock, disk } = this.#tools;
+    if (disk.root !== 'mounted') return;
+    const found = disk.resolve(disk.home, path);
+    if (found.kind !== 'found' || found.node.kind !== 'file') return;
+    const presentMs = clock.monotonicMs() - found.sinceMs;
+    if (presentMs > toleranceMs)
+      this.add(`DELETE of ${id}, although its file ${path} is there for ${presentMs} ms`);
+  }
+}

@@ -1,0 +1,261 @@
+import type { FilesApi, ListRequest, UploadRequest } from '../../../src/mirror/ports.ts';
+import type { FileId, RemoteFile } from '../../../src/mirror/types.ts';
+import type { SafetyMonitor } from './safety.ts';
+import type { SimClock } from './sim-clock.ts';
+import { joined } from './sim-content.ts';
+import {
+  authFault,
+  badReplyFault,
+  conflictFault,
+  drawPlainFate,
+  drawUploadFate,
+  isContradiction,
+  networkFault,
+  quotaFault,
+  rateLimitFault,
+  refusedFault,
+  serverFault,
+  timeoutFault,
+  unreachableFault,
+} from './sim-fates.ts';
+import type { PlainFate, UploadFate } from './sim-fates.ts';
+import type { Incarnation } from './sim-process.ts';
+import type { LifeKnobs } from './sim-profile.ts';
+import type { SimRandom } from './sim-random.ts';
+import { remoteOf } from './sim-server.ts';
+import type { Page, SimServer, StoredFile } from './sim-server.ts';
+import type { SimTrace } from './sim-trace.ts';
+
+export interface ApiTools {
+  readonly server: SimServer;
+  readonly clock: SimClock;
+  readonly incarnation: Incarnation;
+  readonly knobs: LifeKnobs;
+  readonly random: SimRandom;
+  readonly safety: SafetyMonitor;
+  readonly trace: SimTrace;
+}
+
+/** `FilesApi` as one incarnation sees it: the client, the way to the server, and every fault on it. */
+export class SimApi implements FilesApi {
+  readonly #tools: ApiTools;
+  #serverClock: { readonly serverMs: number; readonly atMs: number } | null = null;
+
+  constructor(tools: ApiTools) {
+    this.#tools = tools;
+  }
+
+  serverNowMs(): number | null {
+    if (this.#serverClock === null) return null;
+    const { serverMs, atMs } = this.#serverClock;
+    return serverMs + this.#tools.clock.monotonicMs() - atMs;
+  }
+
+  probe(signal: AbortSignal): Promise<void> {
+    return this.#call('probe', () => this.#plain(signal, 'refused', () => {}));
+  }
+
+  upload(request: UploadRequest, signal: AbortSignal): Promise<RemoteFile> {
+    return this.#call('upload', async () => {
+      signal.throwIfAborted();
+      const { incarnation, knobs, random, safety } = this.#tools;
+      const fate = drawUploadFate(random, this.#faults(), knobs.profile.contradictions);
+      const attempt = safety.uploadStarted(request, incarnation);
+      try {
+        await this.#reach(fate, signal, safety.uploadArrived);
+        this.#answerEarly(fate);
+        const content = await this.#receive(request, fate === 'reset-in-body', signal);
+        return await this.#store(request, content, fate, signal);
+      } finally {
+        safety.uploadEnded(attempt);
+      }
+    });
+  }
+
+  async *list(request: ListRequest, signal: AbortSignal): AsyncGenerator<readonly RemoteFile[]> {
+    let cursor: number | null = null;
+    for (;;) {
+      const page: Page = await this.#call('list', () => this.#page(request, cursor, signal));
+      if (page.files.length > 0) yield page.files;
+      if (!page.hasMore) return;
+      cursor = page.cursor;
+    }
+  }
+
+  retrieve(id: FileId, signal: AbortSignal): Promise<RemoteFile | null> {
+    return this.#call('retrieve', () => {
+      return this.#plain(signal, 'refused', () => this.#tools.server.find(id, this.#stateOfMs()));
+    });
+  }
+
+  delete(id: FileId, signal: AbortSignal): Promise<'deleted' | 'absent'> {
+    return this.#call('delete', () => {
+      signal.throwIfAborted();
+      this.#tools.safety.deleteStarted(id, this.#tools.incarnation);
+      return this.#plain(signal, 'unknown', () =>
+        this.#tools.server.remove(id, 'mirror') ? 'deleted' : 'absent',
+      );
+    });
+  }
+
+  /** Connects. `onArrival` is called when the server sees the request, even if the process dies on its way. */
+  async #reach(fate: UploadFate | PlainFate, signal: AbortSignal, onArrival: () => void): Promise<void> {
+    const { clock, incarnation, safety, server } = this.#tools;
+    safety.requestStarted(incarnation);
+    const travelMs = this.#latencyMs();
+    const isReachable = fate !== 'no-connection' && server.episode !== 'down';
+    if (isReachable) clock.schedule(travelMs, () => incarnation.deadForMs() <= 250 && onArrival());
+    await incarnation.sleep(travelMs, signal);
+    if (!isReachable) throw unreachableFault();
+    if (server.episode === 'auth') throw this.#answered(authFault(this.#tools.random));
+  }
+
+  /** What is answered to the headers alone, before the body was taken. */
+  #answerEarly(fate: UploadFate): void {
+    const { incarnation, random, safety, server } = this.#tools;
+    if (server.episode === 'quota') throw this.#answered(quotaFault(random));
+    if (fate === 'conflict') throw this.#answered(conflictFault());
+    if (fate === 'early-5xx') throw this.#answered(serverFault(random, 'refused'));
+    if (fate !== 'rate-limited') return;
+    const fault = this.#answered(rateLimitFault(random));
+    safety.uploadsPaused(incarnation, fault.retryAfterMs ?? 0);
+    throw fault;
+  }
+
+  async #receive(request: UploadRequest, breaks: boolean, signal: AbortSignal): Promise<Uint8Array> {
+    const { incarnation, random, safety } = this.#tools;
+    const breaksAt = breaks ? random.int(0, Math.max(0, request.sizeBytes - 1)) : Number.POSITIVE_INFINITY;
+    const parts: Uint8Array[] = [];
+    let receivedBytes = 0;
+    for await (const chunk of request.body()) {
+      signal.throwIfAborted();
+      parts.push(chunk.slice());
+      receivedBytes += chunk.length;
+      if (receivedBytes > breaksAt) throw networkFault('refused', 'ECONNRESET in the body');
+      if (random.chance(0.3)) await incarnation.sleep(random.int(1, 40), signal);
+    }
+    if (receivedBytes !== request.sizeBytes) {
+      safety.add(`a body of ${receivedBytes} bytes was announced as ${request.sizeBytes}`);
+      throw networkFault('refused', 'the body does not match its Content-Length');
+    }
+    return joined(...parts);
+  }
+
+  /** The body is complete: from here on only the server knows what happens. */
+  async #store(
+    request: UploadRequest,
+    body: Uint8Array,
+    fate: UploadFate,
+    signal: AbortSignal,
+  ): Promise<RemoteFile> {
+    const { clock, incarnation, knobs, random, server } = this.#tools;
+    if (server.refuses(body)) {
+      await incarnation.sleep(this.#latencyMs(), signal);
+      throw this.#answered(refusedFault());
+    }
+    const content = fate === 'short-store' ? body.slice(0, -1) : body;
+    const hangs = fate.startsWith('hang');
+    const workMs = hangs ? random.int(0, knobs.timeoutMs) : this.#latencyMs();
+    const isLate = fate.endsWith('-stored') && random.chance(0.25);
+    const answerMs = hangs ? knobs.timeoutMs : workMs + this.#latencyMs();
+    const storeMs = isLate ? answerMs + random.int(0, knobs.profile.lateEffectMs) : workMs;
+    const survivesClient = random.chance(0.7);
+    const attempt: { file: StoredFile | null; abandonedAtMs: number | null } = {
+      file: null,
+      abandonedAtMs: null,
+    };
+    const store = (): void => {
+      const abandonedForMs =
+        attempt.abandonedAtMs === null
+          ? incarnation.deadForMs()
+          : clock.monotonicMs() - attempt.abandonedAtMs;
+      const isAbandoned = incarnation.dead || attempt.abandonedAtMs !== null;
+      if (isAbandoned && (!survivesClient || abandonedForMs > knobs.profile.lateEffectMs)) return;
+      const { purpose, remoteName: filename, expiresAfterSeconds } = request;
+      attempt.file = server.store({ purpose, filename, content, expiresAfterSeconds });
+      if (isContradiction(fate)) server.noteContradiction(attempt.file);
+    };
+    if (!fate.endsWith('-lost')) clock.schedule(storeMs, store);
+    try {
+      await incarnation.sleep(answerMs, signal);
+    } catch (error) {
+      attempt.abandonedAtMs = clock.monotonicMs();
+      throw error;
+    }
+    return this.#reply(fate, attempt.file);
+  }
+
+  #reply(fate: UploadFate, file: StoredFile | null): RemoteFile {
+    const { random, server, trace } = this.#tools;
+    if (fate !== 'ok') trace.add('api', 'upload', fate, file?.id ?? '-');
+    if (fate.startsWith('hang')) throw timeoutFault('unknown');
+    if (fate.startsWith('reset')) throw networkFault('unknown', 'ECONNRESET after the body');
+    if (fate.startsWith('5xx')) throw this.#answered(serverFault(random, 'unknown'));
+    if (fate === 'bad-json' || file === null) throw this.#answered(badReplyFault('unknown'));
+    this.#noteDate();
+    const reply = remoteOf(file);
+    if (fate === 'wrong-bytes') return { ...reply, bytes: reply.bytes + random.int(1, 9) };
+    if (fate !== 'foreign-reply') return reply;
+    const other = server
+      .all()
+      .find((each) => each.madeBy === 'foreign' && each.content.length !== reply.bytes);
+    return other === undefined ? reply : remoteOf(other);
+  }
+
+  #page(request: ListRequest, cursor: number | null, signal: AbortSignal): Promise<Page> {
+    const { random, server } = this.#tools;
+    const limit = server.isCalm || random.chance(0.5) ? 10_000 : random.int(1, 8);
+    return this.#plain(signal, 'refused', () => server.page(request, cursor, limit, this.#stateOfMs()));
+  }
+
+  /** A request without a body: its effect happens between the way there and the way back. */
+  async #plain<T>(signal: AbortSignal, ifLost: 'refused' | 'unknown', effect: () => T): Promise<T> {
+    signal.throwIfAborted();
+    const { incarnation, knobs, random, trace } = this.#tools;
+    const fate = drawPlainFate(random, this.#faults());
+    await this.#reach(fate, signal, () => {});
+    if (fate === 'rate-limited') throw this.#answered(rateLimitFault(random));
+    if (fate === 'conflict') throw this.#answered(conflictFault());
+    const result = fate.endsWith('-lost') ? null : effect();
+    if (fate !== 'ok') trace.add('api', 'request', fate);
+    await incarnation.sleep(fate.startsWith('hang') ? knobs.timeoutMs : this.#latencyMs(), signal);
+    if (fate.startsWith('hang')) throw timeoutFault(ifLost);
+    if (fate.startsWith('reset')) throw networkFault(ifLost, 'ECONNRESET');
+    if (fate.startsWith('5xx')) throw this.#answered(serverFault(random, ifLost));
+    if (fate === 'bad-json') throw this.#answered(badReplyFault(ifLost));
+    this.#noteDate();
+    return result as T;
+  }
+
+  /** Lists and lookups may show the state of some seconds ago. */
+  #stateOfMs(): number {
+    const { clock, knobs, random, server } = this.#tools;
+    const isStale = !server.isCalm && random.chance(0.2);
+    return clock.monotonicMs() - (isStale ? random.int(0, knobs.profile.staleMs) : 0);
+  }
+
+  #faults(): number {
+    return this.#tools.server.isCalm ? 0 : this.#tools.knobs.serverFaults;
+  }
+
+  #latencyMs(): number {
+    const { random, server } = this.#tools;
+    return !server.isCalm && random.chance(0.03) ? random.int(500, 4_000) : random.int(2, 120);
+  }
+
+  /** An error that came as an HTTP answer: it had a `Date` header. */
+  #answered<E extends Error>(error: E): E {
+    this.#noteDate();
+    this.#tools.trace.add('api', 'answered', error.message);
+    return error;
+  }
+
+  #noteDate(): void {
+    const { clock, server } = this.#tools;
+    this.#serverClock = { serverMs: Math.floor(server.wallMs() / 1000) * 1000, atMs: clock.monotonicMs() };
+  }
+
+  #call<T>(point: string, run: () => Promise<T>): Promise<T> {
+    return this.#tools.incarnation.call(`api.${point}`, run);
+  }
+}

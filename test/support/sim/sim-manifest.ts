@@ -1,0 +1,205 @@
+import { Fault } from '../../../src/mirror/faults.ts';
+import type { Clock, Manifest } from '../../../src/mirror/ports.ts';
+import type {
+  Change,
+  Entry,
+  FileId,
+  Garbage,
+  Intent,
+  ManifestView,
+  MirrorPath,
+  Rejection,
+} from '../../../src/mirror/types.ts';
+import type { Incarnation } from './sim-process.ts';
+import type { SimRandom } from './sim-random.ts';
+
+/** All that is remembered, as plain maps. */
+export class Memory implements ManifestView {
+  readonly mirrorId: string;
+  readonly files = new Map<MirrorPath, Entry>();
+  readonly intents = new Map<MirrorPath, Intent>();
+  readonly garbage = new Map<FileId, Garbage>();
+  readonly rejected = new Map<MirrorPath, Rejection>();
+
+  constructor(mirrorId: string) {
+    this.mirrorId = mirrorId;
+  }
+
+  apply(change: Change): void {
+    merge(this.files, change.files);
+    merge(this.intents, change.intents);
+    merge(this.garbage, change.garbage);
+    merge(this.rejected, change.rejected);
+  }
+}
+
+interface Pending {
+  readonly change: Change;
+  readonly resolve: () => void;
+  readonly reject: (fault: Fault) => void;
+}
+
+/** The state directory: what survives a process. */
+export class SimStateDir {
+  readonly #durable: Memory;
+  readonly #random: SimRandom;
+  readonly #onDurable: (change: Change) => void;
+  readonly #clock: Clock;
+  #endedMs: number[] = [];
+  #isFull = false;
+
+  constructor(mirrorId: string, clock: Clock, random: SimRandom, onDurable: (change: Change) => void) {
+    this.#clock = clock;
+    this.#durable = new Memory(mirrorId);
+    this.#random = random;
+    this.#onDurable = onDurable;
+  }
+
+  /** What the next incarnation will find. */
+  survivor(): ManifestView {
+    return this.#durable;
+  }
+
+  /**
+   * When upload attempts of the last 61 s ended, unix milliseconds by the local wall clock. One that is not known to
+   * have ended ends now; so does one that the wall clock, set back since, places in the future.
+   */
+  recentAttemptsMs(): readonly number[] {
+    const nowMs = this.#clock.wallMs();
+    const recent = this.#endedMs
+      .filter((endedMs) => endedMs > nowMs - 61_000)
+      .map((endedMs) => Math.min(endedMs, nowMs));
+    return [...recent, ...Array.from(this.#durable.intents, () => nowMs)];
+  }
+
+  /** ENOSPC from now on, or no longer. */
+  setFull(isFull: boolean): void {
+    this.#isFull = isFull;
+  }
+
+  /** Loads the manifest for one incarnation. */
+  open(incarnation: Incarnation): SimManifest {
+    return new SimManifest(this, incarnation, this.#random);
+  }
+
+  /** The write reached the disk. False, and nothing changes, when there is no room. */
+  write(change: Change): boolean {
+    if (this.#isFull) return false;
+    this.#noteEnds(change);
+    this.#durable.apply(change);
+    this.#onDurable(change);
+    return true;
+  }
+
+  /** An intent that is cleared, or replaced by a later one, was an attempt that has ended by now. */
+  #noteEnds(change: Change): void {
+    for (const [path, next] of Object.entries(change.intents ?? {})) {
+      const open = this.#durable.intents.get(path);
+      if (open !== undefined && open.startedAtMs !== next?.startedAtMs)
+        this.#endedMs.push(this.#clock.wallMs());
+    }
+    if (this.#endedMs.length > 1_000) this.#endedMs = this.#endedMs.slice(-500);
+  }
+}
+
+/** `Manifest` with group commit: memory changes when the change is durable, and not before. */
+export class SimManifest implements Manifest {
+  readonly #memory: Memory;
+  readonly #stateDir: SimStateDir;
+  readonly #incarnation: Incarnation;
+  readonly #random: SimRandom;
+  #waiting: Pending[] = [];
+  #flushing: readonly Pending[] = [];
+
+  constructor(stateDir: SimStateDir, incarnation: Incarnation, random: SimRandom) {
+    const survivor = stateDir.survivor();
+    this.#memory = new Memory(survivor.mirrorId);
+    this.#memory.apply({
+      files: Object.fromEntries(survivor.files),
+      intents: Object.fromEntries(survivor.intents),
+      garbage: Object.fromEntries(survivor.garbage),
+      rejected: Object.fromEntries(survivor.rejected),
+    });
+    this.#stateDir = stateDir;
+    this.#incarnation = incarnation;
+    this.#random = random;
+    incarnation.onDeath(() => this.#die());
+  }
+
+  get mirrorId(): string {
+    return this.#memory.mirrorId;
+  }
+
+  get files(): ReadonlyMap<MirrorPath, Entry> {
+    return this.#memory.files;
+  }
+
+  get intents(): ReadonlyMap<MirrorPath, Intent> {
+    return this.#memory.intents;
+  }
+
+  get garbage(): ReadonlyMap<FileId, Garbage> {
+    return this.#memory.garbage;
+  }
+
+  get rejected(): ReadonlyMap<MirrorPath, Rejection> {
+    return this.#memory.rejected;
+  }
+
+  commit(change: Change): Promise<void> {
+    const written = serialised(change);
+    return this.#incarnation.call('manifest.commit', () => {
+      return new Promise((resolve, reject) => {
+        this.#waiting.push({ change: written, resolve, reject });
+        if (this.#flushing.length === 0) void this.#flush();
+      });
+    });
+  }
+
+  async #flush(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      this.#flushing = this.#waiting;
+      this.#waiting = [];
+      await this.#incarnation.sleep(
+        this.#random.chance(0.05) ? this.#random.int(20, 150) : this.#random.int(1, 3),
+      );
+      for (const { change, resolve, reject } of this.#flushing) {
+        if (this.#stateDir.write(change)) {
+          this.#memory.apply(change);
+          resolve();
+        } else {
+          reject(fullFault());
+        }
+      }
+      this.#flushing = [];
+    }
+  }
+
+  /** Of what was written and not yet acknowledged, the journal keeps a prefix. */
+  #die(): void {
+    const unacknowledged = this.#flushing;
+    const kept = this.#random.int(0, unacknowledged.length);
+    for (const { change } of unacknowledged.slice(0, kept)) this.#stateDir.write(change);
+  }
+}
+
+function merge<V>(map: Map<string, V>, patch: Readonly<Record<string, V | null>> | undefined): void {
+  for (const [key, value] of Object.entries(patch ?? {})) {
+    if (value === null) map.delete(key);
+    else map.set(key, value);
+  }
+}
+
+/** Only what JSON can carry survives the journal, and nothing that the engine still holds. */
+function serialised(change: Change): Change {
+  return JSON.parse(JSON.stringify(change)) as Change;
+}
+
+function fullFault(): Fault {
+  return new Fault('the state directory is full', {
+    disposition: 'halt',
+    halt: 'state',
+    outcome: 'refused',
+    rule: 'disk-full',
+  });
+}

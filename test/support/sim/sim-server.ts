@@ -1,0 +1,203 @@
+import type { ListRequest } from '../../../src/mirror/ports.ts';
+import type { FileId, RemoteFile } from '../../../src/mirror/types.ts';
+import type { SimClock } from './sim-clock.ts';
+import { contentOf, sha256Of } from './sim-content.ts';
+import type { LifeKnobs } from './sim-profile.ts';
+import type { SimRandom } from './sim-random.ts';
+import type { SimTrace } from './sim-trace.ts';
+
+export interface StoredFile {
+  readonly id: FileId;
+  /** Position in the order of creation. */
+  readonly sequence: number;
+  readonly purpose: string;
+  readonly filename: string;
+  readonly content: Uint8Array;
+  readonly createdAt: number;
+  readonly expiresAt: number | null;
+  readonly madeBy: 'mirror' | 'foreign';
+  readonly storedAtMs: number;
+  /** From when on lists and lookups show it. */
+  readonly visibleAtMs: number;
+  gone: { readonly atMs: number; readonly by: 'mirror' | 'others' } | null;
+}
+
+/** Times in which every request of a kind fails: wrong key, storage full, network down. */
+export type ServerEpisode = 'none' | 'auth' | 'quota' | 'down';
+
+export interface StoreRequest {
+  readonly purpose: string;
+  readonly filename: string;
+  readonly content: Uint8Array;
+  readonly expiresAfterSeconds: number | null;
+}
+
+export interface Page {
+  readonly files: readonly RemoteFile[];
+  readonly hasMore: boolean;
+  /** Where the next page goes on. */
+  readonly cursor: number | null;
+}
+
+export interface ServerTools {
+  readonly clock: SimClock;
+  readonly knobs: LifeKnobs;
+  readonly random: SimRandom;
+  readonly trace: SimTrace;
+}
+
+/** What a Files API keeps, on its own clock. Faults of single requests are the business of `SimApi`. */
+export class SimServer {
+  readonly #tools: ServerTools;
+  readonly #files = new Map<FileId, StoredFile>();
+  readonly #contradicted = new Set<string>();
+  readonly #wallStartMs: number;
+  #sequence = 0;
+  #isCalm = false;
+  #episode: ServerEpisode = 'none';
+  #episodeSinceMs = 0;
+
+  constructor(tools: ServerTools) {
+    this.#tools = tools;
+    this.#wallStartMs = tools.clock.wallMs() - tools.clock.monotonicMs() + tools.knobs.skewMs;
+  }
+
+  /** No more faults: every request succeeds at once and every list is up to date. */
+  get isCalm(): boolean {
+    return this.#isCalm;
+  }
+
+  get episode(): ServerEpisode {
+    return this.#episode;
+  }
+
+  get episodeSinceMs(): number {
+    return this.#episodeSinceMs;
+  }
+
+  calmDown(): void {
+    this.#isCalm = true;
+    this.begin('none');
+  }
+
+  begin(episode: ServerEpisode): void {
+    this.#episode = episode;
+    this.#episodeSinceMs = this.#tools.clock.monotonicMs();
+    this.#tools.trace.add('server', 'episode', episode);
+  }
+
+  /** By the server's clock, which nobody sets. */
+  wallMs(atMs = this.#tools.clock.monotonicMs()): number {
+    return this.#wallStartMs + atMs;
+  }
+
+  get(id: FileId): StoredFile | null {
+    return this.#files.get(id) ?? null;
+  }
+
+  /** Everything that ever was, oldest first. */
+  all(): readonly StoredFile[] {
+    return [...this.#files.values()];
+  }
+
+  isExpired(file: StoredFile, atMs = this.#tools.clock.monotonicMs()): boolean {
+    return file.expiresAt !== null && file.expiresAt * 1000 <= this.wallMs(atMs);
+  }
+
+  isLive(file: StoredFile, atMs = this.#tools.clock.monotonicMs()): boolean {
+    return (file.gone === null || file.gone.atMs > atMs) && !this.isExpired(file, atMs);
+  }
+
+  /** A content that this server will never take. */
+  refuses(content: Uint8Array): boolean {
+    return content.length === 0 || (this.#tools.knobs.serverRefuses && sha256Of(content).startsWith('7'));
+  }
+
+  store(request: StoreRequest, madeBy: StoredFile['madeBy'] = 'mirror', ageSeconds = 0): StoredFile {
+    const { clock, knobs, random, trace } = this.#tools;
+    const nowMs = clock.monotonicMs();
+    const createdAt = Math.floor(this.wallMs() / 1000) - ageSeconds;
+    const lifetime =
+      request.expiresAfterSeconds ?? (madeBy === 'mirror' ? knobs.serverLifetimeSeconds : null);
+    const lagMs = !this.#isCalm && random.chance(0.3) ? random.int(0, knobs.profile.listLagMs) : 0;
+    this.#sequence += 1;
+    const file: StoredFile = {
+      id: `file-${madeBy === 'mirror' ? 'm' : 'f'}${this.#sequence.toString(36).padStart(4, '0')}`,
+      sequence: this.#sequence,
+      purpose: request.purpose,
+      filename: request.filename,
+      content: request.content,
+      createdAt,
+      expiresAt: lifetime === null ? null : createdAt + lifetime,
+      madeBy,
+      storedAtMs: nowMs,
+      visibleAtMs: nowMs + lagMs,
+      gone: null,
+    };
+    this.#files.set(file.id, file);
+    trace.add('server', 'stored', file.id, file.purpose, file.filename, file.content.length, `lag=${lagMs}`);
+    return file;
+  }
+
+  /** The answer to this file's upload was, or will be, at odds with what was sent. */
+  noteContradiction(file: StoredFile): void {
+    this.#contradicted.add(`${file.purpose} ${file.filename}`);
+  }
+
+  /** Whether any upload of this purpose and name was answered so. */
+  hasContradicted(file: StoredFile): boolean {
+    return this.#contradicted.has(`${file.purpose} ${file.filename}`);
+  }
+
+  /** Takes a file away. False when there is none (any more). */
+  remove(id: FileId, by: 'mirror' | 'others'): boolean {
+    const file = this.#files.get(id);
+    if (file === undefined || !this.isLive(file)) return false;
+    file.gone = { atMs: this.#tools.clock.monotonicMs(), by };
+    this.#tools.trace.add('server', 'removed', id, 'by', by);
+    return true;
+  }
+
+  /** What a lookup of the state of `atMs` shows; null for a file that is not there, or not yet seen. */
+  find(id: FileId, atMs: number): RemoteFile | null {
+    const file = this.#files.get(id);
+    return file !== undefined && this.#isShown(file, atMs) ? remoteOf(file) : null;
+  }
+
+  /** One page of a listing of the state of `atMs`. */
+  page(request: ListRequest, cursor: number | null, limit: number, atMs: number): Page {
+    const newestFirst = request.order === 'desc';
+    const shown = this.all().filter(
+      (file) =>
+        this.#isShown(file, atMs) &&
+        (request.purpose === null || file.purpose === request.purpose) &&
+        (cursor === null || (newestFirst ? file.sequence < cursor : file.sequence > cursor)),
+    );
+    if (newestFirst) shown.reverse();
+    const files = shown.slice(0, limit);
+    return {
+      files: files.map(remoteOf),
+      hasMore: shown.length > limit,
+      cursor: files.at(-1)?.sequence ?? null,
+    };
+  }
+
+  /** Files of other users of the account: old ones that look like ours, young ones that do not. */
+  addForeign(isOld: boolean): void {
+    const { knobs, random } = this.#tools;
+    const purpose = random.pick([...knobs.settings.folders.map((folder) => folder.purpose), 'batch_output']);
+    const filename = isOld ? random.pick(['a.jsonl', 'b.jsonl']) : `foreign-${random.int(1, 99)}.jsonl`;
+    const content = contentOf(random.int(1, 4), isOld ? 100 : random.int(5_000, 6_000));
+    const ageSeconds = isOld ? random.int(4, 40) * 86_400 : 0;
+    this.store({ purpose, filename, content, expiresAfterSeconds: null }, 'foreign', ageSeconds);
+  }
+
+  #isShown(file: StoredFile, atMs: number): boolean {
+    return file.visibleAtMs <= atMs && this.isLive(file, atMs);
+  }
+}
+
+export function remoteOf(file: StoredFile): RemoteFile {
+  const { id, createdAt, expiresAt, filename, purpose } = file;
+  return { id, bytes: file.content.length, createdAt, expiresAt, filename, purpose };
+}

@@ -1,0 +1,289 @@
+import { fingerprintOf, judgeRest } from './oracle.ts';
+import { SafetyMonitor } from './safety.ts';
+import { SimApi } from './sim-api.ts';
+import { SimClock } from './sim-clock.ts';
+import { SimDisk } from './sim-disk.ts';
+import { watchDisk } from './sim-hints.ts';
+import type { LifeResult, SimEngine, SimPorts, StartEngine } from './sim-life.ts';
+import { SimLocal } from './sim-local.ts';
+import { SimStateDir } from './sim-manifest.ts';
+import { Incarnation } from './sim-process.ts';
+import { drawKnobs } from './sim-profile.ts';
+import type { LifeKnobs, LifeProfile } from './sim-profile.ts';
+import { SimRandom } from './sim-random.ts';
+import { SimServer } from './sim-server.ts';
+import { SimTrace } from './sim-trace.ts';
+import { SimTroubles } from './sim-troubles.ts';
+import { SimWriters } from './sim-writers.ts';
+
+/** One running program and its world-side handles. */
+interface Running {
+  readonly incarnation: Incarnation;
+  readonly local: SimLocal;
+  engine: SimEngine | null;
+  isStopping: boolean;
+}
+
+const traceLines = 3_000;
+const stopMs = 180_000;
+const exit = 'exit';
+
+/** Plays one whole life. Deterministic: the same seed, engine and profile give the same result. */
+export async function runLife(
+  seed: number,
+  startEngine: StartEngine,
+  profile: LifeProfile,
+): Promise<LifeResult> {
+  const world = new SimWorld(seed, startEngine, profile);
+  try {
+    await world.live();
+  } catch (error) {
+    world.safety.add(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+  }
+  return world.result();
+}
+
+class SimWorld {
+  readonly safety: SafetyMonitor;
+  readonly #seed: number;
+  readonly #random: SimRandom;
+  readonly #knobs: LifeKnobs;
+  readonly #clock: SimClock;
+  readonly #trace: SimTrace;
+  readonly #disk: SimDisk;
+  readonly #server: SimServer;
+  readonly #stateDir: SimStateDir;
+  readonly #writers: SimWriters;
+  readonly #troubles: SimTroubles;
+  readonly #startEngine: StartEngine;
+  #running: Running | null = null;
+  #incarnations = 0;
+  #crashesLeft: number;
+  #isCalm = false;
+
+  constructor(seed: number, startEngine: StartEngine, profile: LifeProfile) {
+    const random = new SimRandom(seed);
+    const knobs = drawKnobs(profile, random.fork('knobs'));
+    const clock = new SimClock({
+      wallStartMs: 1_760_000_000_000 + random.int(0, 999),
+      maxSteps: profile.maxSteps,
+    });
+    const trace = new SimTrace(clock, traceLines);
+    const disk = new SimDisk(clock, random.fork('disk'));
+    const server = new SimServer({ clock, knobs, random: random.fork('server'), trace });
+    const stateDir = new SimStateDir(uuidFrom(random.fork('uuid')), clock, random.fork('state'), (change) =>
+      trace.add('manifest', JSON.stringify(change)),
+    );
+    this.#seed = seed;
+    this.#random = random;
+    this.#knobs = knobs;
+    this.#clock = clock;
+    this.#trace = trace;
+    this.#disk = disk;
+    this.#server = server;
+    this.#stateDir = stateDir;
+    this.#startEngine = startEngine;
+    this.#crashesLeft = random.int(0, profile.crashes);
+    this.safety = new SafetyMonitor({ clock, disk, server, stateDir, settings: knobs.settings, trace });
+    this.#writers = new SimWriters({ clock, disk, knobs, random: random.fork('writers'), trace });
+    this.#troubles = new SimTroubles({
+      clock,
+      disk,
+      server,
+      stateDir,
+      knobs,
+      random: random.fork('troubles'),
+      trace,
+      restart: () => this.#restart(),
+    });
+  }
+
+  /** Work and troubles, then peace; in peace the world must come right, stay right, and the program must stop. */
+  async live(): Promise<void> {
+    this.#writers.populate();
+    this.#troubles.start();
+    this.#boot();
+    this.#writers.start();
+    await this.#clock.runFor(this.#knobs.activeMs);
+    this.#makePeace();
+    const fingerprint = fingerprintOf(this.#disk);
+    if (!(await this.#comesRight(this.#knobs.profile.convergeMs))) return;
+    await this.#staysRight();
+    await this.#stopForGood();
+    if (fingerprintOf(this.#disk) !== fingerprint) this.safety.add('a local file was changed');
+  }
+
+  result(): LifeResult {
+    return {
+      seed: this.#seed,
+      violations: this.safety.violations,
+      trace: () => this.#trace.lines(),
+      stats: {
+        virtualMs: this.#clock.monotonicMs(),
+        steps: this.#clock.steps,
+        incarnations: this.#incarnations,
+        uploads: this.safety.uploads,
+        deletes: this.safety.deletes,
+      },
+    };
+  }
+
+  #makePeace(): void {
+    this.#trace.add('world', 'peace');
+    this.#isCalm = true;
+    this.#troubles.end();
+    this.#writers.rest();
+    this.#running?.incarnation.spare();
+  }
+
+  async #comesRight(withinMs: number): Promise<boolean> {
+    const deadlineMs = this.#clock.monotonicMs() + withinMs;
+    let problems = this.#judge();
+    for (let round = 1; problems.length > 0; round += 1) {
+      if (this.#clock.monotonicMs() >= deadlineMs) {
+        for (const problem of problems)
+          this.safety.add(`not right after ${withinMs / 1000} s of peace: ${problem}`);
+        return false;
+      }
+      await this.#clock.runFor(5_000);
+      if (round % 12 === 0) this.#running?.engine?.approve();
+      problems = this.#judge();
+    }
+    this.#trace.add('world', 'is right');
+    return true;
+  }
+
+  async #staysRight(): Promise<void> {
+    const uploadsBefore = this.safety.uploads;
+    await this.#clock.runFor(this.#knobs.profile.holdMs);
+    // A renewal may be under way just now.
+    if (!(await this.#comesRight(120_000))) return;
+    const uploads = this.safety.uploads - uploadsBefore;
+    const renews = this.#knobs.settings.folders.some(({ onExpiry }) => onExpiry === 'renew');
+    if (uploads > 0 && !renews) this.safety.add(`${uploads} uploads although nothing had changed`);
+    const open = this.#running?.local.openVersions ?? 0;
+    if (open > 0) this.safety.add(`${open} files were left open`);
+  }
+
+  #judge(): string[] {
+    return judgeRest({
+      disk: this.#disk,
+      server: this.#server,
+      manifest: this.#stateDir.survivor(),
+      knobs: this.#knobs,
+    });
+  }
+
+  #boot(): void {
+    const number = (this.#incarnations += 1);
+    const random = this.#random.fork(`incarnation ${number}`);
+    const dies = !this.#isCalm && this.#crashesLeft > 0;
+    const incarnation = new Incarnation({
+      number,
+      clock: this.#clock,
+      // Early ones often: starting up, and resolving what the last crash left, is where crashes hurt.
+      killAtCall: dies ? random.int(1, random.pick([20, 200, 2_000])) : null,
+      onKill: (point) => this.#died(point, random),
+    });
+    const shared = { clock: this.#clock, disk: this.#disk, incarnation, knobs: this.#knobs };
+    const isCalm = (): boolean => this.#isCalm;
+    const local = new SimLocal({
+      ...shared,
+      random: random.fork('local'),
+      isCalm,
+      onCreate: (what) => this.safety.created(what),
+    });
+    const running: Running = { incarnation, local, engine: null, isStopping: false };
+    this.#running = running;
+    this.#trace.add('process', `incarnation ${number} starts`);
+    const engineRandom = random.fork('engine');
+    const ports: SimPorts = {
+      clock: incarnation.clock,
+      local,
+      api: new SimApi({
+        ...shared,
+        server: this.#server,
+        random: random.fork('api'),
+        safety: this.safety,
+        trace: this.#trace,
+      }),
+      manifest: this.#stateDir.open(incarnation),
+      settings: this.#knobs.settings,
+      random: () => engineRandom.next(),
+      subscribe: (listener) => watchDisk({ ...shared, random: random.fork('hints') }, listener),
+      listener: (event) => {
+        if (!incarnation.dead) this.#trace.add(`engine ${number}`, JSON.stringify(event));
+      },
+      recentAttemptsMs: this.#stateDir.recentAttemptsMs(),
+      incarnation: number,
+    };
+    void this.#start(running, ports);
+  }
+
+  async #start(running: Running, ports: SimPorts): Promise<void> {
+    try {
+      running.engine = await this.#startEngine(ports);
+    } catch (error) {
+      if (!running.incarnation.dead) this.safety.add(`the engine failed to start: ${String(error)}`);
+    }
+  }
+
+  #died(point: string, random: SimRandom): void {
+    this.#trace.add('process', 'dies at', point);
+    this.#running = null;
+    if (point !== exit) this.#crashesLeft -= 1;
+    this.#clock.schedule(random.int(300, 20_000), () => this.#boot());
+  }
+
+  /** An orderly stop, after which the process exits and is started again. */
+  #restart(): void {
+    const running = this.#running;
+    if (running === null || running.isStopping) return;
+    this.#trace.add('process', 'is asked to stop');
+    this.#stop(running, () => running.incarnation.kill(exit));
+    this.#clock.schedule(
+      stopMs,
+      () => {
+        this.safety.add(`stop() took more than ${stopMs / 1000} s`);
+        running.incarnation.kill(exit);
+      },
+      running.incarnation,
+    );
+  }
+
+  async #stopForGood(): Promise<void> {
+    const running = this.#running;
+    if (running === null) return;
+    let isStopped = false;
+    this.#stop(running, () => {
+      isStopped = true;
+      running.incarnation.markStopped();
+    });
+    if (!(await this.#clock.runUntil(() => isStopped, this.#clock.monotonicMs() + stopMs))) {
+      this.safety.add(`stop() took more than ${stopMs / 1000} s`);
+      return;
+    }
+    await this.#clock.runFor(600_000);
+    const { count, last } = running.incarnation.callsAfterStop;
+    if (count > 0) this.safety.add(`${count} port calls after stop(), the last: ${last}`);
+    for (const problem of this.#judge()) this.safety.add(`after stop(): ${problem}`);
+  }
+
+  #stop(running: Running, onStopped: () => void): void {
+    const { engine, incarnation } = running;
+    // SIGTERM before it is up: the default action ends the process.
+    if (engine === null) {
+      incarnation.kill(exit);
+      return;
+    }
+    running.isStopping = true;
+    engine.stop().then(onStopped, (error: unknown) => {
+      if (!incarnation.dead) this.safety.add(`stop() failed: ${String(error)}`);
+    });
+  }
+}
+
+function uuidFrom(random: SimRandom): string {
+  const hex = Buffer.from(random.bytes(16)).toString('hex');
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
+}
