@@ -46,7 +46,7 @@ export function lastKnownState(manifest: ManifestView): LastKnownState {
   return {
     version: 1,
     running: false,
-    mirrorId: manifest.mirrorId,
+    mirrorId: manifest.mirrorId === '' ? null : manifest.mirrorId,
     files: manifest.files.size,
     rejected: manifest.rejected.size,
     openIntents: manifest.intents.size,

@@ -28,7 +28,8 @@ export async function mirrorOnce<T>(
 ): Promise<T> {
   const { config } = await context.loadConfig();
   await checkRoot(config.root);
-  const apiKey = await context.readApiKey(config);
+  // What only reads the disk and the manifest needs no key.
+  const apiKey = readOnly ? null : await context.readApiKey(config);
   if (apiKey !== null) logger.hide(apiKey);
   const { openMirror } = await context.compose();
   using stop = stopOnSignals();

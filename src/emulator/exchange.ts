@@ -108,7 +108,8 @@ export class Exchange {
       return this.#rewritten(reply);
     } catch (error) {
       if (error instanceof Interruption) return error.reply;
-      if (this.#gone.signal.aborted || this.#request.destroyed) return null;
+      const brokenOff = this.#request.destroyed && !this.#request.complete;
+      if (this.#gone.signal.aborted || brokenOff) return null;
       if (error instanceof ApiError) return errorReply(error);
       if (error instanceof MultipartError) return errorReply(new ApiError(400, error.message));
       onInternalError(error);

@@ -217,7 +217,10 @@ export class Deleter {
     const to = this.#successors.get(path);
     const entry = view.files.get(path);
     if (to === undefined || entry === undefined) return false;
-    const stat = view.files.has(to) ? null : await local.statOf(to);
+    // A refused successor will never take over: then the old path is simply gone.
+    const state = notes.stateOf(to);
+    const hopeless = view.files.has(to) || state === 'rejected' || state === 'ignored' || state === 'skipped';
+    const stat = hopeless ? null : await local.statOf(to);
     if (stat === null || identityKey(stat) !== identityKey(entry.stat)) {
       this.#successors.delete(path);
       return false;

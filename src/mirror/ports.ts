@@ -151,10 +151,11 @@ export type Lane = 'upload' | 'delete';
 /** When things are sent: the lanes, the upload window, and holds. */
 export interface SendQueue {
   /**
-   * Runs `attempt` when the upload lane, its concurrency and the window of 60 s allow one more. One call is one
-   * attempt: it takes one unit of the window, given back 60 s after the attempt ended.
+   * Runs `attempt` when the upload lane, its concurrency and the window of 60 s allow one more. One call is at most
+   * one attempt: once it has called `sending`, it keeps its unit of the window until 60 s after it ended; otherwise
+   * the unit is free as soon as it ended.
    */
-  upload<T>(slot: UploadSlot, attempt: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  upload<T>(slot: UploadSlot, attempt: (sending: () => void) => Promise<T>, signal: AbortSignal): Promise<T>;
   /** Runs a delete in the delete lane. */
   delete<T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T>;
   /** Nothing starts in this lane until `release(lane, name)`, or for `forMs`. Holding again replaces the hold. */

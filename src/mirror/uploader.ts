@@ -72,7 +72,7 @@ export class Uploader {
       await untilReady(lock.ready, signal);
       return await this.#core.queue.upload(
         { path, sizeBytes, priority: rules.priority },
-        () => this.#attempt(job, signal),
+        (sending) => this.#attempt(job, sending, signal),
         signal,
       );
     } finally {
@@ -81,7 +81,7 @@ export class Uploader {
     }
   }
 
-  async #attempt(job: UploadJob, signal: AbortSignal): Promise<Next> {
+  async #attempt(job: UploadJob, sending: () => void, signal: AbortSignal): Promise<Next> {
     const { path, stat } = job;
     let version: OpenVersion;
     try {
@@ -93,14 +93,14 @@ export class Uploader {
     this.#running.add(path);
     try {
       this.#core.notes.set(path, 'uploading', null);
-      return await this.#send(job, version, signal);
+      return await this.#send(job, version, sending, signal);
     } finally {
       this.#running.delete(path);
       await version.close();
     }
   }
 
-  async #send(job: UploadJob, version: OpenVersion, signal: AbortSignal): Promise<Next> {
+  async #send(job: UploadJob, version: OpenVersion, sending: () => void, signal: AbortSignal): Promise<Next> {
     const core = this.#core;
     const { path, rules } = job;
     try {
@@ -111,6 +111,7 @@ export class Uploader {
       return again(0);
     }
     const startedMs = core.clock.monotonicMs();
+    sending();
     let remote: RemoteFile;
     try {
       remote = await core.api.upload(

@@ -66,17 +66,21 @@ export class LaneQueue implements SendQueue {
     };
   }
 
-  async upload<T>(slot: UploadSlot, attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  async upload<T>(slot: UploadSlot, attempt: (sending: () => void) => Promise<T>, signal: AbortSignal): Promise<T> {
     const large = slot.sizeBytes >= LARGE_BYTES;
     const turnMs = virtualArrivalMs(this.#clock.monotonicMs(), slot.priority, slot.sizeBytes);
     const started = this.#enqueue(this.#uploads, signal, { priority: -turnMs, large }, async (isWanted) => {
       this.#running += 1;
+      let sent = false;
+      const sending = (): void => {
+        sent = true;
+      };
       try {
-        return isWanted ? { value: await attempt() } : null;
+        return isWanted ? { value: await attempt(sending) } : null;
       } finally {
         this.#running -= 1;
         if (large) this.#runningLarge -= 1;
-        this.#window.giveBack(this.#clock.monotonicMs(), isWanted);
+        this.#window.giveBack(this.#clock.monotonicMs(), sent);
         this.#kick();
       }
     });

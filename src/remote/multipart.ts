@@ -126,7 +126,7 @@ async function* pacedFile(
       if (throttle !== null) await throttle.take(slice.byteLength, ended);
       ended.throwIfAborted();
       // RACE: the socket may hold a small chunk while the source already refills its buffer.
-      yield slice;
+      yield slice.byteLength >= WRITE_THROUGH_BYTES ? slice : Buffer.from(slice);
       ended.throwIfAborted();
     }
   }

@@ -62,7 +62,8 @@ export function renderProblems(problems: readonly PathReport[], total: number = 
 export interface LastKnownState {
   readonly version: 1;
   readonly running: false;
-  readonly mirrorId: string;
+  /** Null when nothing was mirrored yet. */
+  readonly mirrorId: string | null;
   readonly files: number;
   readonly rejected: number;
   readonly openIntents: number;
@@ -73,7 +74,7 @@ export interface LastKnownState {
 
 export function renderLastKnown(state: LastKnownState, nowSeconds: number): string {
   return `${aligned([
-    ['mirror', state.mirrorId],
+    ['mirror', state.mirrorId ?? 'none yet; start one with: files-mirror run'],
     ['running', 'no; this is what was recorded last'],
     ['files', `${state.files} mirrored${state.rejected === 0 ? '' : `, ${state.rejected} rejected`}`],
     ...leftovers(state),

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
 import { MultipartError, boundaryOf, readMultipart } from '../../src/emulator/multipart.ts';

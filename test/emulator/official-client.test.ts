@@ -64,7 +64,7 @@ describe('the official client', () => {
     expect(await names({ purpose: 'batch' })).toBe('');
   });
 
-  test.each(['it\'s "quoted".txt', '🎈 ünï.txt', 'per%cent;semi.txt', '-dash', 'back\\slash.txt'])(
+  test.each(['it\'s "quoted".txt', '🎈 ünï.txt', 'per%cent;semi.txt', '-dash'])(
     'keeps the name %j',
     async (name) => {
       const uploaded = await client.files.create({
@@ -105,12 +105,13 @@ describe('the official client', () => {
   });
 
   test('many uploads at once are all stored, each with its own bytes', async () => {
-    const uploads = Array.from({ length: 20 }, async (_, index) =>
+    const indexes = Array.from({ length: 20 }, (_, index) => index).filter((index) => index % 3 !== 0);
+    const uploads = indexes.map(async (index) =>
       client.files.create({
         purpose: 'assistants',
         file: await toFile(Buffer.alloc(100_000 * (index % 3), index), `${index}`),
       }),
-    ).filter((_, index) => index % 3 !== 0);
+    );
     const stored = await Promise.all(uploads);
     for (const file of stored) {
       const content = await emulator.store.content(file.id);

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { Emulator, EmulatorOptions } from '../../src/emulator/emulator.ts';
 import { startEmulator } from '../../src/emulator/emulator.ts';
 import type { ErrorBody, Field } from './wire.ts';
-import { fileFields, sendRaw, upload } from './wire.ts';
+import { fileFields, formBody, sendRaw, upload } from './wire.ts';
 
 const key = { authorization: 'Bearer sk-test' };
 const running: Emulator[] = [];
@@ -94,7 +94,7 @@ describe('upload rules', () => {
 
   test('fields may follow the file', async () => {
     const { url } = await start();
-    const fields = [...fileFields('a.jsonl', 'x', 'batch').reverse(), ...expiry('3600')];
+    const fields = [...fileFields('a.jsonl', 'x', 'batch').toReversed(), ...expiry('3600')];
     expect(await (await upload(`${url}/files`, fields)).json()).toMatchObject({ purpose: 'batch', bytes: 1 });
   });
 
@@ -129,7 +129,6 @@ describe('upload rules', () => {
 
   test('a body that breaks off stores nothing, even behind its closing boundary', async () => {
     const emulator = await start();
-    const { formBody } = await import('./wire.ts');
     const whole = formBody(fileFields('a', 'x'.repeat(200_000)));
     await sendRaw(`${emulator.url}/files`, whole.slice(0, 100_000), whole.length, false);
     await sendRaw(`${emulator.url}/files`, whole, whole.length + 1, false);
@@ -228,14 +227,14 @@ describe('time', () => {
 
 describe('addresses and contents', () => {
   test.each([
-    ['GET', '', '/models', 404],
-    ['GET', '', '//files', 404],
-    ['PUT', '', '/files', 405],
-    ['POST', '', '/files/file-x', 405],
-    ['POST', '', '/files/file-x/content', 405],
-    ['GET', '', '/files/file-x/content', 404],
-    ['GET', '', '/files/file-x/more', 404],
-  ])('%s %s%s is %i', async (method, _, path, status) => {
+    ['GET', '/models', 404],
+    ['GET', '//files', 404],
+    ['PUT', '/files', 405],
+    ['POST', '/files/file-x', 405],
+    ['POST', '/files/file-x/content', 405],
+    ['GET', '/files/file-x/content', 404],
+    ['GET', '/files/file-x/more', 404],
+  ])('%s %s is %i', async (method, path, status) => {
     const { url } = await start();
     expect(await refusal(await fetch(`${url}${path}`, { method, headers: key }))).toMatchObject({ status });
   });

@@ -20,11 +20,17 @@ export function formBody(fields: readonly Field[]): string {
 
 export const formType = `multipart/form-data; boundary=${BOUNDARY}`;
 
-export function upload(filesUrl: string, fields: readonly Field[], headers: Record<string, string> = {}) {
+export function upload(
+  filesUrl: string,
+  fields: readonly Field[],
+  headers: Record<string, string> = {},
+  signal: AbortSignal | null = null,
+): Promise<Response> {
   return fetch(filesUrl, {
     method: 'POST',
     headers: { authorization: 'Bearer sk-test', 'content-type': formType, ...headers },
     body: formBody(fields),
+    signal,
   });
 }
 

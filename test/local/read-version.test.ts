@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
@@ -127,7 +128,6 @@ describe('an open version', () => {
   test('of a pipe is refused without waiting for a writer', async () => {
     const { absolute, stat } = file('x');
     fs.rmSync(absolute);
-    const { execFileSync } = await import('node:child_process');
     execFileSync('mkfifo', [absolute]);
     await expect(openVersion(absolute, 'batch/a.jsonl', stat)).rejects.toMatchObject(moved);
   });
@@ -193,9 +193,9 @@ describe('an inspection', () => {
 
 test('a failure of the disk names the path and the cause, and what follows from it', async () => {
   const { absolute, stat } = file('abc');
-  const inode = join(absolute, '..');
-  await expect(openVersion(inode, 'batch/dir', stat)).rejects.toMatchObject(moved);
-  const tooLong = join(inode, 'x'.repeat(300));
+  const directory = join(absolute, '..');
+  await expect(openVersion(directory, 'batch/dir', stat)).rejects.toMatchObject(moved);
+  const tooLong = join(directory, 'x'.repeat(300));
   await expect(openVersion(tooLong, 'batch/long', stat)).rejects.toMatchObject({
     rule: 'io',
     disposition: 'retry',

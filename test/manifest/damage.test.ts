@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -45,6 +45,12 @@ function lineEdit(change: (lines: string[]) => void): (text: string) => string {
     change(lines);
     return lines.join('\n');
   };
+}
+
+function temporaryFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'files-mirror-damage-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  return folder;
 }
 
 interface Case {
@@ -244,19 +250,20 @@ describe('a manifest that cannot be used never counts as empty', () => {
     expect((await open(disk)).files.size).toBe(5);
   });
 
-  test('a state folder that cannot be used', async ({ skip }) => {
-    const parent = mkdtempSync(join(tmpdir(), 'files-mirror-damage-'));
-    onTestFinished(() => rmSync(parent, { recursive: true }));
-    const stateDir = join(parent, 'state');
+  test('a state folder that is a file', async () => {
+    const stateDir = join(temporaryFolder(), 'state');
     writeFileSync(stateDir, 'a file');
-    const options = { clock: new ManualClock(), onWarning: () => {} };
-    await expect(openManifest({ ...options, stateDir })).rejects.toMatchObject(fatal);
-    await expect(openManifest({ ...options, stateDir })).rejects.toThrow(
-      /cannot use .*state.*another stateDir/,
-    );
-    if (process.getuid?.() === 0) return skip('root may write everywhere');
-    chmodSync(parent, 0o500);
-    await expect(openManifest({ ...options, stateDir: join(parent, 'new') })).rejects.toThrow(/EACCES/);
+    const opened = openManifest({ stateDir, clock: new ManualClock(), onWarning: () => {} });
+    await expect(opened).rejects.toMatchObject(fatal);
+    await expect(opened).rejects.toThrow(/cannot use .*state.*another stateDir/);
+  });
+
+  test('a state folder on a disk that cannot be written', async () => {
+    const disk = new SimulatedDisk();
+    disk.errorCode = 'EROFS';
+    disk.fate = () => 'failed';
+    await expect(open(disk)).rejects.toMatchObject(fatal);
+    await expect(open(disk)).rejects.toThrow(/cannot use \/state: .*EROFS.*mount its disk writable/);
   });
 });
 
@@ -275,6 +282,8 @@ describe('what is no damage', () => {
     expect(view?.seq).toBe(4);
     const store = await open(disk);
     expect([...store.files.keys()]).toEqual(['batch/a', 'batch/b', 'batch/c']);
+    expect(content(disk, journal).toString().split('\n')).toHaveLength(4);
+    expect(content(disk, journal).at(-1)).toBe(0x0a);
     await store.commit({ files: { 'batch/new': entry('file-new') } });
     const again = await open(disk.afterPowerCut(() => 0));
     expect([...again.files.keys()]).toEqual(['batch/a', 'batch/b', 'batch/c', 'batch/new']);

@@ -44,6 +44,7 @@ describe('a change that cannot be made durable', () => {
       const disk = new SimulatedDisk();
       const store = await open(disk);
       await store.commit(first);
+      const journal = disk.read('manifest.journal');
       disk.errorCode = code;
       disk.fate = (asked) => (asked === operation ? fate : 'done');
       const refused = store.commit(second);
@@ -53,6 +54,7 @@ describe('a change that cannot be made durable', () => {
       await expect(refused).rejects.toThrow(remedy);
       await expect(store.commit(second)).rejects.toMatchObject(haltState);
       expect(contentOf(store)).toEqual(contentAfter([first]));
+      expect(disk.read('manifest.journal')).toEqual(journal);
 
       disk.fate = () => 'done';
       await store.commit(third);
@@ -102,6 +104,24 @@ describe('a change that cannot be made durable', () => {
 });
 
 describe('the journal of a running program', () => {
+  test.for<{ what: string; meddle: (disk: SimulatedDisk) => Promise<void> }>([
+    {
+      what: 'cut it',
+      meddle: async (disk) => (await disk.open('manifest.journal', 'update'))?.truncate(150),
+    },
+    {
+      what: 'wrote to it',
+      meddle: async (disk) => (await disk.open('manifest.journal', 'update'))?.write(Buffer.from('x'), 400),
+    },
+  ])('is made again when someone $what', async ({ meddle }) => {
+    const disk = new SimulatedDisk();
+    const store = await open(disk);
+    await store.commit(first);
+    await meddle(disk);
+    await store.commit(second);
+    expect(await survivors(disk)).toEqual(contentAfter([first, second]));
+  });
+
   test('is made again when someone removed it', async () => {
     const disk = new SimulatedDisk();
     const store = await open(disk);

@@ -49,7 +49,7 @@ describe('the upload lane', () => {
     const clock = new ManualClock();
     const queue = queueOf(clock, { uploadsPerMinute: 3, concurrentUploads: 8 });
     let started = 0;
-    const all = Promise.all(Array.from({ length: 5 }, () => queue.upload(SMALL, async () => (started += 1), NEVER)));
+    const all = Promise.all(Array.from({ length: 5 }, () => queue.upload(SMALL, async (sending) => { sending(); started += 1; }, NEVER)));
     await drained();
     expect(started).toBe(3);
     await clock.pass(59_000);
@@ -63,7 +63,7 @@ describe('the upload lane', () => {
     const clock = new ManualClock();
     const queue = queueOf(clock, { uploadsPerMinute: 1, recentAttemptsMs: [clock.wallMs() - 20_000] });
     let started = 0;
-    const upload = queue.upload(SMALL, async () => (started += 1), NEVER);
+    const upload = queue.upload(SMALL, async (sending) => { sending(); started += 1; }, NEVER);
     await drained();
     expect(started).toBe(0);
     await clock.pass(40_100);
@@ -91,7 +91,7 @@ describe('the upload lane', () => {
     const queue = queueOf(clock, { uploadsPerMinute: 1 });
     const order: string[] = [];
     const run = (name: string, priority: number): Promise<unknown> =>
-      queue.upload({ path: name, sizeBytes: 10, priority }, async () => order.push(name), NEVER);
+      queue.upload({ path: name, sizeBytes: 10, priority }, async (sending) => { sending(); order.push(name); }, NEVER);
     const all = [run('first', 0), ...Array.from({ length: 20 }, (_, index) => run(`backlog-${index}`, 0)), run('urgent', 10)];
     await drained();
     await clock.pass(60_100);
@@ -105,7 +105,7 @@ describe('the upload lane', () => {
     const queue = queueOf(clock);
     let started = 0;
     queue.hold('upload', 'backoff', 'rate limited', 7_000);
-    const upload = queue.upload(SMALL, async () => (started += 1), NEVER);
+    const upload = queue.upload(SMALL, async (sending) => { sending(); started += 1; }, NEVER);
     await queue.delete(async () => {}, NEVER);
     await clock.pass(6_900);
     expect(started).toBe(0);
@@ -137,14 +137,21 @@ describe('the upload lane', () => {
     const abort = new AbortController();
     queue.hold('upload', 'test', 'test', null);
     let started = 0;
-    const upload = queue.upload(SMALL, async () => (started += 1), abort.signal);
+    const upload = queue.upload(SMALL, async (sending) => { sending(); started += 1; }, abort.signal);
     abort.abort(new Error('stop'));
     await expect(upload).rejects.toThrow('stop');
     queue.release('upload', 'test');
     await drained();
     expect(started).toBe(0);
-    await queue.upload(SMALL, async () => (started += 1), NEVER);
+    await queue.upload(SMALL, async (sending) => { sending(); started += 1; }, NEVER);
     expect(started).toBe(1);
+  });
+
+  test('an attempt that sends nothing after all costs no unit of the window', async () => {
+    const clock = new ManualClock();
+    const queue = queueOf(clock, { uploadsPerMinute: 1, concurrentUploads: 1 });
+    for (let round = 0; round < 5; round += 1) await queue.upload(SMALL, async () => {}, NEVER);
+    expect(queue.uploadWindow().inWindow).toBe(0);
   });
 });
 

@@ -1,6 +1,6 @@
 import type { Listener, MirrorEvent } from '../../mirror/ports.ts';
 import { logEvents } from '../../service/event-log.ts';
-import { exitCode, exitCodeOfResult } from '../exit-code.ts';
+import { exitCodeOfResult } from '../exit-code.ts';
 import { printFlushResult } from '../flush-report.ts';
 import { print } from '../io.ts';
 import { createOneShotLogger, mirrorOnce } from '../one-shot.ts';
@@ -27,29 +27,16 @@ export const verb = defineVerb({
     );
     await printFlushResult(context.io, result, args.json);
     if (!args.json) await print(context.io, `${tally.summary()}\n`);
-    const code = exitCodeOfResult(result);
-    return code === exitCode.someFailed && tally.apiWasUnreachable() ? exitCode.unreachable : code;
+    return exitCodeOfResult(result);
   },
 });
 
-/** What a pass did. */
+/** What a pass did, for people. */
 class Tally {
   readonly #counts = new Map<MirrorEvent['kind'], number>();
-  #replies = 0;
-  #silences = 0;
 
   count(event: MirrorEvent): void {
     this.#counts.set(event.kind, (this.#counts.get(event.kind) ?? 0) + 1);
-    if (event.kind === 'uploaded' || event.kind === 'deleted') this.#replies += 1;
-    if (event.kind === 'failed') {
-      if (event.status === null) this.#silences += 1;
-      else this.#replies += 1;
-    }
-  }
-
-  /** The API never said anything, neither good nor bad, though it was asked. */
-  apiWasUnreachable(): boolean {
-    return this.#silences > 0 && this.#replies === 0;
   }
 
   summary(): string {

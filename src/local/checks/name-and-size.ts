@@ -5,29 +5,8 @@ import type { CheckProblem } from '../content-check.ts';
  * What file search and the code interpreter take. Source: the tables "Supported files" of both tools' guides, and the
  * list in the API's own "Invalid extension" error, which adds `webp`.
  */
-const DOCUMENTS = [
-  ...[
-    'c',
-    'cpp',
-    'cs',
-    'css',
-    'csv',
-    'doc',
-    'docx',
-    'gif',
-    'go',
-    'html',
-    'java',
-    'jpeg',
-    'jpg',
-    'js',
-    'json',
-    'md',
-    'pdf',
-    'php',
-  ],
-  ...['pkl', 'png', 'pptx', 'py', 'rb', 'sh', 'tar', 'tex', 'ts', 'txt', 'webp', 'xlsx', 'xml', 'zip'],
-];
+const DOCUMENTS =
+  'c cpp cs css csv doc docx gif go html java jpeg jpg js json md pdf php pkl png pptx py rb sh tar tex ts txt webp xlsx xml zip';
 
 /** The extensions that a purpose takes; a purpose that is not here (`user_data`, those of other servers) takes any. */
 const EXTENSIONS: ReadonlyMap<string, readonly string[]> = new Map([
@@ -35,7 +14,7 @@ const EXTENSIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['fine-tune', ['jsonl']],
   ['evals', ['jsonl']],
   ['vision', ['png', 'jpg', 'jpeg', 'gif', 'webp']],
-  ['assistants', DOCUMENTS],
+  ['assistants', DOCUMENTS.split(' ')],
 ]);
 
 /** What comes behind the last dot, in lower case; empty if there is none. */

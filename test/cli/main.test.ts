@@ -1,0 +1,567 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Writable } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Compose } from '../../src/cli/context.ts';
+import { main } from '../../src/cli/main.ts';
+import { verbs } from '../../src/cli/verbs.ts';
+import { Fault } from '../../src/mirror/faults.ts';
+import type { PlannedAction } from '../../src/mirror/planned.ts';
+import type { FlushResult } from '../../src/mirror/report.ts';
+import type { ManifestView, RemoteFile } from '../../src/mirror/types.ts';
+import { mirrorRoutes } from '../../src/service/control-routes.ts';
+import { startControlServer, type ControlServer } from '../../src/service/control-server.ts';
+import { FakeControl, halt, report, status } from '../service/fixtures.ts';
+
+let folder: string;
+let root: string;
+let stateDir: string;
+let server: ControlServer | null = null;
+let control: FakeControl;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'fm-cli-'));
+  root = join(folder, 'root');
+  stateDir = join(folder, 'state');
+  mkdirSync(root);
+  mkdirSync(stateDir);
+  control = new FakeControl();
+});
+afterEach(async () => {
+  await server?.close();
+  server = null;
+  rmSync(folder, { recursive: true });
+});
+
+async function startDaemon(): Promise<void> {
+  server = await startControlServer({ stateDir, routes: mirrorRoutes(control), env: {} });
+}
+
+interface Result {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+const localApi = { OPENAI_BASE_URL: 'http://127.0.0.1:9/v1' };
+
+async function run(
+  argv: readonly string[],
+  options: { compose?: Partial<Compose>; env?: Record<string, string> } = {},
+): Promise<Result> {
+  const texts = { out: '', err: '' };
+  const into = (name: 'out' | 'err') =>
+    new Writable({
+      write(chunk: Buffer, _encoding, done) {
+        texts[name] += chunk.toString();
+        done();
+      },
+    });
+  const io = {
+    stdout: into('out'),
+    stderr: into('err'),
+    stderrIsTerminal: true,
+    env: options.env ?? localApi,
+    cwd: folder,
+    homeDir: folder,
+  };
+  const code = await main(
+    [...argv, '--root', root, '--state-dir', stateDir],
+    io,
+    async () => options.compose as Compose,
+  );
+  return { code, ...texts };
+}
+
+function manifest(change: Partial<ManifestView> = {}): ManifestView {
+  const entry = {
+    purpose: 'batch',
+    remoteName: 'a.jsonl',
+    bytes: 175,
+    sha256: 'ab',
+    stat: '175 1 1 1 1',
+    uploadedAt: 1,
+    createdAt: 1,
+  };
+  return {
+    mirrorId: 'm1',
+    files: new Map([
+      ['batch/b.jsonl', { ...entry, id: 'file-b', expiresAt: 4_000_000_000 }],
+      ['batch/a.jsonl', { ...entry, id: 'file-a', expiresAt: 5 }],
+    ]),
+    intents: new Map(),
+    garbage: new Map([
+      [
+        'file-old',
+        { path: 'batch/a.jsonl', purpose: 'batch', bytes: 1, since: 1, reason: 'replaced', hold: false },
+      ],
+    ]),
+    rejected: new Map([
+      [
+        'batch/bad.jsonl',
+        { stat: '7 1 1 1 1', purpose: 'batch', rulesKey: '', rule: 'empty', message: 'line 1', at: 1 },
+      ],
+    ]),
+    ...change,
+  };
+}
+
+const withState = (view: ManifestView = manifest()): Partial<Compose> => ({ readState: async () => view });
+
+function withMirror(
+  does: { result?: FlushResult; plan?: readonly PlannedAction[]; fails?: Error },
+  opened: unknown[] = [],
+): Partial<Compose> {
+  return {
+    openMirror: async (options) => {
+      opened.push(options.readOnly);
+      if (does.fails !== undefined) throw does.fails;
+      return {
+        control,
+        mirrorId: 'm1',
+        converge: async () => does.result ?? { problems: [], halts: [] },
+        run: async () => {},
+        plan: async () => does.plan ?? [],
+        applyConfig: () => {},
+        close: async () => void opened.push('closed'),
+      };
+    },
+  };
+}
+
+describe('the command line', () => {
+  test.each<[string, string[], string]>([
+    ['an unknown verb, with the nearest', ['snyc'], 'unknown verb "snyc"; did you mean "sync"?'],
+    ['an unknown verb like no other', ['frobnicate'], 'unknown verb "frobnicate"; see: files-mirror --help'],
+    ['no verb', [], 'no verb given; see: files-mirror --help'],
+    ['an unknown option', ['sync', '--fast'], 'unknown option "--fast"; see: files-mirror sync --help'],
+    [
+      'an unknown option, with the nearest',
+      ['sync', '--jsno'],
+      'unknown option "--jsno"; did you mean "json"?',
+    ],
+    ['one argument too many', ['pause', 'now'], 'unexpected argument "now"; see: files-mirror pause --help'],
+    ['a missing argument', ['id'], 'missing <path>; see: files-mirror id --help'],
+    [
+      'a missing value',
+      ['sync', '--log-level'],
+      'not enough arguments following: log-level; see: files-mirror sync --help',
+    ],
+    [
+      'a bad choice',
+      ['config', 'chek'],
+      'bad action "chek": expected one of "check", "show", "schema"; see: files-mirror config --help',
+    ],
+    [
+      'a bad number',
+      ['flush', '--timeout', 'soon'],
+      '--timeout wants a number of seconds, e.g. --timeout 30',
+    ],
+    ['a bad port', ['emulator', '--port', '99999'], '--port wants a number from 0 to 65535'],
+    [
+      'an unknown folder',
+      ['approve', 'bacth'],
+      '"bacth" is no purpose folder; there are: assistants, batch, evals, fine-tune, user_data, vision',
+    ],
+  ])('%s', async (_, argv, message) => {
+    // Options that follow a last one without a value would become its value.
+    const texts: Result =
+      argv.at(-1) === '--log-level'
+        ? await run(['--config', 'x', ...argv.slice(0, -1), '--log-level='])
+        : await run(argv);
+    expect(texts.code).toBe(64);
+    if (argv.at(-1) !== '--log-level') expect(texts.err).toBe(`files-mirror: ${message}\n`);
+    expect(texts.out).toBe('');
+  });
+
+  test('every verb loads, explains itself, and its summary is in the help', async () => {
+    const help = await run(['--help']);
+    for (const [name, { summary }] of verbs) {
+      const { code, out, err } = await run([name, '--help']);
+      expect([name, code, err]).toEqual([name, 0, '']);
+      expect(out).toContain(summary);
+      expect(help.out).toContain(summary);
+    }
+  });
+
+  test('--version', async () => {
+    const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+      version: string;
+    };
+    expect(await run(['--version'])).toEqual({ code: 0, out: `${version}\n`, err: '' });
+  });
+});
+
+describe('what is wrong outside', () => {
+  test('a configuration: a line for every problem', async () => {
+    writeFileSync(
+      join(folder, 'files-mirror.json'),
+      '{\n  "limits": { "uploadsPerMinut": 5 },\n  "verifyHours": -1\n}',
+    );
+    const { code, err } = await run(['config', 'check']);
+    expect(code).toBe(78);
+    const file = join(folder, 'files-mirror.json');
+    expect(err.split('\n')).toEqual([
+      `files-mirror: ${file}:3: verifyHours: expected a number from 0 to 500, got -1`,
+      `files-mirror: ${file}:2: limits.uploadsPerMinut: unknown key; did you mean "uploadsPerMinute"?`,
+      '',
+    ]);
+  });
+
+  test.each(['run', 'sync', 'plan'])('%s without a root', async (verb) => {
+    rmSync(root, { recursive: true });
+    expect(await run([verb])).toEqual({
+      code: 78,
+      out: '',
+      err: `files-mirror: the root ${root} does not exist; mount it, or create it with: files-mirror init\n`,
+    });
+  });
+
+  test.each(['run', 'sync', 'list --remote', 'get file-1'])('%s without a key', async (command) => {
+    const { code, err } = await run(command.split(' '), { env: {}, compose: withState() });
+    expect([code, err]).toEqual([
+      77,
+      'files-mirror: no API key for https://api.openai.com: set OPENAI_API_KEY, or api.apiKeyFile in the configuration\n',
+    ]);
+  });
+
+  test('another instance', async () => {
+    const fails = new Fault('another files-mirror (pid 7) holds it', {
+      disposition: 'fatal',
+      outcome: 'refused',
+      rule: 'locked',
+    });
+    expect(await run(['sync'], { compose: withMirror({ fails }) })).toEqual({
+      code: 6,
+      out: '',
+      err: 'files-mirror: another files-mirror (pid 7) holds it\n',
+    });
+  });
+
+  test('a defect shows its stack, and never the key', async () => {
+    const env = { OPENAI_API_KEY: 'my-odd-secret' };
+    const { code, err } = await run(['sync'], {
+      compose: withMirror({ fails: new Error('oops my-odd-secret') }),
+      env,
+    });
+    expect(code).toBe(70);
+    expect(err).toContain('internal error');
+    expect(err).toContain('at ');
+    expect(err).not.toContain('my-odd-secret');
+  });
+
+  test.each(['flush', 'pause', 'resume', 'rescan', 'approve', 'id batch/a.jsonl --wait'])(
+    '%s without a daemon',
+    async (command) => {
+      const { code, err } = await run(command.split(' '));
+      expect([code, err]).toEqual([
+        3,
+        `files-mirror: no daemon runs for ${root}; start one with: files-mirror run\n`,
+      ]);
+    },
+  );
+});
+
+describe('with a daemon', () => {
+  beforeEach(startDaemon);
+
+  test('status', async () => {
+    expect(await run(['status'])).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('3 synced') as string,
+    });
+    control.current = status({ halts: [halt()] });
+    expect(await run(['status'])).toMatchObject({
+      code: 5,
+      out: expect.stringMatching(/^HALTED mass-delete/) as string,
+    });
+    const { code, out } = await run(['status', '--json']);
+    expect(code).toBe(5);
+    expect(JSON.parse(out)).toEqual({ ...control.current, running: true });
+  });
+
+  test('list', async () => {
+    control.paths = [
+      report(),
+      report({ path: 'batch/\u001bb', id: null, bytes: null, state: 'pending', reason: 'waiting' }),
+    ];
+    expect((await run(['list'])).out).toBe(
+      [
+        'synced     file-1                            175 B  batch/a.jsonl',
+        'pending    -                                     -  batch/\\u001bb  (waiting)',
+        '',
+      ].join('\n'),
+    );
+    expect(JSON.parse((await run(['list', '--json'])).out)).toEqual(control.paths);
+    control.paths = [];
+    expect((await run(['list', '--json'])).out).toBe('[\n]\n');
+  });
+
+  test('id', async () => {
+    expect(await run(['id', 'batch/a.jsonl'])).toEqual({ code: 0, out: 'file-1\n', err: '' });
+    expect(await run(['id', join(root, 'batch/a.jsonl'), '--wait'])).toMatchObject({
+      code: 0,
+      out: 'file-1\n',
+    });
+    expect(JSON.parse((await run(['id', 'batch/a.jsonl', '--json'])).out)).toEqual({
+      version: 1,
+      ...report(),
+    });
+    expect(await run(['id', 'batch/none'])).toEqual({
+      code: 1,
+      out: '',
+      err: 'files-mirror: no id for batch/none: it is not known\n',
+    });
+  });
+
+  test('id --wait is not content with an older version', async () => {
+    control.paths = [report({ state: 'rejected', reason: 'line 3' })];
+    expect(await run(['id', 'batch/a.jsonl'])).toMatchObject({ code: 0, out: 'file-1\n' });
+    expect(await run(['id', 'batch/a.jsonl', '--wait'])).toEqual({
+      code: 1,
+      out: '',
+      err: 'files-mirror: no id for batch/a.jsonl: it is rejected: line 3\n',
+    });
+    control.hangs = true;
+    expect(await run(['id', 'batch/a.jsonl', '--wait', '--timeout', '0.02'])).toMatchObject({
+      code: 1,
+      err: 'files-mirror: the time is up\n',
+    });
+  });
+
+  test('flush', async () => {
+    expect(await run(['flush'])).toEqual({ code: 0, out: '', err: '' });
+    control.result = { problems: [report({ state: 'failed', reason: 'no reply' })], halts: [] };
+    expect(await run(['flush'])).toEqual({ code: 1, out: '', err: 'failed  batch/a.jsonl: no reply\n' });
+    expect(JSON.parse((await run(['flush', '--json'])).out)).toEqual({ version: 1, ...control.result });
+    control.hangs = true;
+    expect(await run(['flush', '--timeout', '0.02'])).toMatchObject({
+      code: 1,
+      err: 'files-mirror: the time is up\n',
+    });
+  });
+
+  test('approve, pause, resume, rescan', async () => {
+    expect(await run(['approve', 'batch'])).toMatchObject({ code: 0, out: 'released 3 deletes\n' });
+    expect(JSON.parse((await run(['approve', '--json'])).out)).toEqual({ version: 1, approved: 3 });
+    for (const verb of ['pause', 'resume', 'rescan'])
+      expect(await run([verb])).toMatchObject({ code: 0, out: '' });
+    expect(control.told).toEqual(['approve batch', 'approve null', 'pause', 'resume', 'rescan']);
+  });
+});
+
+describe('without a daemon, what was recorded last', () => {
+  test('status', async () => {
+    const { code, out } = await run(['status'], { compose: withState() });
+    expect(code).toBe(3);
+    expect(out).toContain('2 mirrored, 1 rejected');
+    const json = await run(['status', '--json'], { compose: withState() });
+    expect(JSON.parse(json.out)).toEqual({
+      version: 1,
+      running: false,
+      mirrorId: 'm1',
+      files: 2,
+      rejected: 1,
+      openIntents: 0,
+      garbage: 1,
+      heldGarbage: 0,
+      nextExpiry: { path: 'batch/a.jsonl', expiresAt: 5 },
+    });
+  });
+
+  test('status of a mirror that never was', async () => {
+    const empty = manifest({ mirrorId: '', files: new Map(), rejected: new Map(), garbage: new Map() });
+    const { code, out } = await run(['status'], { compose: withState(empty) });
+    expect(code).toBe(3);
+    expect(out).toContain('none yet');
+  });
+
+  test('list, in the order of paths', async () => {
+    const { code, out } = await run(['list', '--json'], { compose: withState() });
+    expect(code).toBe(0);
+    expect(
+      (JSON.parse(out) as { path: string; state: string }[]).map(({ path, state }) => [path, state]),
+    ).toEqual([
+      ['batch/a.jsonl', 'expired'],
+      ['batch/b.jsonl', 'synced'],
+      ['batch/bad.jsonl', 'rejected'],
+    ]);
+    expect((await run(['list'], { compose: withState() })).err).toBe(
+      'no daemon runs; this is what was recorded last\n',
+    );
+  });
+
+  test('id', async () => {
+    expect(await run(['id', 'batch/b.jsonl'], { compose: withState() })).toEqual({
+      code: 0,
+      out: 'file-b\n',
+      err: '',
+    });
+    expect(await run(['id', 'batch/bad.jsonl'], { compose: withState() })).toMatchObject({
+      code: 1,
+      err: 'files-mirror: no id for batch/bad.jsonl: it is rejected: line 1\n',
+    });
+  });
+});
+
+describe('sync and plan', () => {
+  const plan: PlannedAction[] = [
+    { op: '+', path: 'batch/a', from: null, bytes: 175, reason: 'new' },
+    { op: '>', path: 'batch/c', from: 'batch/b', bytes: null, reason: '' },
+    { op: '!', path: 'batch/d', from: null, bytes: 0, reason: 'it is empty' },
+  ];
+
+  test.each([['plan'], ['sync', '--dry-run']])(
+    '%s %s shows what would be done, without a key, and closes the mirror',
+    async (...argv) => {
+      const opened: unknown[] = [];
+      const result = await run(argv, { compose: withMirror({ plan }, opened), env: {} });
+      expect(result).toMatchObject({
+        code: 2,
+        out: '+ batch/a (175 B): new\n> batch/b -> batch/c\n! batch/d (0 B): it is empty\n',
+      });
+      expect(opened).toEqual([true, 'closed']);
+    },
+  );
+
+  test('plan ends with 0 when there is nothing, and 1 when there are only problems', async () => {
+    expect(await run(['plan'], { compose: withMirror({}) })).toMatchObject({ code: 0, out: '' });
+    expect(await run(['plan'], { compose: withMirror({ plan: plan.slice(2) }) })).toMatchObject({ code: 1 });
+    expect(JSON.parse((await run(['plan', '--json'], { compose: withMirror({ plan }) })).out)).toEqual({
+      version: 1,
+      actions: plan,
+    });
+  });
+
+  test('sync ends with what came of it, and closes the mirror', async () => {
+    const opened: unknown[] = [];
+    expect(await run(['sync', '--once'], { compose: withMirror({}, opened) })).toMatchObject({
+      code: 0,
+      out: 'nothing to do\n',
+    });
+    expect(opened).toEqual([false, 'closed']);
+    const result = {
+      problems: [report({ state: 'rejected', reason: 'empty' })],
+      halts: [halt({ name: 'auth' })],
+    };
+    const { code, err } = await run(['sync'], { compose: withMirror({ result }) });
+    expect(code).toBe(77);
+    expect(err).toContain('HALTED auth');
+    expect(err).toContain('rejected  batch/a.jsonl: empty');
+    expect(JSON.parse((await run(['sync', '--json'], { compose: withMirror({ result }) })).out)).toEqual({
+      version: 1,
+      ...result,
+    });
+  });
+});
+
+describe('the API alone', () => {
+  const file = (id: string): RemoteFile => ({
+    id,
+    bytes: 1000,
+    createdAt: 1,
+    expiresAt: null,
+    filename: 'x.jsonl',
+    purpose: 'batch',
+  });
+
+  function withRemote(chunks: readonly string[]): { compose: Partial<Compose>; log: string[] } {
+    const log: string[] = [];
+    const remote = {
+      async *list() {
+        yield [file('file-b'), file('file-old')];
+        yield [file('file-foreign')];
+      },
+      async content(id: string) {
+        log.push(`content ${id}`);
+        return {
+          sizeBytes: null,
+          chunks: (async function* () {
+            for (const chunk of chunks) {
+              if (chunk === '!')
+                throw new Fault('broken off', { disposition: 'retry', outcome: 'refused', rule: 'network' });
+              yield Buffer.from(chunk);
+            }
+          })(),
+        };
+      },
+      close: async () => void log.push('closed'),
+    };
+    return {
+      compose: {
+        ...withState(),
+        openRemote: async () => remote as unknown as Awaited<ReturnType<Compose['openRemote']>>,
+      },
+      log,
+    };
+  }
+
+  test('list --remote marks what is ours', async () => {
+    const { compose, log } = withRemote([]);
+    const rows = JSON.parse((await run(['list', '--remote', '--json'], { compose })).out) as {
+      id: string;
+      owned: boolean;
+      path: string | null;
+    }[];
+    expect(rows.map(({ id, owned, path }) => [id, owned, path])).toEqual([
+      ['file-b', true, 'batch/b.jsonl'],
+      ['file-old', true, null],
+      ['file-foreign', false, null],
+    ]);
+    expect((await run(['list', '--remote'], { compose })).out).toContain('x.jsonl  = batch/b.jsonl\n');
+    expect(log).toEqual(['closed', 'closed']);
+  });
+
+  test('get takes an id or a path', async () => {
+    const { compose, log } = withRemote(['one ', 'two']);
+    expect(await run(['get', 'file-77'], { compose })).toEqual({ code: 0, out: 'one two', err: '' });
+    expect(await run(['get', 'batch/b.jsonl'], { compose })).toMatchObject({ code: 0, out: 'one two' });
+    expect(log).toEqual(['content file-77', 'closed', 'content file-b', 'closed']);
+    expect(await run(['get', 'batch/none'], { compose })).toMatchObject({
+      code: 1,
+      err: 'files-mirror: no id for batch/none: it is not mirrored\n',
+    });
+  });
+
+  test('get -o writes the whole file or none', async () => {
+    const target = join(folder, 'out.jsonl');
+    expect(await run(['get', 'file-77', '-o', 'out.jsonl'], withRemote(['one ', 'two']))).toEqual({
+      code: 0,
+      out: '',
+      err: '',
+    });
+    expect(readFileSync(target, 'utf8')).toBe('one two');
+    expect(await run(['get', 'file-77', '-o', 'out.jsonl'], withRemote(['on', '!']))).toMatchObject({
+      code: 69,
+      err: 'files-mirror: broken off\n',
+    });
+    expect(readFileSync(target, 'utf8')).toBe('one two');
+    expect(await run(['get', 'file-77', '-o', 'no/such/folder'], withRemote(['x']))).toMatchObject({
+      code: 1,
+      err: `files-mirror: cannot write ${join(folder, 'no/such/folder')} (ENOENT)\n`,
+    });
+  });
+});
+
+test('init creates the root and its folders, once', async () => {
+  rmSync(root, { recursive: true });
+  const first = await run(['init', '--json']);
+  expect(first.code).toBe(0);
+  expect((JSON.parse(first.out) as { created: string[] }).created).toHaveLength(7);
+  const second = await run(['init']);
+  expect(second.out).not.toContain('created');
+  expect(second.out).toContain('is ready: put files into assistants/, batch/');
+});
+
+test('config show and schema print JSON', async () => {
+  expect(JSON.parse((await run(['config', 'show'])).out)).toMatchObject({
+    root,
+    limits: { uploadsPerMinute: 990 },
+  });
+  expect(JSON.parse((await run(['config', 'schema'])).out)).toMatchObject({
+    type: 'object',
+    additionalProperties: false,
+  });
+  expect((await run(['config', 'check'])).out).toBe('ok: no file, all defaults\n');
+});
