@@ -3,6 +3,7 @@ import { checkRoot } from '../config/root-folder.ts';
 import type { Listener } from '../mirror/ports.ts';
 import { logEvents } from '../service/event-log.ts';
 import { createLogger, type Logger } from '../service/logger.ts';
+import { systemClock } from '../service/system-clock.ts';
 import type { Context } from './context.ts';
 import { stopOnSignals } from './stop-signals.ts';
 
@@ -23,7 +24,7 @@ export function createOneShotLogger(context: Context): Promise<Logger> {
 /** Opens the mirror, does one thing with it, and closes it whatever happens. Throws `Fault`, or a `StopRequest`. */
 export async function mirrorOnce<T>(
   context: Context,
-  { readOnly, logger, listener = logEvents(logger, { monotonicMs: () => performance.now() }) }: OneShot,
+  { readOnly, logger, listener = logEvents(logger, systemClock) }: OneShot,
   work: (mirror: MirrorApp, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { config } = await context.loadConfig();

@@ -5,7 +5,7 @@
 export interface JsonText {
   readonly value: unknown;
   /** The line (from 1) of the key or item at this path; of the nearest one above when it has none of its own. */
-  lineOf(path: readonly PropertyKey[]): number;
+  readonly lineOf: (path: readonly PropertyKey[]) => number;
 }
 
 export class JsonSyntaxError extends Error {

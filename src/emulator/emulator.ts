@@ -2,7 +2,7 @@
  * A faithful local Files API over plain HTTP: the embedded default when there is no API key, and the server of
  * the tests, which may inject faults and look behind the counter.
  */
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -210,7 +210,7 @@ async function serve(desk: Desk, request: IncomingMessage, response: ServerRespo
     arrivedWallMs: files.nowMs(),
     authorized: key !== null,
     status: null,
-    requestId: `req_${randomBytes(16).toString('hex')}`,
+    requestId: `req_${randomUUID().replaceAll('-', '')}`,
     purpose: null,
     filename: null,
     bytes: null,

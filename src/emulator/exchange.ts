@@ -19,6 +19,8 @@ class Interruption extends Error {
   }
 }
 
+const connectionEnded = new Error('the connection ended');
+
 /** One request and its reply, with the faults that befall it on the way. */
 export class Exchange {
   readonly entry: OpenRequest;
@@ -40,7 +42,8 @@ export class Exchange {
     this.entry = entry;
     response.once('close', () => {
       entry.aborted = !response.writableFinished;
-      this.#gone.abort();
+      // A reason made in advance: the default one captures a stack, at every request.
+      this.#gone.abort(connectionEnded);
     });
   }
 

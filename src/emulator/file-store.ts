@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { createReadStream, mkdirSync, readdirSync, rmSync, unlinkSync } from 'node:fs';
 import type { ReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -125,7 +125,7 @@ export class FileStore {
   }
 
   #newId(): string {
-    return `${this.#options.idPrefix}${randomBytes(12).toString('hex')}`;
+    return `${this.#options.idPrefix}${randomUUID().replaceAll('-', '')}`;
   }
 
   #remember(file: StoredFile): void {

@@ -18,10 +18,10 @@ export interface ContentCheck {
 }
 
 /** Makes the checks that the folder's rules demand. */
-export type CreateCheck = (rules: FolderRules, fileName: string, sizeBytes: number) => ContentCheck;
+type CreateCheck = (rules: FolderRules, fileName: string, sizeBytes: number) => ContentCheck;
 
 /** True when the rules can only be decided by reading the whole content. */
-export type NeedsFullRead = (rules: FolderRules) => boolean;
+type NeedsFullRead = (rules: FolderRules) => boolean;
 
 export interface ContentChecks {
   readonly createCheck: CreateCheck;

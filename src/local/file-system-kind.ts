@@ -20,7 +20,7 @@ const REMOTE_KINDS: ReadonlyMap<number, string> = new Map([
 ]);
 
 /** The name of the file system kind with this magic number if it is a remote one, else null. */
-export function remoteKindOf(magic: number): string | null {
+function remoteKindOf(magic: number): string | null {
   return REMOTE_KINDS.get(magic >>> 0) ?? null;
 }
 

@@ -12,7 +12,7 @@ export const IGNORE_FILE = '.filesignore';
  * tools leave while they work. A later `!pattern` takes any of these back. In gitignore syntax, but only literal
  * characters and `*`, since they are compiled into one expression as well.
  */
-export const DEFAULT_PATTERNS: readonly string[] = [
+const DEFAULT_PATTERNS: readonly string[] = [
   '.*',
   '*~',
   '~$*',
@@ -40,6 +40,8 @@ export interface IgnoreRules {
   test(path: MirrorPath, isDirectory: boolean): string | null;
   /** Reads the ignore file again. True when the rules are other ones than before. An unreadable file changes nothing. */
   reload(): boolean;
+  /** Counts the changes: whoever keeps what followed from the rules can tell that they are other ones now. */
+  revision(): number;
 }
 
 export interface IgnoreRulesOptions {
@@ -55,6 +57,7 @@ export function createIgnoreRules({ root, patterns, disk = realDisk }: IgnoreRul
   let ignoreFile = readIgnoreFile(disk, root) ?? '';
   let matcher = buildMatcher(patterns, ignoreFile);
   let testsLeft = TESTS_PER_MATCHER;
+  let revision = 0;
 
   return {
     test(path, isDirectory) {
@@ -71,8 +74,10 @@ export function createIgnoreRules({ root, patterns, disk = realDisk }: IgnoreRul
       if (content === null || content === ignoreFile) return false;
       ignoreFile = content;
       matcher = buildMatcher(patterns, ignoreFile);
+      revision += 1;
       return true;
     },
+    revision: () => revision,
   };
 }
 

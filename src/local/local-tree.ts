@@ -9,7 +9,7 @@ import type { ContentChecks } from './content-check.ts';
 import { type Disk, realDisk } from './disk.ts';
 import { describeError, errnoOf, isMissing } from './errno.ts';
 import type { IgnoreRules } from './ignore-rules.ts';
-import { type Place, locate } from './locate.ts';
+import { type Devices, locate } from './locate.ts';
 import type { OpenWriters } from './open-writers.ts';
 import { inspectVersion, openVersion } from './read-version.ts';
 import { createRootGuard } from './root-guard.ts';
@@ -97,7 +97,7 @@ function createLook(
   const settler = createSettler(settleMs, clock);
 
   /** INVARIANT: absence is only concluded after the root was verified, later than the file was not found. */
-  function missing(place: Extract<Place, { kind: 'missing' }>): LocalLook {
+  function missing(place: Devices): LocalLook {
     const verdict = lookAtRoot();
     if (verdict.kind === 'unmarked') return { kind: 'unknown', reason: `${root} bears no marker` };
     if (verdict.kind === 'bad') return { kind: 'unknown', reason: verdict.reason };
@@ -120,10 +120,9 @@ function createLook(
       return missing(place);
     }
     if (place.kind !== 'there') return place;
-    const { stat, onDevice } = place;
+    const { stat } = place;
     // A directory in the place of a file: the file is gone.
-    if (stat.isDirectory())
-      return missing({ kind: 'missing', rootDevice: rootDeviceOf(disk, root), onDevice });
+    if (stat.isDirectory()) return missing(place);
     const rule = whyIgnored(path);
     if (rule !== null) return { kind: 'ignored', rule };
     const skip = skipReasonOf(stat);
@@ -190,10 +189,6 @@ function isEmpty(disk: Disk, rules: IgnoreRules, root: string, folder: string): 
   } finally {
     directory.closeSync();
   }
-}
-
-function rootDeviceOf(disk: Disk, root: string): string {
-  return String(disk.statSync(root, { bigint: true, throwIfNoEntry: false })?.dev ?? '');
 }
 
 /** Null: readable. A file that vanished since is not called unreadable; the next step finds out. */

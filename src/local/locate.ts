@@ -4,11 +4,16 @@ import type { Disk } from './disk.ts';
 import { describeError, errnoOf } from './errno.ts';
 import { listDoubtfulNames, mayBePrintable } from './undecodable-name.ts';
 
+/** Device numbers as they were for this look: of the root, and of the nearest existing directory above the path. */
+export interface Devices {
+  readonly rootDevice: string;
+  readonly onDevice: string;
+}
+
 /** What the file system says about a path, before any rule of the mirror is applied. */
 export type Place =
-  | { readonly kind: 'there'; readonly stat: BigIntStats; readonly onDevice: string }
-  /** `rootDevice` and `onDevice`: of the root and of the nearest existing directory above, as they were for this look. */
-  | { readonly kind: 'missing'; readonly rootDevice: string; readonly onDevice: string }
+  | ({ readonly kind: 'there'; readonly stat: BigIntStats } & Devices)
+  | ({ readonly kind: 'missing' } & Devices)
   | { readonly kind: 'skipped'; readonly reason: SkipReason; readonly detail: string }
   | { readonly kind: 'unknown'; readonly reason: string };
 
@@ -46,7 +51,7 @@ function descend(disk: Disk, root: string, parts: readonly string[], rootDevice:
       }
       return { kind: 'missing', rootDevice, onDevice };
     }
-    if (isLast) return { kind: 'there', stat, onDevice };
+    if (isLast) return { kind: 'there', stat, rootDevice, onDevice };
     if (stat.isSymbolicLink()) {
       const link = parts.slice(0, index + 1).join('/');
       return {

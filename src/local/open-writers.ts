@@ -14,7 +14,7 @@ const FILE_CLOCK_SLACK_MS = 100;
 /** Access mode bits of open(2) flags: 1 write only, 2 read and write. */
 const ACCESS_MODE = 0o3;
 
-export interface OpenWriter {
+interface OpenWriter {
   readonly pid: number;
   readonly name: string;
 }

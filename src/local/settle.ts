@@ -6,7 +6,7 @@ import type { MirrorPath, StatToken } from '../mirror/types.ts';
 const CAPACITY = 10_000;
 
 /** Null: settled. Otherwise when it can be settled at the earliest, and why it is not. */
-export type SettleVerdict = { readonly waitMs: number; readonly why: string } | null;
+type SettleVerdict = { readonly waitMs: number; readonly why: string } | null;
 
 export interface Settler {
   /** Has this file rested for long enough? To be asked at every look. */

@@ -20,7 +20,7 @@ export function mayBePrintable(name: string): boolean {
  * A name that is no UTF-8, made printable: bytes outside printable ASCII become `\xNN`, a backslash is doubled.
  * Different names stay different.
  */
-export function printableName(bytes: Uint8Array): string {
+function printableName(bytes: Uint8Array): string {
   let name = '';
   for (const byte of bytes) {
     if (byte === 0x5c) name += '\\\\';

@@ -140,7 +140,8 @@ export class WatchForest {
   }
 }
 
-function isDirectory(path: string): boolean {
+/** A directory itself, not a link to one. */
+export function isDirectory(path: string): boolean {
   try {
     return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
   } catch {

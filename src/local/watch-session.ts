@@ -1,10 +1,10 @@
-import { lstatSync } from 'node:fs';
+import { basename } from 'node:path';
 import type { Clock, Hint } from '../mirror/ports.ts';
 import { BurstAlarm } from './burst-alarm.ts';
 import { IGNORE_FILE, type IgnoreRules } from './ignore-rules.ts';
 import { MARKER_FILE } from './root-guard.ts';
 import { mayBeUndecodable } from './undecodable-name.ts';
-import { WatchForest } from './watch-forest.ts';
+import { WatchForest, isDirectory } from './watch-forest.ts';
 
 /** Why a session cannot go on. */
 export type SessionEnd =
@@ -21,6 +21,9 @@ export interface SessionOptions {
   readonly onReady: () => void;
 }
 
+/** chokidar needs two looks at the file system for that: a few milliseconds on a busy machine. */
+const RESUBSCRIBED_AFTER_MS = 250;
+
 /** One life of a native watcher: turns its events into hints until something makes another life necessary. */
 export class WatchSession {
   /** Never rejects. Does not resolve when the session is closed from outside. */
@@ -29,6 +32,7 @@ export class WatchSession {
   readonly #forest: WatchForest;
   readonly #closing = new AbortController();
   readonly #burst: BurstAlarm;
+  readonly #revision: number;
   readonly #end: (end: SessionEnd) => void;
   /** Waiting for the end of this turn of the event loop, so that many events of one path make one hint. */
   #hints = new Map<string, Hint>();
@@ -38,6 +42,7 @@ export class WatchSession {
     this.ended = promise;
     this.#end = resolve;
     this.#options = options;
+    this.#revision = options.rules.revision();
     this.#burst = new BurstAlarm(options.clock, this.#closing.signal, () =>
       this.#hint({ kind: 'everything', why: 'events may have been lost in a burst' }),
     );
@@ -67,10 +72,13 @@ export class WatchSession {
     this.#burst.count();
     // The scan knows undecodable names by their bytes; an event does not.
     if (name === null || mayBeUndecodable(name)) return this.#hintTree(directory);
+    if (name === basename(directory)) void this.#lookAgainAt(directory);
     const path = this.#mirrorPath(`${directory}/${name}`);
     if (path === null) return;
     if (path === IGNORE_FILE) {
-      if (this.#options.rules.reload()) this.#end({ kind: 'rules' });
+      // Whoever scans may have read it already.
+      this.#options.rules.reload();
+      if (this.#options.rules.revision() !== this.#revision) this.#end({ kind: 'rules' });
     } else if (path === MARKER_FILE) {
       this.#hint({ kind: 'everything', why: 'the marker of the root changed' });
     } else if (this.#isTree(path)) {
@@ -92,14 +100,23 @@ export class WatchSession {
     else if (path !== null) this.#hint({ kind: 'tree', path });
   }
 
+  /**
+   * RACE: a watched directory's own end comes as an event of its own name. When another one is in its place by then,
+   * chokidar subscribes to that one without a word; what happened in between is found by one more look.
+   */
+  async #lookAgainAt(directory: string): Promise<void> {
+    try {
+      await this.#options.clock.sleep(RESUBSCRIBED_AFTER_MS, this.#closing.signal);
+    } catch {
+      return; // The session is over.
+    }
+    if (isDirectory(directory)) this.#hintTree(directory);
+  }
+
   /** A purpose folder even when it is gone; a directory whose attributes changed, and may be listed only now. */
   #isTree(path: string): boolean {
     if (this.#options.folders.includes(path)) return true;
-    try {
-      return lstatSync(`${this.#options.root}/${path}`, { throwIfNoEntry: false })?.isDirectory() ?? false;
-    } catch {
-      return false;
-    }
+    return isDirectory(`${this.#options.root}/${path}`);
   }
 
   /** Null outside of the root; the empty string for the root itself. */

@@ -1,7 +1,7 @@
 /**
  * How long an upload attempt counts after its end: the server's window of 60 s, and one more for the way there.
  */
-export const attemptWindowMs = 61_000;
+const attemptWindowMs = 61_000;
 
 /**
  * When upload attempts ended, by the wall clock in milliseconds, as far back as the upload window reaches.

@@ -21,7 +21,7 @@ import { readLines } from './text-lines.ts';
 const sealPattern = /,"crc32":"([0-9a-f]{8})"\}$/;
 const sealLength = ',"crc32":"01234567"}'.length;
 
-export interface JournalHeader {
+interface JournalHeader {
   readonly version: number;
   readonly mirrorId: string;
   /** Number of the last change that is not in this journal. */

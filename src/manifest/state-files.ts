@@ -16,7 +16,7 @@ export interface StateFile {
   close(): Promise<void>;
 }
 
-export interface StateFileInfo {
+interface StateFileInfo {
   readonly sizeBytes: number;
   /** Names the file has; 0 when it was removed while open. */
   readonly links: number;

@@ -140,8 +140,6 @@ export class Deleter {
     if (halts.holds('delete') || !(await this.#root.check(0))) return again(0);
     const look = await local.look(path);
     if (look.kind !== 'absent' || rulesOf(this.#core, path)?.deletes === 'keep') return again(0);
-    const entry = view.files.get(path);
-    if (entry === undefined) return again(0);
     try {
       await ledger.commit(condemned(view, path, nowSeconds(this.#core)));
     } catch (error) {
@@ -149,7 +147,7 @@ export class Deleter {
       throw error;
     }
     this.forget(path);
-    await this.#delete(entry.id, signal);
+    this.#collect(signal);
     return again(0);
   }
 

@@ -11,15 +11,17 @@ import { folderOf } from './mirror-path.ts';
 import { PathNotes } from './path-notes.ts';
 import type { Clock, FilesApi, Hint, Listener, LocalTree, Manifest, SendQueue } from './ports.ts';
 import { Quiet } from './quiet.ts';
-import type { FlushResult, MirrorControl, MirrorStatus, PathReport, Phase } from './report.ts';
+import type { FlushResult, MirrorControl, MirrorStatus, PathReport, Phase, VerifyReport } from './report.ts';
 import { Resolver } from './resolver.ts';
 import { RootGuard } from './root-guard.ts';
 import { ScanSchedule } from './scan-schedule.ts';
 import { Scanner } from './scanner.ts';
 import { MAX_IN_PROGRESS, type MirrorSettings } from './settings.ts';
 import { statusOf } from './status.ts';
+import { Storage } from './storage.ts';
 import type { MirrorPath } from './types.ts';
 import { Uploader } from './uploader.ts';
+import { Verifier } from './verifier.ts';
 import { Wakeup } from './wakeup.ts';
 import { Worker } from './worker.ts';
 import { Worklist } from './worklist.ts';
@@ -52,12 +54,15 @@ export class Mirror implements MirrorControl {
   readonly #root: RootGuard;
   readonly #scans: ScanSchedule;
   readonly #quiet: Quiet;
+  readonly #verifier: Verifier;
   readonly #wakeup: Wakeup;
   readonly #abort = new AbortController();
   readonly #stopTaking = new AbortController();
   #phase: Phase = 'starting';
   #watching = 'off';
   #lastVerifyAt: number | null = null;
+  #nextVerifyMs = Number.POSITIVE_INFINITY;
+  #verifying: Promise<VerifyReport> | null = null;
   #nextRootMs = 0;
   #nextStateProbeMs = 0;
   #loop: Promise<void> | null = null;
@@ -91,6 +96,7 @@ export class Mirror implements MirrorControl {
     this.#root = new RootGuard(core, () => this.#scans.request('the root is back'));
     this.#deleter = new Deleter(core, this.#root, this.#governor, mark);
     const resolver = new Resolver(core);
+    const storage = new Storage(core);
     const uploader = new Uploader(core, resolver, this.#governor, this.#failures);
     this.#worker = new Worker({
       core,
@@ -100,7 +106,13 @@ export class Mirror implements MirrorControl {
       governor: this.#governor,
       failures: this.#failures,
       root: this.#root,
+      storage,
     });
+    const lost = (path: MirrorPath): void => {
+      this.#worker.noteLost(path);
+      mark(path);
+    };
+    this.#verifier = new Verifier(core, lost, (survey) => storage.surveyed(survey));
     this.#scans = new ScanSchedule(core, new Scanner(core, this.#deleter, mark), () => this.#wakeup.now());
     this.#quiet = new Quiet(core, this.#deleter, this.#governor, this.#failures);
   }
@@ -108,6 +120,7 @@ export class Mirror implements MirrorControl {
   /** Starts working: a first full scan, then whatever is marked. */
   start(): void {
     this.#scans.request('start');
+    this.#scheduleVerify();
     this.#loop = this.#run();
   }
 
@@ -138,10 +151,6 @@ export class Mirror implements MirrorControl {
     this.#watching = how;
   }
 
-  setLastVerify(atSeconds: number): void {
-    this.#lastVerifyAt = atSeconds;
-  }
-
   /** Applies a configuration that was read again, or a new key: everything is looked at afresh. */
   reconfigure(settings: MirrorSettings, local: LocalTree): void {
     this.#core.settings = settings;
@@ -167,6 +176,7 @@ export class Mirror implements MirrorControl {
     while (this.#inFlight() > 0 && clock.monotonicMs() < deadlineMs) await clock.sleep(20);
     this.#abort.abort(new DOMException('stopping', 'AbortError'));
     await this.#loop;
+    await this.#verifying?.catch(() => {});
     while (this.#core.worklist.busyCount > 0) await clock.sleep(5);
     this.#phase = 'stopped';
   }
@@ -244,6 +254,33 @@ export class Mirror implements MirrorControl {
     await this.#scans.full('asked for');
   }
 
+  async verify(repair: boolean, signal: AbortSignal): Promise<VerifyReport> {
+    const report = await this.#verifier.verify(repair, signal);
+    this.#lastVerifyAt = nowSeconds(this.#core);
+    this.#scheduleVerify();
+    return report;
+  }
+
+  #scheduleVerify(): void {
+    const { clock, settings } = this.#core;
+    this.#nextVerifyMs = settings.verifyMs === 0 ? Number.POSITIVE_INFINITY : clock.monotonicMs() + settings.verifyMs;
+  }
+
+  /** The periodic verification. A failed one is tried again at the next period; the failure is told. */
+  #verifyWhenDue(signal: AbortSignal): void {
+    const { clock, halts, listener } = this.#core;
+    if (clock.monotonicMs() < this.#nextVerifyMs || this.#verifying !== null || halts.has('paused')) return;
+    this.#scheduleVerify();
+    this.#verifying = this.verify(true, signal);
+    this.#verifying
+      .catch((error: unknown) => {
+        if (!signal.aborted) listener({ kind: 'warning', message: `verifying failed: ${String(error)}` });
+      })
+      .finally(() => {
+        this.#verifying = null;
+      });
+  }
+
   async #run(): Promise<void> {
     const signal = this.#abort.signal;
     try {
@@ -272,6 +309,7 @@ export class Mirror implements MirrorControl {
     }
     if (!this.#foldersReady && !halts.has('root')) await this.#createFolders();
     this.#scans.tick(!halts.has('root'), signal);
+    this.#verifyWhenDue(signal);
     const next = [
       worklist.wake(clock.monotonicMs()),
       await this.#deleter.tick(this.#scans.isSoon(), signal),

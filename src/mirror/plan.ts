@@ -20,11 +20,13 @@ export interface Situation {
   readonly precheck: { readonly rule: string; readonly message: string } | null;
   /** The entry of another path with this file's identity, whose path is gone. */
   readonly movedFrom: { readonly path: MirrorPath; readonly entry: Entry } | null;
+  /** Its remote file was found to be gone. */
+  readonly lost: boolean;
   /** Unix seconds by the server's clock, as far as it is known. */
   readonly nowSeconds: number;
 }
 
-export type UploadReason = 'new' | 'changed' | 'renamed' | 'renewed' | 'purpose-changed';
+export type UploadReason = 'new' | 'changed' | 'renamed' | 'renewed' | 'purpose-changed' | 'lost';
 
 /** What to do next with one path. */
 export type Action =
@@ -113,6 +115,7 @@ function planKnownFile(situation: Situation, rules: FolderRules, entry: Entry, s
   const samePurpose = entry.purpose === rules.purpose;
   if (sameVersionByStat(entry.stat, stat)) {
     if (!samePurpose) return uploadOrRefusal(situation, rules, stat, 'purpose-changed');
+    if (situation.lost) return uploadOrRefusal(situation, rules, stat, 'lost');
     // Only the device number differs: the same file after a reboot or a remount.
     if (entry.stat !== stat) return { kind: 'refresh', stat };
     return planByExpiry(situation, rules, entry, stat, nowSeconds);

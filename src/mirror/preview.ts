@@ -23,6 +23,7 @@ const UPLOAD_REASONS = {
   renamed: 'renamed; the old remote file is deleted afterwards',
   renewed: 'it is about to expire',
   'purpose-changed': 'its folder now has another purpose',
+  lost: 'its remote file is gone',
 } as const;
 
 /** What a pass would do, decided by the same `plan` and guards, with nothing sent and nothing written. */
@@ -179,6 +180,7 @@ class Preview {
       needsFullRead: rules !== null && local.needsFullRead(rules),
       precheck: rules === null || look.kind !== 'file' ? null : local.precheck(path, look.sizeBytes, rules),
       movedFrom,
+      lost: false,
       nowSeconds,
     };
   }

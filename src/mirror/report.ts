@@ -1,4 +1,5 @@
 /** What the engine says about itself. These shapes go out as JSON (`status --json`, `list --json`): they are a contract. */
+import type { Difference, PurposeUsage } from './remote-survey.ts';
 import type { FileId, Halt, MirrorPath, PathState } from './types.ts';
 
 /** One path and the one state it has. Times are unix seconds. */
@@ -58,6 +59,20 @@ export interface FlushResult {
   readonly halts: readonly Halt[];
 }
 
+/** The manifest held against the remote, as `verify --json` prints it. */
+export interface VerifyReport {
+  readonly version: 1;
+  /** Entries that were compared. */
+  readonly checked: number;
+  /** Gone at the API, confirmed by two look-ups some seconds apart. */
+  readonly missing: readonly { readonly path: MirrorPath; readonly id: FileId }[];
+  readonly differing: readonly Difference[];
+  readonly expired: readonly MirrorPath[];
+  readonly usage: readonly PurposeUsage[];
+  /** The missing ones are being uploaded again. */
+  readonly repaired: boolean;
+}
+
 /** What may be asked of a running mirror; the control socket and the verbs stand on this. */
 export interface MirrorControl {
   status(): MirrorStatus;
@@ -71,6 +86,8 @@ export interface MirrorControl {
   approve(folder: string | null): number;
   pause(): void;
   resume(): void;
+  /** Holds the manifest against the remote; `repair` uploads again what is gone there. Throws `Fault`. */
+  verify(repair: boolean, signal: AbortSignal): Promise<VerifyReport>;
   /** Starts a full rescan, or joins the running one; resolves when it is complete. */
   rescan(): Promise<void>;
 }

@@ -10,7 +10,9 @@ import type { Inspection } from './ports.ts';
 import type { Resolver } from './resolver.ts';
 import type { RootGuard } from './root-guard.ts';
 import { Semaphore } from './semaphore.ts';
-import type { Entry, LocalLook, MirrorPath } from './types.ts';
+import { sizeOf } from './stat-token.ts';
+import type { Storage } from './storage.ts';
+import type { Entry, FileId, LocalLook, MirrorPath } from './types.ts';
 import type { Uploader } from './uploader.ts';
 
 /** Files read at a time for hashing and checking; more only makes a disk seek. */
@@ -27,6 +29,9 @@ export class Worker {
   readonly #governor: LaneGovernor;
   readonly #failures: Failures;
   readonly #root: RootGuard;
+  readonly #storage: Storage;
+  /** Paths whose remote file was found to be gone, with its id. */
+  readonly #lost = new Map<MirrorPath, FileId | undefined>();
   readonly #reads = new Semaphore(CONCURRENT_READS);
 
   constructor(parts: {
@@ -37,6 +42,7 @@ export class Worker {
     readonly governor: LaneGovernor;
     readonly failures: Failures;
     readonly root: RootGuard;
+    readonly storage: Storage;
   }) {
     this.#core = parts.core;
     this.#uploader = parts.uploader;
@@ -45,6 +51,13 @@ export class Worker {
     this.#governor = parts.governor;
     this.#failures = parts.failures;
     this.#root = parts.root;
+    this.#storage = parts.storage;
+  }
+
+  /** The path's remote file is gone: it is to be uploaded again. */
+  noteLost(path: MirrorPath): void {
+    const entry = this.#core.view.files.get(path);
+    if (entry !== undefined) this.#lost.set(path, entry.id);
   }
 
   /** One step. Throws only the signal's reason, or an error that is no `Fault`. */
@@ -91,6 +104,7 @@ export class Worker {
       needsFullRead: rules !== null && local.needsFullRead(rules),
       precheck: rules === null || look.kind !== 'file' ? null : local.precheck(path, look.sizeBytes, rules),
       movedFrom,
+      lost: this.#lost.get(path) === view.files.get(path)?.id,
       nowSeconds: serverNowSeconds(this.#core),
     };
   }
@@ -147,6 +161,7 @@ export class Worker {
     if (state === null || state === 'synced') {
       notes.clear(path);
       this.#failures.clear(path);
+      this.#lost.delete(path);
       if (state === null) this.#deleter.forget(path);
       return REST;
     }
@@ -198,6 +213,11 @@ export class Worker {
     if (rules === null) return REST;
     const waitMs = this.#failures.waitMs(path, action.stat, clock.monotonicMs());
     if (waitMs > 0) return again(waitMs);
+    const refusal = this.#storage.refusal(sizeOf(action.stat));
+    if (refusal !== null) {
+      notes.set(path, 'held', refusal);
+      return again(RELOOK_MS);
+    }
     if (notes.stateOf(path) !== 'failed') notes.set(path, 'pending', 'waits for its turn to be uploaded');
     return await this.#uploader.run({ path, stat: action.stat, rules, supersedes: movedFrom }, signal);
   }

@@ -11,6 +11,7 @@ import { findControlSocket } from './control-socket.ts';
  * time is up, `stopping` when the daemon ends meanwhile, `connection` when it dies.
  */
 export interface DaemonClient {
+  readonly pid: number;
   status(): Promise<MirrorStatus>;
   report(path: MirrorPath): Promise<PathReport | null>;
   list(): AsyncIterable<PathReport>;
@@ -29,8 +30,9 @@ export interface DaemonClient {
 /** Null when no daemon runs on this state folder. */
 export async function connectDaemon(stateDir: string): Promise<DaemonClient | null> {
   const socketPath = await findControlSocket(stateDir);
+  let pid: number;
   try {
-    await ask(socketPath, 'GET /v1/status');
+    ({ pid } = (await ask(socketPath, 'GET /v1/process')) as { pid: number });
   } catch (error) {
     const code =
       error instanceof Fault ? (error.cause as NodeJS.ErrnoException | undefined)?.code : undefined;
@@ -40,6 +42,7 @@ export async function connectDaemon(stateDir: string): Promise<DaemonClient | nu
   const post = (name: string, body: Readonly<Record<string, unknown>> = {}) =>
     ask(socketPath, `POST /v1/${name}`, body);
   return {
+    pid,
     status: async () => (await ask(socketPath, 'GET /v1/status')) as MirrorStatus,
     report: async (path) =>
       (await ask(socketPath, `GET /v1/report?path=${encodeURIComponent(path)}`)) as PathReport | null,

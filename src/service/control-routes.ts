@@ -27,6 +27,7 @@ export function mirrorRoutes(control: MirrorControl): readonly ControlRoute[] {
     handle,
   });
   return [
+    value('GET /v1/process', () => ({ pid: process.pid })),
     value('GET /v1/status', () => control.status()),
     value('GET /v1/report', ({ query }) => control.report(text(query.get('path'), 'path'))),
     { kind: 'list', route: 'GET /v1/list', handle: () => control.reports() },

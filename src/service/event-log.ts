@@ -61,7 +61,7 @@ export function lineFor(event: MirrorEvent): LogLine {
   return {
     level: levels[kind],
     message: messageOf(event),
-    fields: { event: kind, ...withoutMessage(facts) },
+    fields: { event: kind, ...loggedFacts(facts) },
   };
 }
 
@@ -94,8 +94,15 @@ function messageOf(event: MirrorEvent): string {
   }
 }
 
-/** pino's own key for the text; an event's `message` goes by `detail` so that no line has two. */
-function withoutMessage(facts: LogFields): LogFields {
-  const { message, ...rest } = facts;
-  return message === undefined ? rest : { ...rest, detail: message };
+/**
+ * pino's own key for the text is `msg`; an event's `message` goes by `detail`, so that nobody takes one for the
+ * other. Milliseconds are whole.
+ */
+function loggedFacts(facts: LogFields): LogFields {
+  return Object.fromEntries(
+    Object.entries(facts).map(([key, value]) => {
+      if (key === 'message') return ['detail', value];
+      return [key, key.endsWith('Ms') && typeof value === 'number' ? Math.round(value) : value];
+    }),
+  );
 }

@@ -17,7 +17,7 @@ export interface ServiceManager {
 
 export interface ServiceManagerOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
-  readonly sleep: Clock['sleep'];
+  readonly clock: Pick<Clock, 'sleep'>;
   /** Called once, when messages cannot be sent. */
   readonly onWarning: (message: string) => void;
   /** Sends `NAME=value` lines; for tests. */
@@ -26,7 +26,7 @@ export interface ServiceManagerOptions {
 
 /** Does nothing when no service manager listens (`$NOTIFY_SOCKET` is not set). */
 export function serviceManager(options: ServiceManagerOptions): ServiceManager {
-  const { env, sleep } = options;
+  const { env, clock } = options;
   const listening = Boolean(env['NOTIFY_SOCKET']);
   const send = options.send ?? sendBySystemdNotify;
   let warned = false;
@@ -54,7 +54,7 @@ export function serviceManager(options: ServiceManagerOptions): ServiceManager {
       if (!listening || periodMs === null) return;
       while (!signal.aborted) {
         await notify('WATCHDOG=1');
-        await sleep(periodMs / 2, signal).catch(() => {});
+        await clock.sleep(periodMs / 2, signal).catch(() => {});
       }
     },
   };

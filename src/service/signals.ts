@@ -1,3 +1,5 @@
+import type { Clock } from '../mirror/ports.ts';
+
 /**
  * A terminal's Ctrl-C goes to the whole process group, and npm forwards it to its child once more: two signals
  * this close together are one wish.
@@ -18,7 +20,7 @@ export interface SignalSource {
 
 export interface SignalOptions {
   readonly source: SignalSource;
-  readonly monotonicMs: () => number;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   /** SIGHUP; without it the signal keeps its default meaning. */
   readonly onReload?: () => void;
   /** Ends the process at once. */
@@ -51,7 +53,7 @@ export function watchSignals(options: SignalOptions): SignalWatch {
   let deadline: NodeJS.Timeout | null = null;
 
   const stop = (signal: StopSignal) => () => {
-    const nowMs = options.monotonicMs();
+    const nowMs = options.clock.monotonicMs();
     if (firstAtMs === null) {
       firstAtMs = nowMs;
       deadline = setTimeout(() => options.exit(exitCodes[signal]), graceMs);

@@ -123,7 +123,7 @@ const BATCH: readonly CorpusFile[] = [
     'byte-order-mark',
     Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), linesOf(two)]),
   ),
-  badBatch('not-json', 1, 'utf-16', Buffer.from(`\ufeff${linesOf(two).toString()}`, 'utf16le')),
+  badBatch('not-utf8', 1, 'utf-16', Buffer.from(`\ufeff${linesOf(two).toString()}`, 'utf16le')),
   badBatch('blank-line', 2, 'blank-line', linesOf([two[0], '', two[1]])),
   badBatch('blank-line', 1, 'blank-first-line', linesOf([' ', ...two])),
   badBatch('no-lines', null, 'only-blank-lines', Buffer.from('\n\n \n')),

@@ -1,11 +1,16 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { isWithin } from '../../src/mirror/mirror-path.ts';
-import type { Hint } from '../../src/mirror/ports.ts';
+import type { Clock, Hint } from '../../src/mirror/ports.ts';
 import { createIgnoreRules } from '../../src/local/ignore-rules.ts';
 import { type WatchOptions, type WatchState, watchTree } from '../../src/local/watch.ts';
 import { FOLDERS, systemClock, temporaryDirectory } from './fixtures.ts';
+
+/** Waits are cut short, so that what is checked every second is checked ten times a second. */
+const hastyClock: Clock = {
+  ...systemClock,
+  sleep: (ms, signal) => systemClock.sleep(Math.min(ms, 100), signal),
+};
 
 /** A watched temporary root, and everything that was hinted and said. */
 export class HintRecorder {
@@ -15,6 +20,7 @@ export class HintRecorder {
   readonly #abort = new AbortController();
   #hints: Hint[] = [];
   #waiters = new Set<() => void>();
+  #waking = false;
 
   constructor(overrides: Partial<WatchOptions> = {}) {
     this.root = overrides.root ?? join(temporaryDirectory(), 'root');
@@ -26,7 +32,7 @@ export class HintRecorder {
       pollMs: 5000,
       lastScanMs: () => 0,
       rules: createIgnoreRules({ root: this.root, patterns: [] }),
-      clock: systemClock,
+      clock: hastyClock,
       onHint: (hint) => {
         this.#hints.push(hint);
         this.#wake();
@@ -71,9 +77,18 @@ export class HintRecorder {
     this.forget();
   }
 
-  /** A look at this path was asked for: at itself, or at a tree that it is in. */
+  /** A look at each of these paths was asked for: at itself, or at a tree that it is in. */
   async path(...paths: readonly string[]): Promise<void> {
-    await this.until(() => paths.every((path) => this.#hints.some((hint) => covers(hint, path))));
+    let open = paths;
+    await this.until(() => {
+      const looks = new Set(
+        this.#hints.map((hint) => (hint.kind === 'everything' ? '' : `${hint.kind} ${hint.path}`)),
+      );
+      open = open.filter(
+        (path) => !looks.has(`path ${path}`) && !treesOf(path).some((tree) => looks.has(`tree ${tree}`)),
+      );
+      return open.length === 0;
+    });
   }
 
   async everything(why: string): Promise<void> {
@@ -81,13 +96,20 @@ export class HintRecorder {
   }
 
   #wake(): void {
-    const waiters = this.#waiters;
-    this.#waiters = new Set();
-    waiters.forEach((resolve) => resolve());
+    if (this.#waking) return;
+    this.#waking = true;
+    // Once for all that was hinted in this turn of the event loop.
+    setImmediate(() => {
+      this.#waking = false;
+      const waiters = this.#waiters;
+      this.#waiters = new Set();
+      waiters.forEach((resolve) => resolve());
+    });
   }
 }
 
-function covers(hint: Hint, path: string): boolean {
-  if (hint.kind === 'everything') return false;
-  return hint.kind === 'tree' ? isWithin(path, hint.path) : hint.path === path;
+/** The path itself and every directory above it. */
+function treesOf(path: string): readonly string[] {
+  const parts = path.split('/');
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
 }

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import type fsModule from 'node:fs';
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Clock } from '../../src/mirror/ports.ts';
@@ -37,7 +38,7 @@ vi.mock('chokidar', () => ({
 const statfsType = vi.hoisted(() => ({ type: 0xef53 }));
 
 vi.mock('node:fs', async (original) => {
-  const fs = await original<typeof import('node:fs')>();
+  const fs = await original<typeof fsModule>();
   return { ...fs, statfsSync: () => statfsType };
 });
 

@@ -1,6 +1,7 @@
 import fs from 'node:fs';
 import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { createIgnoreRules } from '../../src/local/ignore-rules.ts';
 import { HintRecorder } from './hint-recorder.ts';
 
 async function watching(prepare?: (recorder: HintRecorder) => void): Promise<HintRecorder> {
@@ -36,7 +37,7 @@ describe('native watching hints at', () => {
   });
 
   test('both names of a rename, and the target of an atomic save', async () => {
-    const recorder = await watching(({ at }) => void at);
+    const recorder = await watching();
     write(recorder, 'batch/a.jsonl');
     await recorder.path('batch/a.jsonl');
     recorder.forget();
@@ -83,8 +84,6 @@ describe('native watching hints at', () => {
     const paths = Array.from({ length: 500 }, (_, index) => `batch/${index}/b/c/f.jsonl`);
     paths.forEach((path) => write(recorder, path));
     await recorder.path(...paths);
-    // The last of them is watched by the time the burst is answered, however many came before it.
-    await recorder.everything('events may have been lost in a burst');
     await appears(recorder, 'batch/499/b/c/later.jsonl');
   });
 
@@ -139,6 +138,16 @@ describe('native watching hints at everything', () => {
     await recorder.path('batch/.shown/a.jsonl');
   });
 
+  test('when a scan was first to read the changed ignore rules', async () => {
+    const rules = createIgnoreRules({ root: '/nowhere', patterns: [] });
+    let revision = 0;
+    const recorder = new HintRecorder({ rules: { ...rules, reload: () => false, revision: () => revision } });
+    await recorder.ready();
+    revision = 1;
+    fs.writeFileSync(recorder.at('.filesignore'), '*.csv\n');
+    await recorder.everything('the watcher is ready');
+  });
+
   test('when the marker changes', async () => {
     const recorder = await watching();
     fs.writeFileSync(recorder.at('.files-mirror.json'), '{}');
@@ -191,7 +200,7 @@ test('off: says so, and is over', async () => {
   expect(recorder.states).toEqual([{ watching: 'off', warning: null }]);
 });
 
-/** Writes until it is hinted: the directory may be taken in only now, which itself is hinted at. */
+/** The directory may be about to be watched only: then it is hinted at as a tree once it is. */
 async function appears(recorder: HintRecorder, path: string): Promise<void> {
   recorder.forget();
   write(recorder, path);

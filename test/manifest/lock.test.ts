@@ -1,19 +1,11 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import {
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  readdirSync,
-  rmSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
+import { mkdtempSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { lockRoot } from '../../src/manifest/root-lock.ts';
 import { lockStateDir } from '../../src/manifest/state-lock.ts';
@@ -130,6 +122,22 @@ describe('a stale state lock', () => {
       await expect(lockStateDir(folder)).rejects.toMatchObject(locked);
     },
   );
+});
+
+test('a starter that was slow to find its holder dead leaves the lock to the one that was quicker', async () => {
+  const own = await ownRecord();
+  const folder = temporaryFolder();
+  const path = join(folder, 'lock');
+  const sameMtime = (): void => utimesSync(path, 1_700_000_000, 1_700_000_000);
+  writeFileSync(path, JSON.stringify({ ...dead, realm: 'elsewhere' }));
+  sameMtime();
+  const slow = lockStateDir(folder, { beatMs: 1e12, watchMs: 400 });
+  // Should this be too early, the slow one meets the quick one's lock at first sight, and must yield as well.
+  await delay(150);
+  writeFileSync(path, JSON.stringify(own));
+  sameMtime();
+  await expect(slow).rejects.toThrow(`(pid ${process.pid})`);
+  expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual(own);
 });
 
 describe('the lock of a holder in another container', () => {

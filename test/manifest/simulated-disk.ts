@@ -19,7 +19,7 @@ type Names = Map<string, Inode>;
 
 const sectorBytes = 64;
 
-export class DiskError extends Error {
+class DiskError extends Error {
   readonly code: string;
   readonly syscall: string;
 

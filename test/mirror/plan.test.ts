@@ -42,6 +42,7 @@ const BASE: Situation = {
   needsFullRead: false,
   precheck: null,
   movedFrom: null,
+  lost: false,
   nowSeconds: 10_000,
 };
 const read = (sha256: string, problem: { rule: string; message: string } | null = null): Situation['inspection'] => ({
@@ -82,6 +83,7 @@ const TABLE: readonly (readonly [string, Partial<Situation>, object])[] = [
   ['other base name: upload under the new one', { path: 'batch/b.jsonl', movedFrom: OLD }, { kind: 'upload', why: 'renamed' }],
   ['other purpose: upload under the new one', { movedFrom: { ...OLD, entry: { ...ENTRY, purpose: 'evals' } } }, { kind: 'upload', why: 'renamed' }],
   ['its folder now has another purpose: replace', { entry: { ...ENTRY, purpose: 'evals' } }, { kind: 'upload', why: 'purpose-changed' }],
+  ['its remote file is gone, the local one unchanged: upload it again', { entry: ENTRY, lost: true }, { kind: 'upload', why: 'lost' }],
   ['expires soon, policy renew: replace', { entry: { ...ENTRY, expiresAt: 10_100 }, rules: { ...RULES, onExpiry: 'renew' } }, { kind: 'upload', why: 'renewed' }],
   ['expires soon, policy forget: nothing', { entry: { ...ENTRY, expiresAt: 10_100 } }, { kind: 'nothing', state: 'synced' }],
   ['expired, policy forget: shown as expired', { entry: { ...ENTRY, expiresAt: 9_999 } }, { kind: 'nothing', state: 'expired' }],
@@ -120,6 +122,7 @@ const anySituation: fc.Arbitrary<Situation> = fc.record({
   needsFullRead: fc.boolean(),
   precheck: fc.constantFrom(null, { rule: 'extension', message: 'm' }),
   movedFrom: fc.constantFrom(null, OLD),
+  lost: fc.boolean(),
   nowSeconds: fc.constant(10_000),
 });
 
@@ -157,7 +160,7 @@ describe('plan, for every situation', () => {
         const action = plan(situation);
         if (action.kind !== 'upload' || situation.rules === null) return;
         const entry: Entry = { ...ENTRY, purpose: situation.rules.purpose, stat: action.stat, expiresAt: 90_000 };
-        const after = plan({ ...situation, entry, rejection: null, movedFrom: null });
+        const after = plan({ ...situation, entry, rejection: null, movedFrom: null, lost: false });
         expect(after).toMatchObject({ kind: 'nothing', state: 'synced' });
       }),
     );

@@ -72,6 +72,7 @@ describe('a daemon that is asked', () => {
     control.paths = [report(), report({ path: 'batch/ü\n"x".jsonl', state: 'failed', reason: 'no' })];
     await start();
     const daemon = await connected();
+    expect(daemon.pid).toBe(process.pid);
     expect(await daemon.status()).toEqual(control.current);
     expect(await daemon.report('batch/ü\n"x".jsonl')).toEqual(control.paths[1]);
     expect(await daemon.report('batch/other')).toBeNull();
@@ -145,11 +146,11 @@ describe('a daemon that is asked', () => {
     const arrived = new Promise<void>((resolve) => (control.onWait = resolve));
     const running = await start();
     const daemon = await connected();
-    const waiting = expect(daemon.flush(null)).rejects.toMatchObject({ rule: 'stopping' });
+    const waiting = daemon.flush(null).catch((error: unknown) => error);
     await arrived;
     await running.close();
     server = null;
-    await waiting;
+    expect(await waiting).toMatchObject({ rule: 'stopping' });
     expect(await connectDaemon(stateDir)).toBeNull();
   });
 

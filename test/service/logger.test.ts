@@ -123,6 +123,27 @@ test.each<[MirrorEvent, LogLevel, string]>([
   expect(lineFor(event)).toMatchObject({ level, message, fields: { event: event.kind } });
 });
 
+test('what an event says goes into fields: its message as `detail`, times as whole milliseconds', () => {
+  const { fields } = lineFor({
+    kind: 'failed',
+    path: 'a',
+    message: 'no',
+    retryInMs: 7.6,
+    failures: 1,
+    status: 500,
+    requestId: 'r',
+  });
+  expect(fields).toEqual({
+    event: 'failed',
+    path: 'a',
+    detail: 'no',
+    retryInMs: 8,
+    failures: 1,
+    status: 500,
+    requestId: 'r',
+  });
+});
+
 test('of failures that say the same, one line in 30 s is a warning and tells of the others', async () => {
   const { log, json } = await logger();
   let nowMs = 0;

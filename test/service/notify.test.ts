@@ -8,9 +8,11 @@ function manager(env: Record<string, string>, send?: (lines: readonly string[]) 
   const stop = new AbortController();
   const systemd = serviceManager({
     env,
-    sleep: async (ms) => {
-      sleeps.push(ms);
-      if (sleeps.length === 3) stop.abort();
+    clock: {
+      sleep: async (ms) => {
+        sleeps.push(ms);
+        if (sleeps.length === 3) stop.abort();
+      },
     },
     onWarning: (message) => warnings.push(message),
     send: send ?? (async (lines) => void sent.push(lines.join(' '))),

@@ -19,7 +19,7 @@ afterEach(() => void vi.useRealTimers());
 const watch = () =>
   watchSignals({
     source,
-    monotonicMs: () => nowMs,
+    clock: { monotonicMs: () => nowMs },
     exit: (code) => exits.push(code),
     onReload: () => (reloads += 1),
   });
@@ -78,7 +78,7 @@ describe('signals', () => {
   });
 
   test('SIGHUP keeps its meaning where nothing can be reloaded', () => {
-    using _ = watchSignals({ source, monotonicMs: () => nowMs, exit: () => {} });
+    using _ = watchSignals({ source, clock: { monotonicMs: () => nowMs }, exit: () => {} });
     expect(source.listenerCount('SIGHUP')).toBe(0);
   });
 });

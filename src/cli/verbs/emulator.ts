@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
+import { Fault } from '../../mirror/faults.ts';
 import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';
 import { printJson } from '../json-output.ts';
@@ -28,10 +29,19 @@ export const verb = defineVerb({
     const { startEmulator } = await context.compose();
     const dataDir = args['data-dir'];
     using stop = stopOnSignals();
-    const emulator = await startEmulator({
+    const starting = startEmulator({
       port: args.port,
       authorization: args['require-key'] ? 'any' : 'none',
       ...(dataDir === undefined ? {} : { dataDir: resolve(context.io.cwd, dataDir) }),
+    });
+    const emulator = await starting.catch((error: NodeJS.ErrnoException) => {
+      if (error.syscall === undefined) throw error;
+      throw new Fault(`cannot start the emulator: ${error.message}`, {
+        disposition: 'fatal',
+        outcome: 'refused',
+        rule: 'config',
+        cause: error,
+      });
     });
     try {
       if (args.json) await printJson(context.io, { version: 1, url: emulator.url });

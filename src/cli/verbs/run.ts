@@ -1,6 +1,5 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { MirrorApp } from '../../compose.ts';
 import { hasApiKey } from '../../config/api-key.ts';
 import type { Config } from '../../config/config.ts';
@@ -11,6 +10,7 @@ import { startControlServer } from '../../service/control-server.ts';
 import { logEvents } from '../../service/event-log.ts';
 import { createLogger, type Logger } from '../../service/logger.ts';
 import { serviceManager } from '../../service/notify.ts';
+import { systemClock } from '../../service/system-clock.ts';
 import { printable } from '../../service/terminal-text.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
@@ -62,15 +62,29 @@ async function configuredApi(config: Config, context: Context): Promise<Api> {
 }
 
 async function startOwnApi(config: Config, context: Context, logger: Logger): Promise<Api> {
-  if ((await context.findDaemon(config)) !== null) {
+  const daemon = await context.findDaemon(config);
+  if (daemon !== null) {
     // Two servers must not share one data folder; the mirror's own lock would notice too late.
-    throw new Fault(`a files-mirror already runs for ${config.root}; see: files-mirror status`, {
-      disposition: 'fatal',
-      outcome: 'refused',
-      rule: 'locked',
-    });
+    throw new Fault(
+      `another files-mirror (pid ${daemon.pid}) mirrors ${config.root}; see: files-mirror status`,
+      {
+        disposition: 'fatal',
+        outcome: 'refused',
+        rule: 'locked',
+      },
+    );
   }
-  await mkdir(config.stateDir, { recursive: true, mode: 0o700 });
+  await mkdir(config.stateDir, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
+    throw new Fault(
+      `cannot create the state folder ${config.stateDir} (${error.code}); give another one with --state-dir`,
+      {
+        disposition: 'fatal',
+        outcome: 'refused',
+        rule: 'config',
+        cause: error,
+      },
+    );
+  });
   const { startEmulator } = await context.compose();
   const dataDir = join(config.stateDir, 'emulator');
   const emulator = await startEmulator({ dataDir, authorization: 'none' });
@@ -91,11 +105,11 @@ async function mirrorUntilStopped(api: Api, context: Context, logger: Logger): P
   const { io } = context;
   if (apiKey !== null) logger.hide(apiKey);
   const { openMirror } = await context.compose();
-  const listener = logEvents(logger, { monotonicMs: () => performance.now() });
+  const listener = logEvents(logger, systemClock);
   const mirror = await openMirror({ config, apiKey, listener });
   const systemd = serviceManager({
     env: io.env,
-    sleep: (ms, signal) => sleep(ms, undefined, signal === undefined ? {} : { signal }),
+    clock: systemClock,
     onWarning: (message) => logger.log('warn', message),
   });
   using stop = stopOnSignals(() => void reload());

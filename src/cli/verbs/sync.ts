@@ -3,6 +3,7 @@ import { logEvents } from '../../service/event-log.ts';
 import { exitCodeOfResult } from '../exit-code.ts';
 import { printFlushResult } from '../flush-report.ts';
 import { print } from '../io.ts';
+import { systemClock } from '../../service/system-clock.ts';
 import { createOneShotLogger, mirrorOnce } from '../one-shot.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 import { printPlan } from './plan.ts';
@@ -17,7 +18,7 @@ export const verb = defineVerb({
     if (args['dry-run']) return printPlan(args.json, context);
     const logger = await createOneShotLogger(context);
     const tally = new Tally();
-    const log = logEvents(logger, { monotonicMs: () => performance.now() });
+    const log = logEvents(logger, systemClock);
     const listener: Listener = (event) => {
       tally.count(event);
       log(event);

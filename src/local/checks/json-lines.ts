@@ -5,6 +5,8 @@ import { BLOCK_BYTES, loadBlock } from './string-block.ts';
 import { Utf8Stream } from './utf8-stream.ts';
 
 const LF = 0x0a;
+/** Outdoes whatever else is wrong with a line, so that the verdict does not depend on how the file is cut into chunks. */
+const NOT_UTF8: LineProblem = { rule: 'not-utf8', message: 'not UTF-8' };
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf] as const;
 
 /**
@@ -47,8 +49,7 @@ export class JsonLines {
 
   end(): readonly string[] {
     if (!this.#stopped) {
-      if (this.#utf8.position.length > 0)
-        this.#refuse('not-utf8', 'not UTF-8: the file ends inside a character');
+      if (this.#utf8.position.length > 0) this.#bad = NOT_UTF8;
       this.#endLine();
       if (this.#lines === 0 && this.findings.total === 0)
         this.findings.add(null, 'no-lines', 'no line has any content');
@@ -107,7 +108,7 @@ export class JsonLines {
   #checkUtf8(bytes: Buffer, from: number): void {
     const lineEnd = bytes.indexOf(LF, from);
     const rest = bytes.subarray(from, lineEnd === -1 ? bytes.length : lineEnd + 1);
-    if (!this.#utf8.accepts(rest)) this.#refuse('not-utf8', 'not UTF-8');
+    if (!this.#utf8.accepts(rest)) this.#bad = NOT_UTF8;
   }
 
   #endLine(): void {

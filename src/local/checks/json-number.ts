@@ -10,13 +10,14 @@ const FRACTION = 5;
 const EXPONENT = 6;
 const SIGN = 7;
 const POWER = 8;
-const BEFORE = 9;
+/** Before the first byte. */
+export const NUMBER_START = 9;
 
 /** For each state, the bytes that go on and where they lead. */
 const STEPS: readonly (readonly [from: number, bytes: string, to: number])[] = [
-  [BEFORE, '-', MINUS],
-  [BEFORE, '0', ZERO],
-  [BEFORE, '123456789', INTEGER],
+  [NUMBER_START, '-', MINUS],
+  [NUMBER_START, '0', ZERO],
+  [NUMBER_START, '123456789', INTEGER],
   [MINUS, '0', ZERO],
   [MINUS, '123456789', INTEGER],
   [ZERO, '.', POINT],
@@ -34,14 +35,9 @@ const STEPS: readonly (readonly [from: number, bytes: string, to: number])[] = [
 ];
 
 /** `TABLE[state << 8 | byte]` is the next state. */
-const TABLE = new Uint8Array((BEFORE + 1) << 8);
+const TABLE = new Uint8Array((NUMBER_START + 1) << 8);
 for (const [from, bytes, to] of STEPS) {
   for (const byte of Buffer.from(bytes)) TABLE[(from << 8) | byte] = to;
-}
-
-/** The state after a number's first byte; `NUMBER_DEAD` if no number starts so. */
-export function numberStart(byte: number): number {
-  return TABLE[(BEFORE << 8) | byte]!;
 }
 
 /** True when a number that came this far is complete. */
@@ -49,18 +45,7 @@ export function numberMayEnd(state: number): boolean {
   return state === ZERO || state === INTEGER || state === FRACTION || state === POWER;
 }
 
-/** Goes on in a number from `from` to the first byte that is not part of it, or the end. */
-export function skipNumber(
-  bytes: Buffer,
-  from: number,
-  start: number,
-): { readonly at: number; readonly state: number } {
-  let state = start;
-  let at = from;
-  for (; at < bytes.length; at++) {
-    const next = TABLE[(state << 8) | bytes[at]!]!;
-    if (next === NUMBER_DEAD) break;
-    state = next;
-  }
-  return { at, state };
+/** The state after one more byte; `NUMBER_DEAD` if the byte is no part of the number. */
+export function numberStep(state: number, byte: number): number {
+  return TABLE[(state << 8) | byte]!;
 }

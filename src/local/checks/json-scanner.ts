@@ -8,7 +8,7 @@
  */
 import { nameOfByte } from './wording.ts';
 import type { JsonKind, JsonListener } from './json-listener.ts';
-import { NUMBER_DEAD, numberMayEnd, numberStart, skipNumber } from './json-number.ts';
+import { NUMBER_DEAD, NUMBER_START, numberMayEnd, numberStep } from './json-number.ts';
 import { skipString } from './string-block.ts';
 import { TextCapture } from './text-capture.ts';
 
@@ -184,21 +184,23 @@ export class JsonScanner {
     // Only a string directly behind its key is wanted.
     this.#wanted = false;
     if (byte === OPEN_OBJECT || byte === OPEN_ARRAY) return this.#open(byte === OPEN_OBJECT, at);
-    const literal = LITERALS.get(byte);
-    if (literal !== undefined) {
-      this.#literal = literal.word;
-      this.#literalKind = literal.kind;
-      this.#literalAt = 1;
-      this.#expect = LITERAL;
-      return at + 1;
-    }
-    this.#number = numberStart(byte);
-    if (this.#number === NUMBER_DEAD) {
+    this.#number = numberStep(NUMBER_START, byte);
+    if (this.#number !== NUMBER_DEAD) this.#expect = NUMBER;
+    else if (!this.#beginLiteral(byte)) {
       this.#unexpected(byte);
       return at;
     }
-    this.#expect = NUMBER;
     return at + 1;
+  }
+
+  #beginLiteral(byte: number): boolean {
+    const literal = LITERALS.get(byte);
+    if (literal === undefined) return false;
+    this.#literal = literal.word;
+    this.#literalKind = literal.kind;
+    this.#literalAt = 1;
+    this.#expect = LITERAL;
+    return true;
   }
 
   #beginKey(byte: number, at: number): number {
@@ -292,7 +294,13 @@ export class JsonScanner {
   }
 
   #numberBytes(bytes: Buffer, from: number): number {
-    const { at, state } = skipNumber(bytes, from, this.#number);
+    let state = this.#number;
+    let at = from;
+    for (; at < bytes.length; at++) {
+      const next = numberStep(state, bytes[at]!);
+      if (next === NUMBER_DEAD) break;
+      state = next;
+    }
     this.#number = state;
     // The byte that stops a number belongs to what follows, and is looked at again as such.
     if (at === bytes.length) return at;

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createDetailedCheck, type Report } from '../../../src/local/checks/checks.ts';
 import { rulesOf } from './folder-rules.ts';
@@ -69,7 +69,9 @@ function spelled(lines: readonly (Line | Buffer | string)[]): Buffer {
 describe('any valid batch file', () => {
   it('is accepted, whatever the chunks', () => {
     fc.assert(
-      fc.property(batch, cuts, (lines, at) => expect(check(spelled(lines), at).findings).toEqual([])),
+      fc.property(batch, cuts, (lines, at) => {
+        expect(check(spelled(lines), at).findings).toEqual([]);
+      }),
     );
   });
 
@@ -80,9 +82,9 @@ describe('any valid batch file', () => {
         (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
       );
     fc.assert(
-      fc.property(batch, cuts, (lines, at) =>
-        expect(check(spelled(lines.map((line) => escapeAll(JSON.stringify(line)))), at).findings).toEqual([]),
-      ),
+      fc.property(batch, cuts, (lines, at) => {
+        expect(check(spelled(lines.map((line) => escapeAll(JSON.stringify(line)))), at).findings).toEqual([]);
+      }),
     );
   });
 });
@@ -90,7 +92,7 @@ describe('any valid batch file', () => {
 describe('one bad line in a valid batch file', () => {
   /** Each makes a bad line of a good one, given a good line before it, and names the rule. */
   const mutations: readonly [string, string, (line: Line, before: Line) => Line | Buffer | string][] = [
-    ['without custom_id', 'custom-id', ({ custom_id: _, ...rest }) => rest],
+    ['without custom_id', 'custom-id', (line) => ({ ...line, custom_id: undefined })],
     [
       'with the custom_id of another',
       'custom-id-duplicate',
@@ -99,7 +101,7 @@ describe('one bad line in a valid batch file', () => {
     ['with another method', 'method', (line) => ({ ...line, method: 'post' })],
     ['with an unknown url', 'url', (line) => ({ ...line, url: '/v1/unknown' })],
     ['with a second url', 'url-mixed', (line) => ({ ...line, url: '/v1/moderations' })],
-    ['without body', 'body', ({ body: _, ...rest }) => rest],
+    ['without body', 'body', (line) => ({ ...line, body: undefined })],
     ['without model', 'model', (line) => ({ ...line, body: { input: 'x' } })],
     ['with a second model', 'model-mixed', (line) => ({ ...line, body: { model: 'another' } })],
     ['cut short', 'not-json', (line) => JSON.stringify(line).slice(0, -2)],
@@ -141,7 +143,7 @@ describe('one bad line in a valid batch file', () => {
           ]);
           expect(problem?.message).toContain(`line ${index + 2}: `);
         }),
-        { numRuns: 50 },
+        { numRuns: 25 },
       );
     });
   }

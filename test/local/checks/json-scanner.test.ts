@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { JsonKind, JsonListener } from '../../../src/local/checks/json-listener.ts';
 import { JsonScanner } from '../../../src/local/checks/json-scanner.ts';
@@ -33,7 +33,7 @@ const nearlyJson = fc
     fc.array(
       fc.tuple(
         fc.nat(),
-        fc.constantFrom(...'{}[]",:\\ \t\r0123456789.eE+-untrfalsb\u0001\u007fé'),
+        fc.constantFrom(...'{}[]",:\\ \t\r0123456789.eE+-untrfalsb\u0001\u007fé'.split('')),
         fc.boolean(),
       ),
       { maxLength: 3 },
@@ -51,20 +51,22 @@ const nearlyJson = fc
 describe('the scanner', () => {
   it('agrees with JSON.parse on what is JSON, whatever the pieces', () => {
     fc.assert(
-      fc.property(nearlyJson, fc.integer({ min: 1, max: 40 }), (text, pieceBytes) =>
-        expect(accepts(text, pieceBytes)).toBe(parses(text)),
-      ),
-      { numRuns: 3000 },
+      fc.property(nearlyJson, fc.integer({ min: 1, max: 40 }), (text, pieceBytes) => {
+        expect(accepts(text, pieceBytes)).toBe(parses(text));
+      }),
+      { numRuns: 1000 },
     );
   });
 
   it('agrees with JSON.parse on numbers', () => {
     const number = fc
-      .array(fc.constantFrom(...'0019.eE+-'), { minLength: 1, maxLength: 8 })
+      .array(fc.constantFrom(...'0019.eE+-'.split('')), { minLength: 1, maxLength: 8 })
       .map((chars) => chars.join(''));
     fc.assert(
-      fc.property(number, (text) => expect(accepts(text, 3)).toBe(parses(text))),
-      { numRuns: 3000 },
+      fc.property(number, (text) => {
+        expect(accepts(text, 3)).toBe(parses(text));
+      }),
+      { numRuns: 1000 },
     );
   });
 
@@ -78,7 +80,7 @@ describe('the scanner', () => {
         const text = `"${parts.join('')}"`;
         expect(accepts(text, pieceBytes)).toBe(parses(text));
       }),
-      { numRuns: 3000 },
+      { numRuns: 1000 },
     );
   });
 
@@ -159,7 +161,7 @@ describe('skipping the inside of a string', () => {
           at = stop;
         }
       }),
-      { numRuns: 2000 },
+      { numRuns: 500 },
     );
   });
 

@@ -4,7 +4,7 @@ import type { SimClock } from './sim-clock.ts';
 import type { SimDisk } from './sim-disk.ts';
 import type { SimStateDir } from './sim-manifest.ts';
 import type { Incarnation } from './sim-process.ts';
-import type { SimSettings } from './sim-profile.ts';
+import type { LifeProfile, SimSettings } from './sim-profile.ts';
 import type { SimServer } from './sim-server.ts';
 import type { SimTrace } from './sim-trace.ts';
 
@@ -14,6 +14,7 @@ export interface SafetyTools {
   readonly server: SimServer;
   readonly stateDir: SimStateDir;
   readonly settings: SimSettings;
+  readonly profile: LifeProfile;
   readonly trace: SimTrace;
 }
 
@@ -38,7 +39,7 @@ export class SafetyMonitor {
   readonly #tools: SafetyTools;
   readonly #inFlight = new Set<Attempt>();
   readonly #pauses = new Map<Incarnation, { readonly fromMs: number; readonly untilMs: number }[]>();
-  #arrivals: number[] = [];
+  #arrivals: { readonly atMs: number; readonly wallOffsetMs: number }[] = [];
   #uploads = 0;
   #deletes = 0;
   #probes = 0;
@@ -62,6 +63,16 @@ export class SafetyMonitor {
     const line = `at ${(this.#tools.clock.monotonicMs() / 1000).toFixed(3)} s: ${violation}`;
     this.#tools.trace.add('VIOLATION', violation);
     if (this.violations.length < 50) this.violations.push(line);
+  }
+
+  /**
+   * A new incarnation knows earlier uploads by the wall clock alone: those from before somebody set it cannot be
+   * held against it, unless the profile demands even that.
+   */
+  incarnationStarted(): void {
+    if (this.#tools.profile.windowSurvivesJumps) return;
+    const offsetMs = this.#wallOffsetMs();
+    this.#arrivals = this.#arrivals.filter(({ wallOffsetMs }) => wallOffsetMs === offsetMs);
   }
 
   uploadStarted(request: UploadRequest, incarnation: Incarnation): Attempt {
@@ -95,8 +106,8 @@ export class SafetyMonitor {
   readonly uploadArrived = (): void => {
     const nowMs = this.#tools.clock.monotonicMs();
     const limit = this.#tools.settings.uploadsPerMinute;
-    this.#arrivals = this.#arrivals.filter((atMs) => atMs > nowMs - windowMs);
-    this.#arrivals.push(nowMs);
+    this.#arrivals = this.#arrivals.filter(({ atMs }) => atMs > nowMs - windowMs);
+    this.#arrivals.push({ atMs: nowMs, wallOffsetMs: this.#wallOffsetMs() });
     if (this.#arrivals.length > limit) {
       this.add(`${this.#arrivals.length} uploads arrived within 60 s, ${limit} are allowed`);
     }
@@ -148,6 +159,10 @@ export class SafetyMonitor {
     const awayMs = clock.monotonicMs() - disk.rootSinceMs;
     if (disk.root === 'mounted' || awayMs <= toleranceMs || stateDir.survivor().files.size === 0) return;
     this.add(`created ${what} in a root that is ${disk.root}`);
+  }
+
+  #wallOffsetMs(): number {
+    return this.#tools.clock.wallMs() - this.#tools.clock.monotonicMs();
   }
 
   /** The current entry of a file that is there must not be deleted: its successor is not recorded. */

@@ -153,7 +153,8 @@ export class SimApi implements FilesApi {
       await incarnation.sleep(this.#latencyMs(), signal);
       throw this.#answered(refusedFault());
     }
-    const content = fate === 'short-store' ? body.slice(0, -1) : body;
+    const damaged = fate === 'short-store';
+    const content = damaged ? body.slice(0, -1) : body;
     const hangs = fate.startsWith('hang');
     const workMs = hangs ? random.int(0, knobs.timeoutMs) : this.#latencyMs();
     const isLate = fate.endsWith('-stored') && random.chance(0.25);
@@ -172,7 +173,7 @@ export class SimApi implements FilesApi {
       const isAbandoned = incarnation.dead || attempt.abandonedAtMs !== null;
       if (isAbandoned && (!survivesClient || abandonedForMs > knobs.profile.lateEffectMs)) return;
       const { purpose, remoteName: filename, expiresAfterSeconds } = request;
-      attempt.file = server.store({ purpose, filename, content, expiresAfterSeconds });
+      attempt.file = server.store({ purpose, filename, content, expiresAfterSeconds, damaged });
       if (isContradiction(fate)) server.noteContradiction(attempt.file);
     };
     if (!fate.endsWith('-lost')) clock.schedule(storeMs, store);

@@ -42,6 +42,10 @@ export interface LifeProfile {
   readonly refusals: number;
   /** The root comes back under another device number: share of the times it was away. */
   readonly newDevices: number;
+  /** The server's clock is at most this far from the local one at the start. */
+  readonly skewMs: number;
+  /** Demand promise 5 even where the wall clock was set between an upload and the restart after it. */
+  readonly windowSurvivesJumps: boolean;
 }
 
 /** Nothing goes wrong: a sober disk, a sober server. What fails here fails always. */
@@ -69,6 +73,8 @@ export const calmProfile: LifeProfile = {
   contradictions: 0,
   refusals: 0,
   newDevices: 0,
+  skewMs: 5 * 3_600_000,
+  windowSurvivesJumps: false,
 };
 
 /** Everything that can go wrong does, in most lives together. */
@@ -165,7 +171,7 @@ export function drawKnobs(profile: LifeProfile, random: SimRandom): LifeKnobs {
     serverFaults: share(profile.serverFaults),
     localFaults: share(profile.localFaults),
     hintFaults: share(profile.hintFaults),
-    skewMs: random.int(-5 * 3_600_000, 5 * 3_600_000),
+    skewMs: random.int(-profile.skewMs, profile.skewMs),
     serverLifetimeSeconds: expires ? random.int(300, 1_200) : null,
     ignoresExpiry: expires && random.chance(0.2),
     timeoutMs: random.pick([20_000, 60_000]),

@@ -13,6 +13,8 @@ export interface StoredFile {
   readonly purpose: string;
   readonly filename: string;
   readonly content: Uint8Array;
+  /** Not what was sent: the server lost some of it. */
+  readonly damaged: boolean;
   readonly createdAt: number;
   readonly expiresAt: number | null;
   readonly madeBy: 'mirror' | 'foreign';
@@ -30,6 +32,7 @@ export interface StoreRequest {
   readonly filename: string;
   readonly content: Uint8Array;
   readonly expiresAfterSeconds: number | null;
+  readonly damaged: boolean;
 }
 
 export interface Page {
@@ -127,6 +130,7 @@ export class SimServer {
       purpose: request.purpose,
       filename: request.filename,
       content: request.content,
+      damaged: request.damaged,
       createdAt,
       expiresAt: lifetime === null ? null : createdAt + lifetime,
       madeBy,
@@ -189,7 +193,11 @@ export class SimServer {
     const filename = isOld ? random.pick(['a.jsonl', 'b.jsonl']) : `foreign-${random.int(1, 99)}.jsonl`;
     const content = contentOf(random.int(1, 4), isOld ? 100 : random.int(5_000, 6_000));
     const ageSeconds = isOld ? random.int(4, 40) * 86_400 : 0;
-    this.store({ purpose, filename, content, expiresAfterSeconds: null }, 'foreign', ageSeconds);
+    this.store(
+      { purpose, filename, content, expiresAfterSeconds: null, damaged: false },
+      'foreign',
+      ageSeconds,
+    );
   }
 
   #isShown(file: StoredFile, atMs: number): boolean {

@@ -87,7 +87,15 @@ class SimWorld {
     this.#stateDir = stateDir;
     this.#startEngine = startEngine;
     this.#crashesLeft = random.int(0, profile.crashes);
-    this.safety = new SafetyMonitor({ clock, disk, server, stateDir, settings: knobs.settings, trace });
+    this.safety = new SafetyMonitor({
+      clock,
+      disk,
+      server,
+      stateDir,
+      settings: knobs.settings,
+      profile,
+      trace,
+    });
     this.#writers = new SimWriters({ clock, disk, knobs, random: random.fork('writers'), trace });
     this.#troubles = new SimTroubles({
       clock,
@@ -157,15 +165,21 @@ class SimWorld {
   }
 
   async #staysRight(): Promise<void> {
+    const storedBefore = this.#server.all().length;
+    await this.#clock.runFor(this.#knobs.profile.holdMs / 2);
+    // Versions that the server refuses may have waited for their turn until here.
     const uploadsBefore = this.safety.uploads;
-    await this.#clock.runFor(this.#knobs.profile.holdMs);
+    await this.#clock.runFor(this.#knobs.profile.holdMs / 2);
     // A renewal may be under way just now.
     if (!(await this.#comesRight(120_000))) return;
-    const uploads = this.safety.uploads - uploadsBefore;
-    const renews = this.#knobs.settings.folders.some(({ onExpiry }) => onExpiry === 'renew');
-    if (uploads > 0 && !renews) this.safety.add(`${uploads} uploads although nothing had changed`);
+    const uploads = Math.max(this.safety.uploads - uploadsBefore, this.#server.all().length - storedBefore);
+    if (uploads > 0 && !this.#renews()) this.safety.add(`${uploads} uploads although nothing had changed`);
     const open = this.#running?.local.openVersions ?? 0;
     if (open > 0) this.safety.add(`${open} files were left open`);
+  }
+
+  #renews(): boolean {
+    return this.#knobs.settings.folders.some(({ onExpiry }) => onExpiry === 'renew');
   }
 
   #judge(): string[] {
@@ -199,6 +213,7 @@ class SimWorld {
     const running: Running = { incarnation, local, engine: null, isStopping: false };
     this.#running = running;
     this.#trace.add('process', `incarnation ${number} starts`);
+    this.safety.incarnationStarted();
     const engineRandom = random.fork('engine');
     const ports: SimPorts = {
       clock: incarnation.clock,
@@ -266,10 +281,12 @@ class SimWorld {
       this.safety.add(`stop() took more than ${stopMs / 1000} s`);
       return;
     }
+    // A stop may interrupt a renewal; and later, nobody renews.
+    const problems = this.#renews() ? [] : this.#judge();
+    for (const problem of problems) this.safety.add(`after stop(): ${problem}`);
     await this.#clock.runFor(600_000);
     const { count, last } = running.incarnation.callsAfterStop;
     if (count > 0) this.safety.add(`${count} port calls after stop(), the last: ${last}`);
-    for (const problem of this.#judge()) this.safety.add(`after stop(): ${problem}`);
   }
 
   #stop(running: Running, onStopped: () => void): void {

@@ -1,0 +1,79 @@
+import { isExpired } from './plan.ts';
+import type { Entry, FileId, ManifestView, MirrorPath, RemoteFile } from './types.ts';
+
+export interface PurposeUsage {
+  readonly purpose: string;
+  readonly ownedFiles: number;
+  readonly ownedBytes: number;
+  /** Files that this mirror does not own: never touched. */
+  readonly unownedFiles: number;
+  readonly unownedBytes: number;
+}
+
+export interface Difference {
+  readonly path: MirrorPath;
+  readonly id: FileId;
+  /** What differs, for a person. */
+  readonly what: string;
+}
+
+/** What a listing of everything says about the manifest. */
+export interface Survey {
+  /** Entries whose file the listing does not show: gone, or not listed yet. */
+  readonly unseen: readonly MirrorPath[];
+  readonly expired: readonly MirrorPath[];
+  readonly differing: readonly Difference[];
+  /** Entries whose expiry the API now gives differently. */
+  readonly expiryCorrections: readonly { readonly path: MirrorPath; readonly expiresAt: number | null }[];
+  readonly usage: readonly PurposeUsage[];
+  readonly checked: number;
+}
+
+/** Compares the manifest with a complete listing. Pure. `nowSeconds`: by the server's clock. */
+export function surveyRemote(view: ManifestView, listed: ReadonlyMap<FileId, RemoteFile>, nowSeconds: number): Survey {
+  const unseen: MirrorPath[] = [];
+  const expired: MirrorPath[] = [];
+  const differing: Difference[] = [];
+  const expiryCorrections: { path: MirrorPath; expiresAt: number | null }[] = [];
+  for (const [path, entry] of view.files) {
+    const remote = listed.get(entry.id);
+    if (remote === undefined) {
+      (isExpired(entry, nowSeconds) ? expired : unseen).push(path);
+      continue;
+    }
+    const what = differenceOf(entry, remote);
+    if (what !== null) differing.push({ path, id: entry.id, what });
+    if (remote.expiresAt !== entry.expiresAt) expiryCorrections.push({ path, expiresAt: remote.expiresAt });
+  }
+  return { unseen, expired, differing, expiryCorrections, usage: usageOf(view, listed), checked: view.files.size };
+}
+
+function differenceOf(entry: Entry, remote: RemoteFile): string | null {
+  if (remote.bytes !== entry.bytes) return `${remote.bytes} bytes remotely, ${entry.bytes} recorded`;
+  if (remote.purpose !== entry.purpose) return `purpose ${remote.purpose} remotely, ${entry.purpose} recorded`;
+  return null;
+}
+
+function usageOf(view: ManifestView, listed: ReadonlyMap<FileId, RemoteFile>): readonly PurposeUsage[] {
+  const owned = new Set<FileId>(view.garbage.keys());
+  for (const entry of view.files.values()) owned.add(entry.id);
+  const byPurpose = new Map<string, { -readonly [Key in keyof PurposeUsage]: PurposeUsage[Key] }>();
+  for (const file of listed.values()) {
+    const usage = byPurpose.get(file.purpose) ?? {
+      purpose: file.purpose,
+      ownedFiles: 0,
+      ownedBytes: 0,
+      unownedFiles: 0,
+      unownedBytes: 0,
+    };
+    if (owned.has(file.id)) {
+      usage.ownedFiles += 1;
+      usage.ownedBytes += file.bytes;
+    } else {
+      usage.unownedFiles += 1;
+      usage.unownedBytes += file.bytes;
+    }
+    byPurpose.set(file.purpose, usage);
+  }
+  return [...byPurpose.values()].sort((a, b) => (a.purpose < b.purpose ? -1 : 1));
+}

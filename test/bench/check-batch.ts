@@ -1,0 +1,118 @@
+/**
+ * What checking a valid 200 MB batch file costs on top of reading and hashing it, as wall time and as memory:
+ * `node test/bench/check-batch.ts [--rounds N] [--json]`. Rounds with and without the check take turns, so that both
+ * see the same machine; the result is the median of the ratios. Peak memory is that of this process as a whole.
+ */
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, open, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { finished } from 'node:stream/promises';
+import { parseArgs } from 'node:util';
+import { createCheck } from '../../src/local/checks/checks.ts';
+import type { FolderRules } from '../../src/mirror/types.ts';
+
+const FILE_BYTES = 199_000_000;
+const REQUESTS = 50_000;
+const CHUNK_BYTES = 256 * 1024;
+const RULES: FolderRules = {
+  folder: 'batch',
+  purpose: 'batch',
+  expiresAfterSeconds: null,
+  onExpiry: 'forget',
+  renewBeforeSeconds: 86_400,
+  check: 'full',
+  priority: 10,
+  deletes: 'mirror',
+  maxBytes: 200_000_000,
+};
+
+/** English prose with the occasional quote and line break: about one escape in a hundred bytes. */
+const PROSE =
+  'Summarise the following report in three sentences, and say which of its numbers you could not verify. The committee met on Tuesday ' +
+  'and agreed, after a long debate, that the budget for the coming year should be "revised in good time".\n';
+
+async function writeBatchFile(path: string): Promise<void> {
+  const out = createWriteStream(path);
+  const content = PROSE.repeat(Math.ceil(FILE_BYTES / REQUESTS / PROSE.length)).slice(
+    0,
+    FILE_BYTES / REQUESTS - 340,
+  );
+  for (let n = 0; n < REQUESTS; n++) {
+    const messages = [
+      { role: 'system', content: 'You are a helpful assistant.' },
+      { role: 'user', content: `${n}: ${content}` },
+    ];
+    const body = { model: 'gpt-4o-mini', messages, max_tokens: 1000, temperature: 0.2 };
+    const line = `${JSON.stringify({ custom_id: `request-${n}`, method: 'POST', url: '/v1/chat/completions', body })}\n`;
+    if (!out.write(line)) await once(out, 'drain');
+  }
+  out.end();
+  await finished(out);
+}
+
+/** Reads and hashes the file, and checks it if told to. Returns milliseconds. */
+async function pass(path: string, sizeBytes: number, checked: boolean): Promise<number> {
+  const startedMs = performance.now();
+  const check = checked ? createCheck(RULES, 'bench.jsonl', sizeBytes) : null;
+  const hash = createHash('sha256');
+  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
+  await using file = await open(path);
+  for (;;) {
+    const { bytesRead } = await file.read(buffer, 0, buffer.length);
+    if (bytesRead === 0) break;
+    const chunk = buffer.subarray(0, bytesRead);
+    hash.update(chunk);
+    check?.write(chunk);
+  }
+  hash.digest();
+  const problem = check?.end().problem ?? null;
+  if (problem !== null) throw new Error(`the file of the bench was refused: ${problem.message}`);
+  return performance.now() - startedMs;
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+}
+
+async function bench(rounds: number): Promise<Record<string, number>> {
+  const directory = await mkdtemp(join(tmpdir(), 'check-batch-'));
+  try {
+    const path = join(directory, 'bench.jsonl');
+    await writeBatchFile(path);
+    const { size } = await stat(path);
+    for (const checked of [false, true]) await pass(path, size, checked);
+    const alone: number[] = [];
+    const together: number[] = [];
+    const startRssBytes = process.memoryUsage.rss();
+    let peakRssBytes = 0;
+    for (let round = 0; round < rounds; round++) {
+      alone.push(await pass(path, size, false));
+      together.push(await pass(path, size, true));
+      peakRssBytes = Math.max(peakRssBytes, process.memoryUsage.rss());
+    }
+    return {
+      fileBytes: size,
+      rounds,
+      hashMs: Math.round(median(alone)),
+      hashAndCheckMs: Math.round(median(together)),
+      ratio: Number(median(together.map((ms, round) => ms / (alone[round] ?? Number.NaN))).toFixed(2)),
+      startRssBytes,
+      peakRssBytes,
+    };
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '15' }, json: { type: 'boolean', default: false } },
+});
+const result = await bench(Number(values.rounds));
+if (values.json) console.log(JSON.stringify(result));
+else
+  for (const [name, value] of Object.entries(result))
+    console.log(`${name.padEnd(16)} ${value.toLocaleString('en')}`);
