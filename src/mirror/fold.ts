@@ -64,7 +64,9 @@ export function uploaded(view: ManifestView, upload: Upload): Change {
     expiresAt: remote.expiresAt,
   };
   const files: Record<MirrorPath, Entry | null> = { [path]: entry };
-  const garbage: Record<FileId, Garbage> = {};
+  const garbage: Record<FileId, Garbage | null> = {};
+  // It may have been kept aside while the server's word about it was in doubt.
+  if (view.garbage.has(remote.id)) garbage[remote.id] = null;
   const old = view.files.get(path);
   if (old !== undefined) garbage[old.id] = garbageOf(path, old, 'replaced', now);
   // Only if it still is that entry: a new file at the old path may have one of its own by now.
@@ -127,16 +129,21 @@ export function garbageDeleted(id: FileId): Change {
   return { garbage: { [id]: null } };
 }
 
+/** An id that the server named in a contradictory reply: kept for a person to judge, while its intent stays open. */
+export function keptAside(path: MirrorPath, remote: RemoteFile, now: number): Change {
+  const { purpose, bytes } = remote;
+  return { garbage: { [remote.id]: { path, purpose, bytes, since: now, reason: 'mismatch', hold: true } } };
+}
+
 /** An id that an attempt of ours brought into being and that no entry shall have. */
 export function discarded(
   path: MirrorPath,
   remote: RemoteFile,
   reason: GarbageReason,
-  hold: boolean,
   now: number,
 ): Change {
   return {
-    garbage: { [remote.id]: { path, purpose: remote.purpose, bytes: remote.bytes, since: now, reason, hold } },
+    garbage: { [remote.id]: { path, purpose: remote.purpose, bytes: remote.bytes, since: now, reason, hold: false } },
     intents: { [path]: null },
   };
 }

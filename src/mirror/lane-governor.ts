@@ -18,6 +18,7 @@ export class LaneGovernor {
   #failuresInRow = 0;
   #quotaRefusals = 0;
   #nextProbeMs = 0;
+  #askedUntilMs = 0;
   #lastMessage: string | null = null;
 
   constructor(core: Core) {
@@ -40,12 +41,21 @@ export class LaneGovernor {
     if (fault.scope !== 'lane' && this.#failuresInRow < FAILURES_TO_HOLD) return;
     const failures = fault.scope === 'lane' ? this.#failuresInRow : this.#failuresInRow - FAILURES_TO_HOLD + 1;
     const forMs = fault.retryAfterMs ?? this.#core.queue.backoffMs(failures);
-    this.#core.queue.hold('upload', 'backoff', fault.message, forMs);
+    if (fault.retryAfterMs === null) this.#core.queue.hold('upload', 'backoff', fault.message, forMs);
+    else this.#holdAsAsked(fault.message, fault.retryAfterMs);
     // Said at the first trouble, and then ever more seldom.
     if (Number.isInteger(Math.log2(failures))) {
       this.#core.listener({ kind: 'warning', message: `uploads wait ${(forMs / 1000).toFixed(1)} s: ${fault.message}` });
     }
     this.#core.queue.setProbing(true);
+  }
+
+  /** What the server asked for holds to its end, whatever other uploads that were under way bring back. */
+  #holdAsAsked(why: string, forMs: number): void {
+    const untilMs = this.#core.clock.monotonicMs() + forMs;
+    if (untilMs <= this.#askedUntilMs) return;
+    this.#askedUntilMs = untilMs;
+    this.#core.queue.hold('upload', 'retry-after', why, forMs);
   }
 
   /** Consecutive failures that concern the API as a whole, and the last one's message: for those who give up. */

@@ -23,8 +23,6 @@ export class Resolver {
   readonly #core: Core;
   /** Per path: how often it was looked for, and when that began. */
   readonly #looks = new Map<MirrorPath, { readonly count: number; readonly firstAtMs: number }>();
-  /** Per path: what the server claimed about an upload, when that could not be believed. */
-  readonly #suspects = new Map<MirrorPath, RemoteFile>();
   /** Per path: the hash of what was sent, if that is known. */
   readonly #hashes = new Map<MirrorPath, string>();
   /** Per purpose: the listing that has not begun yet and may still be joined. */
@@ -35,11 +33,10 @@ export class Resolver {
     this.#core = core;
   }
 
-  /** The outcome of this path's attempt became unknown now. */
-  begin(path: MirrorPath, known: { readonly sha256: string | null; readonly suspect: RemoteFile | null }): void {
+  /** The outcome of this path's attempt became unknown now. `sha256`: the hash of what was sent, if it is known. */
+  begin(path: MirrorPath, sha256: string | null): void {
     this.#looks.delete(path);
-    if (known.sha256 !== null) this.#hashes.set(path, known.sha256);
-    if (known.suspect !== null) this.#suspects.set(path, known.suspect);
+    if (sha256 !== null) this.#hashes.set(path, sha256);
   }
 
   /**
@@ -56,7 +53,7 @@ export class Resolver {
     }
     const sinceMs = startOf(intent);
     const found = (await this.#listSince(intent.purpose, sinceMs, signal)).filter(
-      (file) => this.#matches(intent, file) && file.createdAt * 1000 >= sinceMs && !this.#core.index.isOwned(file.id),
+      (file) => this.#matches(intent, file) && file.createdAt * 1000 >= sinceMs && !this.#isTaken(file.id, path),
     );
     const count = looks.count + 1;
     this.#looks.set(path, { ...looks, count });
@@ -66,7 +63,8 @@ export class Resolver {
     } else if (count < settings.resolveLooksMs.length) {
       return again((settings.resolveLooksMs[count] ?? 0) - (clock.monotonicMs() - looks.firstAtMs));
     } else {
-      await this.#giveUp(path, signal);
+      // Nothing was stored, as far as any listing tells: the upload may be sent anew.
+      await this.#core.ledger.record(intentCleared(path), signal);
     }
     this.#forget(path);
     return again(0);
@@ -81,7 +79,7 @@ export class Resolver {
     movedFrom: Superseded | null,
     signal: AbortSignal,
   ): Promise<void> {
-    const { ledger, local, index, view, listener } = this.#core;
+    const { ledger, local, view, listener } = this.#core;
     const rules = rulesOf(this.#core, path);
     const stat = await local.statOf(path);
     const now = nowSeconds(this.#core);
@@ -91,10 +89,10 @@ export class Resolver {
       sha256 = this.#hashes.get(path) ?? (await local.inspect(path, stat, rules, signal)).sha256;
     }
     // RACE: another path may have adopted it while the content was read.
-    if (index.isOwned(remote.id)) return;
+    if (this.#isTaken(remote.id, path)) return;
     const orphans = heldAside(path, others, now);
     if (sha256 === null || rules === null || stat === null) {
-      await ledger.record(withGarbage(discarded(path, remote, 'void', false, now), orphans), signal);
+      await ledger.record(withGarbage(discarded(path, remote, 'void', now), orphans), signal);
       return;
     }
     const upload = { path, stat, sha256, remote, rules, supersedes: movedFrom, now };
@@ -103,21 +101,16 @@ export class Resolver {
     listener({ kind: 'uploaded', path, id: remote.id, bytes: remote.bytes, tookMs: 0, replaced, adopted: true });
   }
 
-  /** Nothing was stored, as far as any listing tells: the upload may be sent anew. */
-  async #giveUp(path: MirrorPath, signal: AbortSignal): Promise<void> {
-    const suspect = this.#suspects.get(path);
-    const untrusted = suspect !== undefined && !this.#core.index.isOwned(suspect.id);
-    // An id out of a contradictory reply is kept aside for a person, never deleted by us.
-    const change = untrusted
-      ? discarded(path, suspect, 'mismatch', true, nowSeconds(this.#core))
-      : intentCleared(path);
-    await this.#core.ledger.record(change, signal);
-  }
-
   #forget(path: MirrorPath): void {
     this.#looks.delete(path);
     this.#hashes.delete(path);
-    this.#suspects.delete(path);
+  }
+
+  /** Somebody has this id already; but not if it was only kept aside because of what was said about this upload. */
+  #isTaken(id: FileId, path: MirrorPath): boolean {
+    const { index, view } = this.#core;
+    const garbage = view.garbage.get(id);
+    return index.ownerOf(id) !== null || (garbage !== undefined && !(garbage.hold && garbage.path === path));
   }
 
   #matches(intent: Intent, file: RemoteFile): boolean {

@@ -20,7 +20,7 @@ export function statusOf(core: Core, facts: EngineFacts): MirrorStatus {
   }
   const heldGarbage = [...view.garbage.values()].filter((garbage) => garbage.hold).length;
   const window = queue.uploadWindow();
-  const pause = queue.holds('upload').find((hold) => hold.name === 'backoff');
+  const pause = queue.holds('upload').find((hold) => hold.name === 'retry-after' || hold.name === 'backoff');
   return {
     version: 1,
     mirrorId: view.mirrorId,

@@ -2,7 +2,7 @@ import type { Core, Next } from './core.ts';
 import { again, nowSeconds, REST } from './core.ts';
 import type { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
-import { discarded, intentCleared, intentOpened, rejected, type Superseded } from './fold.ts';
+import { discarded, intentCleared, intentOpened, keptAside, rejected, type Superseded } from './fold.ts';
 import { recordUpload } from './record-upload.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import type { LaneGovernor } from './lane-governor.ts';
@@ -43,6 +43,7 @@ export class Uploader {
   /** Releases of the locks that open intents hold. */
   readonly #heldByIntent = new Map<MirrorPath, () => void>();
   readonly #running = new Set<MirrorPath>();
+  #hasProbed = false;
 
   constructor(core: Core, resolver: Resolver, governor: LaneGovernor, failures: Failures) {
     this.#core = core;
@@ -103,6 +104,11 @@ export class Uploader {
   async #send(job: UploadJob, version: OpenVersion, sending: () => void, signal: AbortSignal): Promise<Next> {
     const core = this.#core;
     const { path, rules } = job;
+    const silence = await this.#learnServerClock(signal);
+    if (silence !== null) {
+      this.#waitForApi(path, silence);
+      return again(0);
+    }
     try {
       await core.ledger.commit(intentOpened(path, this.#intentOf(job)));
     } catch (error) {
@@ -134,17 +140,47 @@ export class Uploader {
     return this.#accepted(job, version.sha256(), remote, core.clock.monotonicMs() - startedMs, signal);
   }
 
+  /**
+   * An intent must name its start by the server's clock, or a listing could not tell its file from an older one of
+   * somebody else. Before the first reply of a run that clock is unknown, so something harmless is asked first.
+   * Returns why that failed; null: the clock is known, or this server never tells it.
+   */
+  async #learnServerClock(signal: AbortSignal): Promise<Fault | null> {
+    if (this.#core.api.serverNowMs() !== null || this.#hasProbed) return null;
+    try {
+      await this.#core.api.probe(signal);
+      this.#hasProbed = true;
+      return null;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (error instanceof Fault) return error;
+      throw error;
+    }
+  }
+
+  /** Nothing is wrong with the file: it waits until the lane moves again. */
+  #waitForApi(path: MirrorPath, fault: Fault): void {
+    if (fault.disposition === 'fatal') throw fault;
+    if (fault.disposition === 'halt') {
+      this.#governor.halt(fault);
+      this.#core.notes.set(path, 'held', fault.message);
+      return;
+    }
+    this.#governor.failed(fault);
+    this.#core.notes.set(path, 'pending', fault.message);
+  }
+
   /** The server says it stored the file: believes it only if nothing contradicts. */
   async #accepted(job: UploadJob, sha256: string, remote: RemoteFile, tookMs: number, signal: AbortSignal): Promise<Next> {
     const { ledger, view, listener } = this.#core;
     const { path, stat, rules, supersedes } = job;
     const lie = this.#contradiction(job, remote);
-    if (lie !== null) return this.#lied(job, sha256, remote, lie);
+    if (lie !== null) return await this.#lied(job, sha256, remote, lie, signal);
     const now = nowSeconds(this.#core);
     if (expiryIgnored(rules, remote)) {
       const message = `the server did not set the expiry that was asked for (${rules.expiresAfterSeconds} s); set folders.${rules.folder}.expiresAfterSeconds to null if it cannot`;
       await ledger.record(
-        join(discarded(path, remote, 'mismatch', false, now), rejected(view, { path, stat, rules, rule: 'expiry-ignored', message, now })),
+        join(discarded(path, remote, 'mismatch', now), rejected(view, { path, stat, rules, rule: 'expiry-ignored', message, now })),
         signal,
       );
       return this.#refused(path, 'expiry-ignored', message);
@@ -171,9 +207,12 @@ export class Uploader {
     return null;
   }
 
-  #lied(job: UploadJob, sha256: string, remote: RemoteFile, lie: string): Next {
+  async #lied(job: UploadJob, sha256: string, remote: RemoteFile, lie: string, signal: AbortSignal): Promise<Next> {
     const { path, stat } = job;
-    this.#resolver.begin(path, { sha256, suspect: remote });
+    if (!this.#core.index.isOwned(remote.id)) {
+      await this.#core.ledger.record(keptAside(path, remote, nowSeconds(this.#core)), signal);
+    }
+    this.#resolver.begin(path, sha256);
     const failures = this.#failures.add(path, stat);
     const parkMs = failures >= LIES_TO_PARK ? PARKED_MS : this.#core.queue.backoffMs(failures);
     this.#failures.holdUntil(path, this.#core.clock.monotonicMs() + parkMs);
@@ -185,7 +224,7 @@ export class Uploader {
     const { ledger, view } = this.#core;
     const { path, stat, rules } = job;
     if (fault.outcome === 'unknown') {
-      this.#resolver.begin(path, { sha256: null, suspect: null });
+      this.#resolver.begin(path, null);
       this.#governor.failed(fault);
       this.#retryLater(job, fault);
       return again(0);
@@ -198,17 +237,11 @@ export class Uploader {
     }
     await ledger.record(intentCleared(path), signal);
     if (fault.rule === 'moved' || fault.rule === 'unreadable') return this.#localFault(job, fault);
-    if (fault.disposition === 'halt') {
-      this.#governor.halt(fault);
-      this.#core.notes.set(path, 'held', fault.message);
+    if (fault.disposition !== 'retry' || fault.scope === 'lane') {
+      this.#waitForApi(path, fault);
       return again(0);
     }
-    if (fault.disposition === 'fatal') throw fault;
     this.#governor.failed(fault);
-    if (fault.scope === 'lane') {
-      this.#core.notes.set(path, 'pending', fault.message);
-      return again(0);
-    }
     return again(this.#retryLater(job, fault));
   }
 

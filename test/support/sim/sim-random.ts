@@ -66,6 +66,12 @@ export class SimRandom {
     return bytes;
   }
 
+  /** A version 4 UUID, lower case. */
+  uuid(): string {
+    const hex = Buffer.from(this.bytes(16)).toString('hex');
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
+  }
+
   /** An independent stream. Depends on the seed and the label alone, not on how much was drawn before. */
   fork(label: string): SimRandom {
     let hash = 0x811c9dc5 ^ this.#seed;

@@ -74,7 +74,7 @@ class SimWorld {
     const trace = new SimTrace(clock, traceLines);
     const disk = new SimDisk(clock, random.fork('disk'));
     const server = new SimServer({ clock, knobs, random: random.fork('server'), trace });
-    const stateDir = new SimStateDir(uuidFrom(random.fork('uuid')), clock, random.fork('state'), (change) =>
+    const stateDir = new SimStateDir(random.fork('uuid').uuid(), clock, random.fork('state'), (change) =>
       trace.add('manifest', JSON.stringify(change)),
     );
     this.#seed = seed;
@@ -301,9 +301,4 @@ class SimWorld {
       if (!incarnation.dead) this.safety.add(`stop() failed: ${String(error)}`);
     });
   }
-}
-
-function uuidFrom(random: SimRandom): string {
-  const hex = Buffer.from(random.bytes(16)).toString('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20)}`;
 }
