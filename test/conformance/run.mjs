@@ -310,7 +310,11 @@ async function main() {
     const emulatorPort = String(await freePort());
     const emulator = start('emulator', process.execPath, [
       MAIN,
-      ...['emulator', '--port', emulatorPort, '--data-dir', dataDir],
+      'emulator',
+      '--port',
+      emulatorPort,
+      '--data-dir',
+      dataDir,
     ]);
     const [emulatorUrl] = await lineOf(emulator, /http:\/\/127\.0\.0\.1:\d+\/v1/);
     await proveReferee(description, emulatorUrl);

@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { guardDeletes, type DeleteGuardInput, type WaitingDelete } from '../../src/mirror/guards.ts';
 import type { FolderLook } from '../../src/mirror/types.ts';

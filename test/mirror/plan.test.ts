@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { plan, renewalIsDue, rulesKey, type Situation } from '../../src/mirror/plan.ts';
 import type { Entry, FolderRules, LocalLook, Rejection } from '../../src/mirror/types.ts';

@@ -8,7 +8,7 @@ import { aKind, quoted } from './wording.ts';
 const MAX_REQUESTS = 50_000;
 
 /** Source: the Batch API reference, `endpoint`. */
-export const BATCH_ENDPOINTS: ReadonlySet<string> = new Set([
+const BATCH_ENDPOINTS: ReadonlySet<string> = new Set([
   '/v1/responses',
   '/v1/chat/completions',
   '/v1/embeddings',

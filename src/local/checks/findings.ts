@@ -10,7 +10,7 @@ export interface Finding {
 }
 
 /** So many findings are kept; the rest is only counted. */
-export const MAX_FINDINGS = 100;
+const MAX_FINDINGS = 100;
 /** So many are named in the one-line reason. */
 const NAMED_FINDINGS = 3;
 

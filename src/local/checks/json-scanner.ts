@@ -2,9 +2,8 @@
  * A JSON validator that is fed bytes in pieces and holds none of them, so that the length of a text does not matter.
  * It tells a listener what lies near the top of the text, and nothing of what lies deeper.
  *
- * Why not `JSON.parse`: it needs the whole line as a string and builds every value of it, which takes several times
- * as long as hashing the same bytes. What fills these files is the inside of long strings; here that is skipped
- * sixteen bytes at a time (`string-block.ts`).
+ * Why not `JSON.parse`: it needs the whole line as one string, however long, and builds every value of it. What fills
+ * these files is the inside of long strings; here that is skipped sixteen bytes at a time (`string-block.ts`).
  */
 import { nameOfByte } from './wording.ts';
 import type { JsonKind, JsonListener } from './json-listener.ts';
@@ -12,13 +11,13 @@ import { NUMBER_DEAD, NUMBER_START, numberMayEnd, numberStep } from './json-numb
 import { skipString } from './string-block.ts';
 import { TextCapture } from './text-capture.ts';
 
-export interface JsonFault {
+interface JsonFault {
   readonly rule: 'not-json' | 'nul-byte' | 'too-deep';
   readonly message: string;
 }
 
 /** Deeper nesting is refused. No request comes near it, and common parsers give up around here as well. */
-export const MAX_NESTING = 1000;
+const MAX_NESTING = 1000;
 
 /** What is expected next. */
 const VALUE = 0;
@@ -113,7 +112,7 @@ export class JsonScanner {
         else at = this.#structure(byte, at);
       }
     }
-    if (this.#wanted && this.#expect >= STRING && this.#expect <= HEX) this.#capture.suspend(bytes);
+    if (this.#wanted && this.#inString()) this.#capture.suspend(bytes);
     return at;
   }
 
@@ -122,15 +121,18 @@ export class JsonScanner {
     if (this.#fault !== null) return this.#fault;
     if (this.#expect === NUMBER && numberMayEnd(this.#number)) this.#value('number', null);
     if (this.#expect === DONE) return null;
-    const inside =
-      this.#expect >= STRING && this.#expect <= HEX
-        ? 'a string'
-        : this.#depth === 0
-          ? 'a value'
-          : this.#inObject()
-            ? 'an object'
-            : 'an array';
+    const inside = this.#inString()
+      ? 'a string'
+      : this.#depth === 0
+        ? 'a value'
+        : this.#inObject()
+          ? 'an object'
+          : 'an array';
     return { rule: 'not-json', message: `ends inside ${inside}` };
+  }
+
+  #inString(): boolean {
+    return this.#expect >= STRING && this.#expect <= HEX;
   }
 
   #inObject(): boolean {
@@ -261,7 +263,7 @@ export class JsonScanner {
     if (this.#inKey) {
       this.#expect = COLON;
       this.#wanted = this.#depth <= this.#listener.maxDepth && this.#listener.key(this.#depth, text);
-      // Mostly the colon follows at once. A string after that is common, too.
+      // Mostly the colon follows at once.
       if (at + 1 < bytes.length && bytes[at + 1] === COLON_SIGN) {
         this.#expect = VALUE;
         return at + 2;

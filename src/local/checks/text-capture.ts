@@ -5,6 +5,8 @@ export const MAX_TEXT_BYTES = 4096;
 const REMEMBERED = 64;
 const REMEMBERED_BYTES = 64;
 
+const BACKSLASH = 0x5c;
+
 /**
  * Keeps the text of one string at a time, also when it comes in several pieces. Lines of a file are much alike: the
  * n-th string of a line (a key, the endpoint, the model) mostly is the n-th string of the line before, and is then
@@ -78,5 +80,3 @@ function sameAscii(text: string, bytes: Buffer, from: number, end: number): bool
   }
   return true;
 }
-
-const BACKSLASH = 0x5c;
