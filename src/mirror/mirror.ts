@@ -28,6 +28,7 @@ import { Worklist } from './worklist.ts';
 
 const ROOT_CHECK_MS = 5_000;
 const STATE_PROBE_MS = 5_000;
+const EXPIRY_CHECK_MS = 30_000;
 /** The longest sleep of the timer loop: what has no timer of its own is seen at least this often. */
 const TICK_MS = 1_000;
 
@@ -52,6 +53,7 @@ export class Mirror implements MirrorControl {
   readonly #governor: LaneGovernor;
   readonly #failures = new Failures();
   readonly #root: RootGuard;
+  readonly #scanner: Scanner;
   readonly #scans: ScanSchedule;
   readonly #quiet: Quiet;
   readonly #verifier: Verifier;
@@ -65,6 +67,7 @@ export class Mirror implements MirrorControl {
   #verifying: Promise<VerifyReport> | null = null;
   #nextRootMs = 0;
   #nextStateProbeMs = 0;
+  #nextExpiryMs = 0;
   #loop: Promise<void> | null = null;
   #fatal: unknown = null;
   #foldersReady = false;
@@ -113,7 +116,8 @@ export class Mirror implements MirrorControl {
       mark(path);
     };
     this.#verifier = new Verifier(core, lost, (survey) => storage.surveyed(survey));
-    this.#scans = new ScanSchedule(core, new Scanner(core, this.#deleter, mark), () => this.#wakeup.now());
+    this.#scanner = new Scanner(core, this.#deleter, mark);
+    this.#scans = new ScanSchedule(core, this.#scanner, () => this.#wakeup.now());
     this.#quiet = new Quiet(core, this.#deleter, this.#governor, this.#failures);
   }
 
@@ -309,6 +313,10 @@ export class Mirror implements MirrorControl {
     }
     if (!this.#foldersReady && !halts.has('root')) await this.#createFolders();
     this.#scans.tick(!halts.has('root'), signal);
+    if (now >= this.#nextExpiryMs) {
+      this.#nextExpiryMs = now + EXPIRY_CHECK_MS;
+      this.#scanner.sweepExpiry();
+    }
     this.#verifyWhenDue(signal);
     const next = [
       worklist.wake(clock.monotonicMs()),
@@ -382,8 +390,7 @@ export class Mirror implements MirrorControl {
   #lookForRename(path: MirrorPath): void {
     if (this.#core.view.files.has(path) || this.#core.view.files.size === 0) return;
     void this.#core.local.statOf(path).then((stat) => {
-      const from = stat === null ? null : this.#core.index.otherPathOf(path, stat);
-      if (from !== null) this.#deleter.noteSuccessor(from, path);
+      if (stat !== null) this.#scanner.noteArrival(path, stat);
     });
   }
 

@@ -4,7 +4,7 @@ import type { Deleter } from './deleter.ts';
 import { isWithin } from './mirror-path.ts';
 import { isExpired, renewalIsDue } from './plan.ts';
 import type { ScanItem } from './types.ts';
-import type { Entry, MirrorPath, StatToken } from './types.ts';
+import type { Entry, FolderRules, MirrorPath, StatToken } from './types.ts';
 
 export interface ScanSummary {
   readonly files: number;
@@ -55,7 +55,7 @@ export class Scanner {
         const entry = view.files.get(item.path);
         if (entry !== undefined) seenEntries += 1;
         if (entry === undefined || this.#wantsLook(item.path, entry, item.stat)) {
-          this.#noteArrival(item.path, item.stat);
+          this.noteArrival(item.path, item.stat);
           mark(item.path);
         }
       }
@@ -69,12 +69,18 @@ export class Scanner {
     return { files, dirty, tookMs: clock.monotonicMs() - startedMs };
   }
 
-  /** Tells the deleter when a file without entry has the identity of an entry elsewhere: perhaps a rename. */
-  noteArrival(path: MirrorPath, stat: StatToken): void {
-    this.#noteArrival(path, stat);
+  /** Marks what expired, or is due to be renewed: no event on disk tells of that. */
+  sweepExpiry(): void {
+    const now = serverNowSeconds(this.#core);
+    for (const [path, entry] of this.#core.view.files) {
+      if (entry.expiresAt === null || this.#core.notes.stateOf(path) === 'expired') continue;
+      const rules = rulesOf(this.#core, path);
+      if (rules !== null && expiryWantsLook(path, entry, rules, now)) this.#mark(path);
+    }
   }
 
-  #noteArrival(path: MirrorPath, stat: StatToken): void {
+  /** Tells the deleter when a file without entry has the identity of an entry elsewhere: perhaps a rename. */
+  noteArrival(path: MirrorPath, stat: StatToken): void {
     const from = this.#core.view.files.has(path) ? null : this.#core.index.otherPathOf(path, stat);
     if (from !== null) this.#deleter.noteSuccessor(from, path);
   }
@@ -83,11 +89,7 @@ export class Scanner {
     if (entry.stat !== stat) return true;
     const rules = rulesOf(this.#core, path);
     if (rules === null || entry.purpose !== rules.purpose) return true;
-    if (entry.expiresAt !== null) {
-      const now = serverNowSeconds(this.#core);
-      if (isExpired(entry, now) || (rules.onExpiry === 'renew' && renewalIsDue(path, entry, rules, now))) return true;
-    }
-    return this.#core.notes.stateOf(path) !== 'synced';
+    return expiryWantsLook(path, entry, rules, serverNowSeconds(this.#core)) || this.#core.notes.stateOf(path) !== 'synced';
   }
 
   #note(item: Exclude<ScanItem, { kind: 'file' }>, mark: (path: MirrorPath) => void): void {
@@ -129,4 +131,9 @@ export class Scanner {
     if (unlistable.some((directory) => isWithin(path, directory))) return;
     mark(path);
   }
+}
+
+function expiryWantsLook(path: MirrorPath, entry: Entry, rules: FolderRules, nowSeconds: number): boolean {
+  if (entry.expiresAt === null) return false;
+  return isExpired(entry, nowSeconds) || (rules.onExpiry === 'renew' && renewalIsDue(path, entry, rules, nowSeconds));
 }

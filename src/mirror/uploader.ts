@@ -116,6 +116,12 @@ export class Uploader {
       core.notes.set(path, 'held', error.message);
       return again(0);
     }
+    // RACE: while the intent was written, the server may have asked everyone to wait, or a halt may have come.
+    if (core.queue.holds('upload').length > 0) {
+      await core.ledger.record(intentCleared(path), signal);
+      core.notes.set(path, 'pending', 'waits for its turn to be uploaded');
+      return again(0);
+    }
     const startedMs = core.clock.monotonicMs();
     sending();
     let remote: RemoteFile;

@@ -79,7 +79,8 @@ const SAMPLES = [
   { purpose: 'assistants', name: 'notes "one" 🎈.txt', content: 'Notes\n' },
   { purpose: 'batch', name: 'batch.jsonl', content: BATCH_LINE },
   { purpose: 'fine-tune', name: 'tune.jsonl', content: TUNE_FILE },
-  { purpose: 'vision', name: 'picture.png', content: 'not quite a picture' },
+  // A picture to whoever looks at its first bytes, and text on the way through Prism.
+  { purpose: 'vision', name: 'picture.gif', content: 'GIF89a and nothing more' },
   { purpose: 'user_data', name: 'data.csv', content: 'a,b\n1,2\n' },
   { purpose: 'evals', name: 'evals.jsonl', content: '{"item":{"input":"1+1","ideal":"2"}}\n' },
 ];
@@ -268,7 +269,6 @@ async function liveAsDaemon(prism, emulatorUrl, folder) {
     console.log(`daemon: ${what}`);
   };
 
-  await until('the root to be made', () => existsSync(join(root, 'batch')) || daemon.child.exitCode !== null);
   await until('the daemon to listen', async () => {
     const status = start('status', process.execPath, [MAIN, 'status', '--config', config], options);
     const [code] = await once(status.child, 'exit');
@@ -329,6 +329,12 @@ async function main() {
     await rm(folder, { recursive: true, force: true });
   }
 }
+
+// Interrupted, the script takes its children along.
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => process.exit(1));
+process.once('exit', () => {
+  for (const { child } of children) child.kill('SIGKILL');
+});
 
 try {
   await main();

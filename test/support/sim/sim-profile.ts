@@ -152,16 +152,18 @@ export function drawKnobs(profile: LifeProfile, random: SimRandom): LifeKnobs {
   const share = (most: number): number => (random.chance(0.2) ? 0 : most * random.next() ** 2);
   const expires = random.chance(profile.expiry);
   const refuses = random.chance(profile.refusals);
+  const rescanMs = random.pick([60_000, 120_000, 300_000]);
   return {
     settings: {
-      folders: drawFolders(between(profile.folders), expires, random),
+      // Renewal is due early enough for two rescans to see it.
+      folders: drawFolders(between(profile.folders), expires, (2 * rescanMs) / 1000 + 60, random),
       uploadsPerMinute: random.pick([3, 6, 10, 20, 60]),
       concurrentUploads: random.int(1, 6),
       concurrentDeletes: random.int(1, 3),
       graceMs: random.pick([0, 1_000, 10_000]),
       maxDeleteFraction: 0.5,
       minDeleteCount: random.pick([3, 10]),
-      rescanMs: random.pick([60_000, 120_000, 300_000]),
+      rescanMs,
       verifyMs: random.pick([300_000, 900_000]),
       listHorizonMs: profile.listLagMs + profile.staleMs + profile.lateEffectMs,
     },
@@ -172,7 +174,7 @@ export function drawKnobs(profile: LifeProfile, random: SimRandom): LifeKnobs {
     localFaults: share(profile.localFaults),
     hintFaults: share(profile.hintFaults),
     skewMs: random.int(-profile.skewMs, profile.skewMs),
-    serverLifetimeSeconds: expires ? random.int(300, 1_200) : null,
+    serverLifetimeSeconds: expires ? random.int(900, 1_800) : null,
     ignoresExpiry: expires && random.chance(0.2),
     timeoutMs: random.pick([20_000, 60_000]),
     seesWriters: random.chance(0.7),
@@ -182,7 +184,12 @@ export function drawKnobs(profile: LifeProfile, random: SimRandom): LifeKnobs {
   };
 }
 
-function drawFolders(count: number, expires: boolean, random: SimRandom): FolderRules[] {
+function drawFolders(
+  count: number,
+  expires: boolean,
+  renewBeforeSeconds: number,
+  random: SimRandom,
+): FolderRules[] {
   return purposes.slice(0, count).map((purpose, index) => {
     // Two folders may feed one purpose: then names collide across folders.
     const shared = index > 0 && random.chance(0.2);
@@ -192,7 +199,7 @@ function drawFolders(count: number, expires: boolean, random: SimRandom): Folder
       purpose: shared ? 'user_data' : purpose,
       expiresAfterSeconds: expires && random.chance(0.3) ? 3_600 : null,
       onExpiry: expires && random.chance(0.5) ? 'renew' : 'forget',
-      renewBeforeSeconds: 120,
+      renewBeforeSeconds,
       check: random.pick(['full', 'basic', 'off']),
       priority: random.int(0, 2) * 10,
       deletes,

@@ -120,8 +120,8 @@ export class SimServer {
     const { clock, knobs, random, trace } = this.#tools;
     const nowMs = clock.monotonicMs();
     const createdAt = Math.floor(this.wallMs() / 1000) - ageSeconds;
-    const lifetime =
-      request.expiresAfterSeconds ?? (madeBy === 'mirror' ? knobs.serverLifetimeSeconds : null);
+    const asked = knobs.ignoresExpiry ? null : request.expiresAfterSeconds;
+    const lifetime = asked ?? (madeBy === 'mirror' ? knobs.serverLifetimeSeconds : null);
     const lagMs = !this.#isCalm && random.chance(0.3) ? random.int(0, knobs.profile.listLagMs) : 0;
     this.#sequence += 1;
     const file: StoredFile = {
