@@ -21,6 +21,7 @@ import type { MirrorSettings } from './mirror/settings.ts';
 import type { ManifestView } from './mirror/types.ts';
 import { LaneQueue, type SendLimits } from './queue/send-queue.ts';
 import { createFilesClient, type FilesClient } from './remote/files-client.ts';
+import { withFailPoints } from './service/fail-points.ts';
 import { systemClock } from './service/system-clock.ts';
 
 export { startEmulator } from './emulator/emulator.ts';
@@ -133,8 +134,7 @@ class WorkingMirror implements MirrorApp {
     this.#mirror = new Mirror({
       clock: systemClock,
       local: this.#tree.local,
-      api: this.#client,
-      manifest,
+      ...withFailPoints({ api: this.#client, manifest }, process.env),
       queue: this.#queue,
       settings: settingsOf(config),
       listener,

@@ -6,15 +6,6 @@ const THIRTY_DAYS_SECONDS = 30 * 24 * 60 * 60;
 
 export type DialectName = 'openai' | 'azure' | 'groq' | 'xai' | 'moonshot' | 'no-expiry';
 
-export const dialectNames: readonly DialectName[] = [
-  'openai',
-  'azure',
-  'groq',
-  'xai',
-  'moonshot',
-  'no-expiry',
-];
-
 export interface Dialect {
   /** Where `/files` hangs. */
   readonly basePath: string;

@@ -29,7 +29,7 @@ import type { StoredFile } from './stored-file.ts';
 import { UploadWindow } from './upload-window.ts';
 
 /** The server's own clock: for `created_at`, expiry and the `Date` header, and for the upload limit. */
-export interface EmulatorClock {
+interface EmulatorClock {
   /** Unix milliseconds. May jump. */
   nowMs(): number;
   /** Never jumps. Default: `performance.now()`. */

@@ -45,7 +45,7 @@ export type FaultAct =
   /** Every page of a listing is its first one and promises another. */
   | { readonly kind: 'list-endless' };
 
-export type FaultMatch =
+type FaultMatch =
   | ((request: LoggedRequest) => boolean)
   | {
       readonly method?: string;

@@ -8,7 +8,7 @@ function refusal(status: number, message: string, type: string, code: string | n
 }
 
 /** When a 429 says that it will be over. */
-export type RetryHint =
+type RetryHint =
   | { readonly seconds: number }
   | { readonly httpDate: Date }
   | { readonly milliseconds: number }

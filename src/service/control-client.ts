@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { createInterface } from 'node:readline';
 import { Fault } from '../mirror/faults.ts';
-import type { FlushResult, MirrorStatus, PathReport } from '../mirror/report.ts';
+import type { FlushResult, MirrorStatus, PathReport, VerifyReport } from '../mirror/report.ts';
 import type { MirrorPath } from '../mirror/types.ts';
 import type { ControlError } from './control-server.ts';
 import { findControlSocket } from './control-socket.ts';
@@ -23,7 +23,8 @@ export interface DaemonClient {
   pause(): Promise<void>;
   resume(): Promise<void>;
   rescan(): Promise<void>;
-  /** Asks anything else; `route` is e.g. `POST /v1/verify`. */
+  verify(repair: boolean): Promise<VerifyReport>;
+  /** Asks anything else; `route` is e.g. `GET /v1/usage`. */
   ask(route: string, body?: Readonly<Record<string, unknown>>): Promise<unknown>;
 }
 
@@ -53,6 +54,7 @@ export async function connectDaemon(stateDir: string): Promise<DaemonClient | nu
     pause: async () => void (await post('pause')),
     resume: async () => void (await post('resume')),
     rescan: async () => void (await post('rescan')),
+    verify: async (repair) => (await post('verify', { repair })) as VerifyReport,
     ask: (route, body) => ask(socketPath, route, body),
   };
 }

@@ -45,6 +45,7 @@ export function mirrorRoutes(control: MirrorControl): readonly ControlRoute[] {
       control.resume();
       return {};
     }),
+    value('POST /v1/verify', ({ body, signal }) => control.verify(body['repair'] === true, signal)),
     value('POST /v1/rescan', async () => {
       await control.rescan();
       return {};

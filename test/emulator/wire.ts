@@ -18,7 +18,7 @@ export function formBody(fields: readonly Field[]): string {
   return `${parts.join('')}--${BOUNDARY}--\r\n`;
 }
 
-export const formType = `multipart/form-data; boundary=${BOUNDARY}`;
+const formType = `multipart/form-data; boundary=${BOUNDARY}`;
 
 export function upload(
   filesUrl: string,

@@ -98,6 +98,8 @@ describe('a daemon that is asked', () => {
     await daemon.pause();
     await daemon.resume();
     await daemon.rescan();
+    expect(await daemon.verify(true)).toEqual(await control.verify(true));
+    expect(await daemon.verify(false)).toEqual(await control.verify(false));
     expect(control.told).toEqual(['approve batch', 'approve null', 'pause', 'resume', 'rescan']);
   });
 
@@ -177,11 +179,11 @@ describe('a daemon that is asked', () => {
 
   test('says what went wrong inside, and goes on', async () => {
     await start([
-      { kind: 'value', route: 'POST /v1/verify', handle: () => Promise.reject(new Error('no disk')) },
+      { kind: 'value', route: 'POST /v1/usage', handle: () => Promise.reject(new Error('no disk')) },
       ...mirrorRoutes(control),
     ]);
     const daemon = await connected();
-    await expect(daemon.ask('POST /v1/verify', {})).rejects.toMatchObject({
+    await expect(daemon.ask('POST /v1/usage', {})).rejects.toMatchObject({
       rule: 'internal',
       message: 'no disk',
     });

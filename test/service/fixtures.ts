@@ -1,4 +1,10 @@
-import type { FlushResult, MirrorControl, MirrorStatus, PathReport } from '../../src/mirror/report.ts';
+import type {
+  FlushResult,
+  MirrorControl,
+  MirrorStatus,
+  PathReport,
+  VerifyReport,
+} from '../../src/mirror/report.ts';
 import type { Halt } from '../../src/mirror/types.ts';
 
 export function status(change: Partial<MirrorStatus> = {}): MirrorStatus {
@@ -107,6 +113,9 @@ export class FakeControl implements MirrorControl {
   }
   resume(): void {
     this.told.push('resume');
+  }
+  async verify(repair: boolean): Promise<VerifyReport> {
+    return { version: 1, checked: 1, missing: [], differing: [], expired: [], usage: [], repaired: repair };
   }
   async rescan(): Promise<void> {
     this.told.push('rescan');

@@ -109,7 +109,7 @@ export class JsonScanner {
         const byte = bytes[at]!;
         if (byte === LF) return at;
         if (byte === 0x20 || byte === 0x09 || byte === 0x0d) at++;
-        else at = this.#structure(byte, at);
+        else at = this.#structure(bytes, byte, at);
       }
     }
     if (this.#wanted && this.#inString()) this.#capture.suspend(bytes);
@@ -148,18 +148,18 @@ export class JsonScanner {
     else this.#fail(`unexpected ${nameOfByte(byte)}`);
   }
 
-  #structure(byte: number, at: number): number {
+  #structure(bytes: Buffer, byte: number, at: number): number {
     switch (this.#expect) {
       case VALUE_OR_CLOSE:
         if (byte === CLOSE_ARRAY) return this.#close(at);
-        return this.#begin(byte, at);
+        return this.#begin(bytes, byte, at);
       case VALUE:
-        return this.#begin(byte, at);
+        return this.#begin(bytes, byte, at);
       case KEY_OR_CLOSE:
         if (byte === CLOSE_OBJECT) return this.#close(at);
-        return this.#beginKey(byte, at);
+        return this.#beginKey(bytes, byte, at);
       case KEY:
-        return this.#beginKey(byte, at);
+        return this.#beginKey(bytes, byte, at);
       case COLON:
         if (byte !== COLON_SIGN) break;
         this.#expect = VALUE;
@@ -178,10 +178,10 @@ export class JsonScanner {
     return at;
   }
 
-  #begin(byte: number, at: number): number {
+  #begin(bytes: Buffer, byte: number, at: number): number {
     if (byte === QUOTE) {
       this.#inKey = false;
-      return this.#beginString(at);
+      return this.#beginString(bytes, at);
     }
     // Only a string directly behind its key is wanted.
     this.#wanted = false;
@@ -205,19 +205,22 @@ export class JsonScanner {
     return true;
   }
 
-  #beginKey(byte: number, at: number): number {
+  #beginKey(bytes: Buffer, byte: number, at: number): number {
     if (byte !== QUOTE) {
       this.#unexpected(byte);
       return at;
     }
     this.#inKey = true;
     this.#wanted = this.#depth <= this.#listener.maxDepth;
-    return this.#beginString(at);
+    return this.#beginString(bytes, at);
   }
 
-  #beginString(at: number): number {
+  #beginString(bytes: Buffer, at: number): number {
     this.#expect = STRING;
-    if (this.#wanted) this.#capture.start(at + 1);
+    if (!this.#wanted) return at + 1;
+    const repeated = this.#capture.repeated(bytes, at + 1);
+    if (repeated !== null) return this.#endString(bytes, at + 1 + repeated.length, repeated);
+    this.#capture.start(at + 1);
     return at + 1;
   }
 
@@ -259,19 +262,21 @@ export class JsonScanner {
       else this.#fail(byte === LF ? 'the line ends inside a string' : `${nameOfByte(byte)} inside a string`);
       return at;
     }
-    const text = this.#wanted ? this.#capture.take(bytes, at) : null;
-    if (this.#inKey) {
-      this.#expect = COLON;
-      this.#wanted = this.#depth <= this.#listener.maxDepth && this.#listener.key(this.#depth, text);
-      // Mostly the colon follows at once.
-      if (at + 1 < bytes.length && bytes[at + 1] === COLON_SIGN) {
-        this.#expect = VALUE;
-        return at + 2;
-      }
-    } else {
+    return this.#endString(bytes, at, this.#wanted ? this.#capture.take(bytes, at) : null);
+  }
+
+  /** `at`: the closing quote. */
+  #endString(bytes: Buffer, at: number, text: string | null): number {
+    if (!this.#inKey) {
       this.#value('string', text);
+      return at + 1;
     }
-    return at + 1;
+    this.#expect = COLON;
+    this.#wanted = this.#depth <= this.#listener.maxDepth && this.#listener.key(this.#depth, text);
+    // Mostly the colon follows at once.
+    if (bytes[at + 1] !== COLON_SIGN) return at + 1;
+    this.#expect = VALUE;
+    return at + 2;
   }
 
   /** One byte of a literal, or of an escape that is not whole in this block or not valid. */

@@ -5,12 +5,14 @@ export const MAX_TEXT_BYTES = 4096;
 const REMEMBERED = 64;
 const REMEMBERED_BYTES = 64;
 
-const BACKSLASH = 0x5c;
+const QUOTE = 0x22;
+/** Only such strings are remembered: they have one spelling in bytes, escapes aside. */
+const PLAIN_ASCII = /^[ !#-[\]-~]*$/;
 
 /**
  * Keeps the text of one string at a time, also when it comes in several pieces. Lines of a file are much alike: the
  * n-th string of a line (a key, the endpoint, the model) mostly is the n-th string of the line before, and is then
- * recognised by its bytes instead of being made anew.
+ * recognised by its bytes instead of being looked through and made anew.
  */
 export class TextCapture {
   readonly #before: string[] = Array.from({ length: REMEMBERED }, () => '');
@@ -29,6 +31,18 @@ export class TextCapture {
   start(from: number): void {
     this.#from = from;
     this.#forget();
+  }
+
+  /**
+   * The whole string, if it is the one that stood here in the text before, which most are: then there is no need to
+   * look for its end. Else null.
+   */
+  repeated(bytes: Buffer, from: number): string | null {
+    if (this.#ordinal >= REMEMBERED) return null;
+    const before = this.#before[this.#ordinal]!;
+    if (bytes[from + before.length] !== QUOTE || !spells(bytes, from, before)) return null;
+    this.#ordinal++;
+    return before;
   }
 
   /** The block ends inside the string, which goes on at the start of the next. */
@@ -56,11 +70,10 @@ export class TextCapture {
   }
 
   #text(bytes: Buffer, from: number, end: number): string {
-    const ordinal = this.#ordinal++;
-    if (ordinal >= REMEMBERED || end - from > REMEMBERED_BYTES) return decoded(bytes, from, end);
-    const before = this.#before[ordinal]!;
-    if (sameAscii(before, bytes, from, end)) return before;
-    return (this.#before[ordinal] = decoded(bytes, from, end));
+    const text = decoded(bytes, from, end);
+    if (this.#ordinal < REMEMBERED && end - from <= REMEMBERED_BYTES && PLAIN_ASCII.test(text)) this.#before[this.#ordinal] = text;
+    this.#ordinal++;
+    return text;
   }
 }
 
@@ -70,13 +83,10 @@ function decoded(bytes: Buffer, from: number, end: number): string {
   return text.includes('\\') ? (JSON.parse(`"${text}"`) as string) : text;
 }
 
-/** True when the bytes are ASCII, without escapes, and spell this text. */
-function sameAscii(text: string, bytes: Buffer, from: number, end: number): boolean {
-  if (text.length !== end - from) return false;
-  // From the end: what counts up, such as an id, differs there.
-  for (let at = end - 1; at >= from; at--) {
-    const byte = bytes[at]!;
-    if (byte >= 0x80 || byte === BACKSLASH || byte !== text.charCodeAt(at - from)) return false;
+/** True when the bytes from here on are those of this text, which is plain ASCII. */
+function spells(bytes: Buffer, from: number, text: string): boolean {
+  for (let at = 0; at < text.length; at++) {
+    if (bytes[from + at] !== text.charCodeAt(at)) return false;
   }
   return true;
 }

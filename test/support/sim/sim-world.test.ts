@@ -143,10 +143,16 @@ const naive =
   (ports) =>
     new NaiveEngine(ports, omits);
 
-async function violationsOf(omits: Omission | null, profile: LifeProfile, lives: number): Promise<string> {
+/** The violations of the first life that has one like this; of all, when none has. */
+async function violationsLike(
+  finding: RegExp,
+  omits: Omission | null,
+  profile: LifeProfile,
+): Promise<string> {
   const found: string[] = [];
-  for (let seed = 1; seed <= lives; seed += 1) {
+  for (let seed = 1; seed <= 20; seed += 1) {
     found.push(...(await runLife(seed, naive(omits), profile)).violations);
+    if (finding.test(found.join('\n'))) break;
   }
   return found.join('\n');
 }
@@ -203,7 +209,7 @@ describe('the oracles', () => {
   ];
   for (const [what, omits, profile, finding] of cases) {
     it(`find ${what}`, async () => {
-      expect(await violationsOf(omits, profile, 6)).toMatch(finding);
+      expect(await violationsLike(finding, omits, profile)).toMatch(finding);
     });
   }
 });

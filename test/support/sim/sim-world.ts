@@ -165,17 +165,25 @@ class SimWorld {
   }
 
   async #staysRight(): Promise<void> {
-    const storedBefore = this.#server.all().length;
-    await this.#clock.runFor(this.#knobs.profile.holdMs / 2);
-    // Versions that the server refuses may have waited for their turn until here.
-    const uploadsBefore = this.safety.uploads;
-    await this.#clock.runFor(this.#knobs.profile.holdMs / 2);
+    await this.#comesToRest();
+    const before = this.safety.uploads;
+    await this.#clock.runFor(this.#knobs.profile.holdMs);
     // A renewal may be under way just now.
     if (!(await this.#comesRight(120_000))) return;
-    const uploads = Math.max(this.safety.uploads - uploadsBefore, this.#server.all().length - storedBefore);
+    const uploads = this.safety.uploads - before;
     if (uploads > 0 && !this.#renews()) this.safety.add(`${uploads} uploads although nothing had changed`);
     const open = this.#running?.local.openVersions ?? 0;
     if (open > 0) this.safety.add(`${open} files were left open`);
+  }
+
+  /** What need not be mirrored, such as versions that the server refuses, may still wait for its turn. */
+  async #comesToRest(): Promise<void> {
+    const deadlineMs = this.#clock.monotonicMs() + this.#knobs.profile.convergeMs;
+    while (!this.#renews() && this.#clock.monotonicMs() < deadlineMs) {
+      const before = this.safety.uploads;
+      await this.#clock.runFor(150_000);
+      if (this.safety.uploads === before) return;
+    }
   }
 
   #renews(): boolean {

@@ -1,0 +1,89 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+
+const SRC = fileURLToPath(new URL('../src/', import.meta.url));
+
+/** Who may import whom. A room may always import itself. */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  mirror: [],
+  local: ['mirror'],
+  remote: ['mirror'],
+  manifest: ['mirror'],
+  queue: ['mirror'],
+  config: ['mirror'],
+  emulator: [],
+  service: ['mirror', 'config'],
+  cli: ['mirror', 'config', 'service', 'compose.ts'],
+  'compose.ts': ['mirror', 'local', 'remote', 'manifest', 'queue', 'config', 'emulator', 'service'],
+  'main.ts': ['cli', 'compose.ts'],
+};
+
+/** Packages that speak a language rather than do a job: any room may. */
+const SHARED_PACKAGES = new Set(['zod']);
+
+interface Import {
+  readonly file: string;
+  readonly room: string;
+  readonly target: string;
+}
+
+function roomOf(file: string): string {
+  return file.split(sep)[0] ?? file;
+}
+
+function importsOf(file: string): Import[] {
+  const source = readFileSync(join(SRC, file), 'utf8');
+  const pattern = /(?:^|\s)(?:import|export)\s[^;]*?from\s*'([^']+)'|\bimport\s*\(\s*'([^']+)'\s*\)|^import\s+'([^']+)'/gm;
+  return [...source.matchAll(pattern)].map((match) => ({
+    file,
+    room: roomOf(file),
+    target: match[1] ?? match[2] ?? match[3] ?? '',
+  }));
+}
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+const imports = files.flatMap(importsOf);
+
+function roomOfImport({ file, target }: Import): string {
+  return roomOf(relative(SRC, normalize(join(SRC, dirname(file), target))));
+}
+
+describe('the house', () => {
+  test('every import is found, so that the rules below mean something', () => {
+    expect(imports.length).toBeGreaterThan(300);
+    expect(new Set(imports.map(({ room }) => room))).toEqual(new Set(Object.keys(MAY_IMPORT)));
+  });
+
+  test('a room imports only the rooms that it may know', () => {
+    const forbidden = imports
+      .filter(({ target }) => target.startsWith('.'))
+      .filter((each) => roomOfImport(each) !== each.room && !MAY_IMPORT[each.room]?.includes(roomOfImport(each)))
+      .map(({ file, target }) => `${file} imports ${target}`);
+    expect(forbidden).toEqual([]);
+  });
+
+  test('the engine imports nothing at all from outside its room, not even from Node', () => {
+    const outside = imports
+      .filter(({ room, target }) => room === 'mirror' && !target.startsWith('./'))
+      .map(({ file, target }) => `${file} imports ${target}`);
+    expect(outside).toEqual([]);
+  });
+
+  test('each npm package is imported by one room', () => {
+    const rooms = Map.groupBy(
+      imports.filter(({ target }) => !target.startsWith('.') && !target.startsWith('node:')),
+      ({ target }) => target.split('/').slice(0, target.startsWith('@') ? 2 : 1).join('/'),
+    );
+    const shared = [...rooms]
+      .filter(([name, each]) => !SHARED_PACKAGES.has(name) && new Set(each.map(({ room }) => room)).size > 1)
+      .map(([name, each]) => `${name}: ${[...new Set(each.map(({ room }) => room))].join(', ')}`);
+    expect(shared).toEqual([]);
+  });
+
+  test('no file is named for a drawer instead of an idea', () => {
+    const drawers = files.filter((file) => /(^|\/)(utils?|helpers?|common|misc|index)\.ts$/.test(file));
+    expect(drawers).toEqual([]);
+  });
+});

@@ -1,0 +1,64 @@
+/** A tree that is mirrored already: the files on disk, the root's marker, and a manifest that knows them all. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createIgnoreRules } from '../../../src/local/ignore-rules.ts';
+import { createRootGuard } from '../../../src/local/root-guard.ts';
+import { scanTree } from '../../../src/local/scan.ts';
+import { openManifest } from '../../../src/manifest/manifest-store.ts';
+import { remoteNameOf } from '../../../src/mirror/mirror-path.ts';
+import { sizeOf } from '../../../src/mirror/stat-token.ts';
+import type { Entry, MirrorPath, ScanItem } from '../../../src/mirror/types.ts';
+import { systemClock } from '../../../src/service/system-clock.ts';
+import { type Workshop, writeTree } from './workshop.ts';
+
+const FOLDER = 'user_data';
+const SHA256 = 'da39a3ee5e6b4b0d3255bfef95601890afd80709da39a3ee5e6b4b0d3255bfef';
+
+export interface MirroredTree {
+  readonly root: string;
+  readonly stateDir: string;
+}
+
+export async function mirroredTree(workshop: Workshop, count: number): Promise<MirroredTree> {
+  const home = await workshop.shared(`mirrored-${count}`, async (directory) => {
+    const root = join(directory, 'root');
+    await mkdir(root);
+    await writeTree(join(root, FOLDER), count);
+    await remember(root, join(directory, 'state'));
+  });
+  return { root: join(home, 'root'), stateDir: join(home, 'state') };
+}
+
+/** Writes the manifest through its own store, as if every file had been uploaded. */
+async function remember(root: string, stateDir: string): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const manifest = await openManifest({ stateDir, clock: systemClock, onWarning: (message) => console.error(message) });
+  stack.defer(() => manifest.close());
+  await createRootGuard(root).mark(manifest.mirrorId);
+  const rules = createIgnoreRules({ root, patterns: [] });
+  let count = 0;
+  for await (const items of scanTree({ root, folders: [FOLDER], rules }, null, new AbortController().signal)) {
+    const files: Record<MirrorPath, Entry> = {};
+    for (const item of items) if (item.kind === 'file') files[item.path] = entryFor(item, count++);
+    await manifest.commit({ files });
+  }
+}
+
+function entryFor({ path, stat }: Extract<ScanItem, { kind: 'file' }>, number: number): Entry {
+  return {
+    id: fileId(number),
+    purpose: FOLDER,
+    remoteName: remoteNameOf(path),
+    bytes: sizeOf(stat),
+    sha256: SHA256,
+    stat,
+    uploadedAt: 1_767_225_600,
+    createdAt: 1_767_225_600,
+    expiresAt: null,
+  };
+}
+
+/** As long as the API's own. */
+function fileId(number: number): string {
+  return `file-${number.toString(36).padStart(22, 'A')}`;
+}
