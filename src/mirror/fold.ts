@@ -135,6 +135,12 @@ export function keptAside(path: MirrorPath, remote: RemoteFile, now: number): Ch
   return { garbage: { [remote.id]: { path, purpose, bytes, since: now, reason: 'mismatch', hold: true } } };
 }
 
+/** What was kept aside for a person to judge may be deleted now. */
+export function orphansReleased(view: ManifestView): Change {
+  const held = [...view.garbage].filter(([, garbage]) => garbage.hold);
+  return { garbage: Object.fromEntries(held.map(([id, garbage]) => [id, { ...garbage, hold: false }])) };
+}
+
 /** An id that an attempt of ours brought into being and that no entry shall have. */
 export function discarded(
   path: MirrorPath,

@@ -3,6 +3,7 @@ import { nowSeconds } from './core.ts';
 import { Deleter } from './deleter.ts';
 import { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
+import { orphansReleased } from './fold.ts';
 import { HaltBoard } from './halts.ts';
 import { IdentityIndex } from './identity-index.ts';
 import { LaneGovernor } from './lane-governor.ts';
@@ -263,6 +264,14 @@ export class Mirror implements MirrorControl {
     this.#lastVerifyAt = nowSeconds(this.#core);
     this.#scheduleVerify();
     return report;
+  }
+
+  async deleteOrphans(): Promise<number> {
+    const { view, ledger } = this.#core;
+    const change = orphansReleased(view);
+    await ledger.commit(change);
+    this.#wakeup.now();
+    return view.garbage.size;
   }
 
   #scheduleVerify(): void {

@@ -88,6 +88,8 @@ export interface MirrorControl {
   resume(): void;
   /** Holds the manifest against the remote; `repair` uploads again what is gone there. Throws `Fault`. */
   verify(repair: boolean, signal: AbortSignal): Promise<VerifyReport>;
+  /** Deletes what this mirror made and kept aside. Returns how many ids that are; they are deleted in the background. */
+  deleteOrphans(): Promise<number>;
   /** Starts a full rescan, or joins the running one; resolves when it is complete. */
   rescan(): Promise<void>;
 }

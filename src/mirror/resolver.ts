@@ -2,6 +2,7 @@ import type { Core, Next } from './core.ts';
 import { again, nowSeconds, rulesOf } from './core.ts';
 import { discarded, intentCleared, type Superseded } from './fold.ts';
 import { recordUpload, withGarbage } from './record-upload.ts';
+import { sameRemoteName } from './remote-name.ts';
 import { sameVersionByStat } from './stat-token.ts';
 import type { FileId, Garbage, Intent, MirrorPath, RemoteFile } from './types.ts';
 
@@ -114,7 +115,8 @@ export class Resolver {
   }
 
   #matches(intent: Intent, file: RemoteFile): boolean {
-    return file.filename === intent.remoteName && file.bytes === intent.bytes && file.purpose === intent.purpose;
+    const sameName = sameRemoteName(file.filename) === sameRemoteName(intent.remoteName);
+    return sameName && file.bytes === intent.bytes && file.purpose === intent.purpose;
   }
 
   /** Joins a listing that has not begun yet: one that has begun may have passed over the file already. */

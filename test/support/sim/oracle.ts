@@ -4,7 +4,7 @@ import type { Entry, FolderRules, ManifestView, MirrorPath } from '../../../src/
 import { sha256Of, strayContent } from './sim-content.ts';
 import type { SimDisk } from './sim-disk.ts';
 import type { LifeKnobs } from './sim-profile.ts';
-import { ignoreRuleOf, problemOf } from './sim-rules.ts';
+import { ignoreRuleOf, problemOf, uploadKeyOf } from './sim-rules.ts';
 import type { SimServer, StoredFile } from './sim-server.ts';
 
 export interface OracleView {
@@ -42,6 +42,25 @@ export function judgeRest(view: OracleView): string[] {
     if (!garbage.hold) problems.push(`${id} is still garbage (${garbage.reason} of ${garbage.path})`);
   }
   return problems;
+}
+
+/**
+ * Uploads, of those that were made while nothing changed, that nothing explains. What need not be mirrored, such as
+ * a version that the server refuses, may wait for its turn until then: once.
+ */
+export function needlessUploads(view: OracleView, uploadKeys: readonly string[]): string[] {
+  const explained: string[] = [];
+  const { others } = survey(view);
+  for (const { path, node } of view.disk.walk()) {
+    const rules = rulesOf(view.knobs, path);
+    if (node.kind !== 'file' || rules === null || !others.has(path)) continue;
+    explained.push(uploadKeyOf(rules.purpose, remoteNameOf(path), node.content.length));
+  }
+  return uploadKeys.filter((key) => {
+    const index = explained.indexOf(key);
+    if (index !== -1) explained.splice(index, 1);
+    return index === -1;
+  });
 }
 
 /** One hash over everything that a person has on disk; the mirror must not change it. */

@@ -5,6 +5,7 @@ import type { SimDisk } from './sim-disk.ts';
 import type { SimStateDir } from './sim-manifest.ts';
 import type { Incarnation } from './sim-process.ts';
 import type { LifeProfile, SimSettings } from './sim-profile.ts';
+import { uploadKeyOf } from './sim-rules.ts';
 import type { SimServer } from './sim-server.ts';
 import type { SimTrace } from './sim-trace.ts';
 
@@ -36,11 +37,12 @@ const windowMs = 60_000;
  */
 export class SafetyMonitor {
   readonly violations: string[] = [];
+  /** One `uploadKeyOf` for each upload attempt so far. */
+  readonly uploadKeys: string[] = [];
   readonly #tools: SafetyTools;
   readonly #inFlight = new Set<Attempt>();
   readonly #pauses = new Map<Incarnation, { readonly fromMs: number; readonly untilMs: number }[]>();
   #arrivals: { readonly atMs: number; readonly wallOffsetMs: number }[] = [];
-  #uploads = 0;
   #deletes = 0;
   #probes = 0;
   #probesOfEpisodeMs = -1;
@@ -52,7 +54,7 @@ export class SafetyMonitor {
 
   /** Upload attempts so far. */
   get uploads(): number {
-    return this.#uploads;
+    return this.uploadKeys.length;
   }
 
   get deletes(): number {
@@ -77,10 +79,10 @@ export class SafetyMonitor {
 
   uploadStarted(request: UploadRequest, incarnation: Incarnation): Attempt {
     const { clock, stateDir, trace } = this.#tools;
-    this.#uploads += 1;
     const { purpose, remoteName, sizeBytes } = request;
     trace.add('api', 'upload', purpose, remoteName, sizeBytes);
-    const attempt = { key: `${purpose} ${sizeBytes} ${remoteName}`, incarnation };
+    const attempt = { key: uploadKeyOf(purpose, remoteName, sizeBytes), incarnation };
+    this.uploadKeys.push(attempt.key);
     if ([...this.#inFlight].some((other) => other.key === attempt.key && other.incarnation === incarnation)) {
       this.add(`two uploads of (${attempt.key}) are in flight together: the lost one could not be told`);
     }

@@ -25,3 +25,8 @@ export function problemOf(
   if (problem !== null || !contentRule || rules.check !== 'full') return problem;
   return (content[0] ?? 0) < 16 ? { rule: 'batch-line', message: 'line 1 is no request' } : null;
 }
+
+/** What tells one upload from another at the server. */
+export function uploadKeyOf(purpose: string, remoteName: string, sizeBytes: number): string {
+  return `${purpose} ${sizeBytes} ${remoteName}`;
+}

@@ -1,4 +1,5 @@
-import { fingerprintOf, judgeRest } from './oracle.ts';
+import { fingerprintOf, judgeRest, needlessUploads } from './oracle.ts';
+import type { OracleView } from './oracle.ts';
 import { SafetyMonitor } from './safety.ts';
 import { SimApi } from './sim-api.ts';
 import { SimClock } from './sim-clock.ts';
@@ -165,25 +166,16 @@ class SimWorld {
   }
 
   async #staysRight(): Promise<void> {
-    await this.#comesToRest();
     const before = this.safety.uploads;
     await this.#clock.runFor(this.#knobs.profile.holdMs);
     // A renewal may be under way just now.
     if (!(await this.#comesRight(120_000))) return;
-    const uploads = this.safety.uploads - before;
-    if (uploads > 0 && !this.#renews()) this.safety.add(`${uploads} uploads although nothing had changed`);
+    if (!this.#renews()) {
+      const needless = needlessUploads(this.#view(), this.safety.uploadKeys.slice(before));
+      for (const key of needless) this.safety.add(`an upload of (${key}) although nothing had changed`);
+    }
     const open = this.#running?.local.openVersions ?? 0;
     if (open > 0) this.safety.add(`${open} files were left open`);
-  }
-
-  /** What need not be mirrored, such as versions that the server refuses, may still wait for its turn. */
-  async #comesToRest(): Promise<void> {
-    const deadlineMs = this.#clock.monotonicMs() + this.#knobs.profile.convergeMs;
-    while (!this.#renews() && this.#clock.monotonicMs() < deadlineMs) {
-      const before = this.safety.uploads;
-      await this.#clock.runFor(150_000);
-      if (this.safety.uploads === before) return;
-    }
   }
 
   #renews(): boolean {
@@ -191,12 +183,12 @@ class SimWorld {
   }
 
   #judge(): string[] {
-    return judgeRest({
-      disk: this.#disk,
-      server: this.#server,
-      manifest: this.#stateDir.survivor(),
-      knobs: this.#knobs,
-    });
+    return judgeRest(this.#view());
+  }
+
+  #view(): OracleView {
+    const manifest = this.#stateDir.survivor();
+    return { disk: this.#disk, server: this.#server, manifest, knobs: this.#knobs };
   }
 
   #boot(): void {

@@ -1,0 +1,62 @@
+import { remoteNameOf } from './mirror-path.ts';
+import { sameRemoteName } from './remote-name.ts';
+import type { MirrorPath, RemoteFile, StatToken } from './types.ts';
+
+/** A local file that is not mirrored yet, as far as matching needs it. */
+export interface LocalCandidate {
+  readonly path: MirrorPath;
+  readonly purpose: string;
+  readonly bytes: number;
+  readonly stat: StatToken;
+}
+
+export interface Adoption {
+  readonly local: LocalCandidate;
+  readonly remote: RemoteFile;
+}
+
+/** Several local or several remote files that nothing tells apart. */
+export interface AmbiguousMatch {
+  readonly purpose: string;
+  readonly remoteName: string;
+  readonly bytes: number;
+  readonly paths: readonly MirrorPath[];
+  readonly ids: readonly string[];
+}
+
+export interface AdoptionPlan {
+  readonly matches: readonly Adoption[];
+  readonly ambiguous: readonly AmbiguousMatch[];
+  /** Local files without a remote twin: they will be uploaded. */
+  readonly unmatched: readonly MirrorPath[];
+}
+
+/** Pairs local files with remote ones that nobody owns, by purpose, name and size, one to one. Pure. */
+export function planAdoption(locals: readonly LocalCandidate[], remotes: readonly RemoteFile[]): AdoptionPlan {
+  const keyOf = (purpose: string, name: string, bytes: number): string => `${purpose}\0${sameRemoteName(name)}\0${bytes}`;
+  const remotesByKey = Map.groupBy(remotes, (file) => keyOf(file.purpose, file.filename, file.bytes));
+  const localsByKey = Map.groupBy(locals, (file) => keyOf(file.purpose, remoteNameOf(file.path), file.bytes));
+  const matches: Adoption[] = [];
+  const ambiguous: AmbiguousMatch[] = [];
+  const unmatched: MirrorPath[] = [];
+  for (const [key, sameLocals] of localsByKey) {
+    const sameRemotes = remotesByKey.get(key) ?? [];
+    const [local] = sameLocals;
+    const [remote] = sameRemotes;
+    if (local === undefined) continue;
+    if (remote === undefined) {
+      unmatched.push(...sameLocals.map(({ path }) => path));
+    } else if (sameLocals.length === 1 && sameRemotes.length === 1) {
+      matches.push({ local, remote });
+    } else {
+      ambiguous.push({
+        purpose: local.purpose,
+        remoteName: remoteNameOf(local.path),
+        bytes: local.bytes,
+        paths: sameLocals.map(({ path }) => path),
+        ids: sameRemotes.map(({ id }) => id),
+      });
+    }
+  }
+  return { matches, ambiguous, unmatched };
+}
