@@ -252,7 +252,7 @@ export class Deleter {
         since: nowSeconds(this.#core),
         cause: `${halt.cause} (${halt.count}/${halt.of})`,
         held: `${halt.count} deletes wait; uploads go on`,
-        next: `files-mirror approve${halt.folder === null ? '' : ` --folder ${halt.folder}`} to delete them remotely, or put the files back`,
+        next: `files-mirror approve${halt.folder === null ? '' : ` ${halt.folder}`} to delete them remotely, or put the files back`,
         folder: halt.folder,
       });
     }

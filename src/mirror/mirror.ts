@@ -212,7 +212,8 @@ export class Mirror implements MirrorControl {
 
   async flush(signal: AbortSignal): Promise<FlushResult> {
     await this.rescan();
-    return await this.#quiet.untilDone(new Set(this.#core.worklist.paths()), signal);
+    const paths = new Set([...this.#core.worklist.paths(), ...this.#deleter.waitingPaths()]);
+    return await this.#quiet.untilDone(paths, signal);
   }
 
   /** One pass until everything is mirrored or can only wait for a halt, an unreachable API, or a person. */

@@ -35,11 +35,12 @@ export class Quiet {
     let pollMs = FIRST_POLL_MS;
     for (;;) {
       const impatient = clock.monotonicMs() - startedMs > SETTLING_TO_TELL_MS;
-      const waitsForDelete = [...this.#deleter.waitingPaths()].filter((path) => paths === null || paths.has(path));
-      let busy = waitsForDelete.some((path) => !this.#deleteIsAnswered(path)) || this.#garbageIsMoving();
+      const waitsForDelete = new Set(this.#deleter.waitingPaths().filter((path) => paths === null || paths.has(path)));
+      let busy = waitsForDelete.values().some((path) => !this.#deleteIsAnswered(path)) || this.#garbageIsMoving();
       for (const path of paths ?? worklist.paths()) {
         if (!this.#isAnswered(path, impatient)) busy = true;
-        else paths?.delete(path);
+        // A delete that waits for its grace period rests outside the worklist, and is not done yet.
+        else if (!waitsForDelete.has(path)) paths?.delete(path);
         if (busy && paths === null) break;
       }
       if (!busy) return { problems: [...this.#core.notes.problems()], halts: this.#core.halts.all() };

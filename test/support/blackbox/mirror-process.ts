@@ -57,7 +57,7 @@ export interface ConvergedExpectation extends Expectation {
   readonly deletes?: number;
 }
 
-/** The part of `status --json` without a daemon that tests look at. */
+/** How a `sync --json` ended, and what it printed. */
 export type SyncResult = Exit & { readonly result: FlushResult };
 
 export async function openTestMirror(
@@ -214,7 +214,7 @@ export class TestMirror {
       const value = await look();
       if (is(value)) return value;
       if (performance.now() > deadlineMs) {
-        throw new Error(`not so within ${timeoutMs} ms: ${is}\nlast: ${JSON.stringify(value, null, 1)}`);
+        throw new Error(`not so within ${timeoutMs} ms: ${is.toString()}\nlast: ${JSON.stringify(value, null, 1)}`);
       }
       await sleep(POLL_MS);
     }
@@ -257,19 +257,18 @@ export class TestMirror {
       expectation,
     });
     if (!this.isRunning) return found;
-    const { phase, garbage, openIntents } = await this.status();
+    const { counts, garbage, openIntents } = await this.status();
     if (garbage > 0) found.push(`${garbage} ids still to be deleted`);
     if (openIntents > 0) found.push(`${openIntents} uploads of unknown outcome`);
-    if (phase !== 'idle') found.push(`the daemon is ${phase}`);
+    for (const state of ['pending', 'settling', 'uploading', 'deleting'] as const) {
+      if (counts[state] > 0) found.push(`${counts[state]} files are ${state}`);
+    }
     return found;
   }
 
   /** Waits for a flush if a daemon runs, then asserts the oracle. */
   async expectConverged(expectation: ConvergedExpectation = {}): Promise<void> {
-    if (this.isRunning) {
-      await this.flush();
-      await this.untilStatus(({ phase }) => phase === 'idle');
-    }
+    if (this.isRunning) await this.flush();
     expect(await this.differences(expectation), 'the oracle').toEqual([]);
     this.#expectCounts(expectation);
   }
