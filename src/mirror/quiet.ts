@@ -35,14 +35,15 @@ export class Quiet {
     let pollMs = FIRST_POLL_MS;
     for (;;) {
       const impatient = clock.monotonicMs() - startedMs > SETTLING_TO_TELL_MS;
-      const waitsForDelete = new Set(this.#deleter.waitingPaths().filter((path) => paths === null || paths.has(path)));
-      let busy = waitsForDelete.values().some((path) => !this.#deleteIsAnswered(path)) || this.#garbageIsMoving();
+      const waitsForDelete = [...this.#deleter.waitingPaths()].filter((path) => paths === null || paths.has(path));
+      let busy = waitsForDelete.some((path) => !this.#deleteIsAnswered(path)) || this.#garbageIsMoving();
       for (const path of paths ?? worklist.paths()) {
         if (!this.#isAnswered(path, impatient)) busy = true;
-        // A delete that waits for its grace period rests outside the worklist, and is not done yet.
-        else if (!waitsForDelete.has(path)) paths?.delete(path);
+        else paths?.delete(path);
         if (busy && paths === null) break;
       }
+      // A path whose delete waits for its grace period rests outside the worklist, and is not done yet.
+      for (const path of waitsForDelete) paths?.add(path);
       if (!busy) return { problems: [...this.#core.notes.problems()], halts: this.#core.halts.all() };
       await clock.sleep(pollMs, signal);
       pollMs = Math.min(LAST_POLL_MS, pollMs * 1.5);

@@ -2,6 +2,8 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { openMirror } from '../../src/compose.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import type { Emulator } from '../../src/emulator/emulator.ts';
 import { startEmulator } from '../../src/emulator/emulator.ts';
 import type { Daemon } from './daemon.ts';
@@ -16,6 +18,8 @@ export interface Sandbox {
   /** Puts in a file of somebody else, as if it was stored long ago. Returns its id. */
   addForeign(purpose: string, filename: string, content: string): Promise<string>;
   start(failPoint: string | null): Daemon;
+  /** One pass of the mirror inside this process, until converged. */
+  sync(): Promise<void>;
   /** Stops the server, and removes everything unless it is to be looked at. */
   close(keep: boolean): Promise<void>;
 }
@@ -29,6 +33,7 @@ export interface SandboxOptions {
 }
 
 const defaultFolders = ['assistants', 'batch', 'evals', 'fine-tune', 'user_data', 'vision'];
+const syncTimeoutMs = 20_000;
 const longAgoMs = 3_600_000;
 
 export async function openSandbox({ folders, program, config = {} }: SandboxOptions): Promise<Sandbox> {
@@ -72,6 +77,16 @@ export async function openSandbox({ folders, program, config = {} }: SandboxOpti
         return (await server.store.add({ purpose, filename, content })).id;
       } finally {
         behindMs = 0;
+      }
+    },
+    async sync() {
+      const env = { OPENAI_API_KEY: 'sk-crash-test' };
+      const { config } = await loadConfig({ flags: { config: configFile }, env, cwd: folder, homeDir: folder });
+      const mirror = await openMirror({ config, apiKey: env.OPENAI_API_KEY, listener: () => {} });
+      try {
+        await mirror.converge(AbortSignal.timeout(syncTimeoutMs));
+      } finally {
+        await mirror.close();
       }
     },
     start: (failPoint) => startDaemon({ program, configFile, stateDir, logFile, failPoint }),

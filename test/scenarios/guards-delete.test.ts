@@ -25,8 +25,8 @@ async function started(mirror: TestMirror, paths: readonly string[]): Promise<vo
 
 /** The halt's own words on what to do are a command line that works. */
 async function doAsTold(mirror: TestMirror, next: string): Promise<void> {
-  const [, verb = '', ...args] = /^files-mirror (\S+(?: \S+)*?) to /.exec(next)?.[1]?.split(' ') ?? [];
-  const { code, stderr } = await mirror.run(...([verb, ...args] as [string, ...string[]]));
+  const [verb = '', ...args] = /^files-mirror (\S+(?: \S+)*?) to /.exec(next)?.[1]?.split(' ') ?? [];
+  const { code, stderr } = await mirror.run(verb, ...args);
   expect(code, stderr).toBe(0);
 }
 
@@ -142,7 +142,11 @@ describe('guards over deletes', { concurrent: true }, () => {
     await rm(mirror.at('user_data/0.txt'));
     await mirror.write('user_data/new.txt', 'meanwhile');
     await mirror.flush();
-    await mirror.untilStatus(({ phase, waitingDeletes }) => phase === 'idle' && waitingDeletes === 0);
+    await mirror.until(
+      () => mirror.emulator.requests.deletes().length,
+      (deletes) => deletes === 1,
+    );
+    await mirror.flush();
     expect(mirror.emulator.requests.deletes()).toHaveLength(1);
     expect(mirror.emulator.requests.uploads()).toHaveLength(1);
     const { problems } = await mirror.status();

@@ -7,7 +7,7 @@
  */
 
 /** Larger chunks are worked on in blocks of this size, which stay in the processor's cache. */
-export const BLOCK_BYTES = 256 * 1024;
+export const BLOCK_BYTES = 64 * 1024;
 
 const PAGE_BYTES = 64 * 1024;
 /** Memory: the table of byte classes, then the block. The last load may reach beyond the block, never beyond the memory. */

@@ -71,7 +71,8 @@ export class TextCapture {
 
   #text(bytes: Buffer, from: number, end: number): string {
     const text = decoded(bytes, from, end);
-    if (this.#ordinal < REMEMBERED && end - from <= REMEMBERED_BYTES && PLAIN_ASCII.test(text)) this.#before[this.#ordinal] = text;
+    if (this.#ordinal < REMEMBERED && end - from <= REMEMBERED_BYTES && PLAIN_ASCII.test(text))
+      this.#before[this.#ordinal] = text;
     this.#ordinal++;
     return text;
   }

@@ -31,7 +31,10 @@ export interface FinishedProcess extends ProcessCost {
  * Runs a command to its end. Throws when it fails, with what it said. Memory and processor time are polled from
  * `/proc` (the kernel keeps the peak itself), so at most the last 20 ms are missing.
  */
-export async function runMeasured(command: Command, acceptedExitCodes: readonly number[] = [0]): Promise<FinishedProcess> {
+export async function runMeasured(
+  command: Command,
+  acceptedExitCodes: readonly number[] = [0],
+): Promise<FinishedProcess> {
   const child = start(command);
   const output = collect(child);
   const ended = once(child, 'close') as Promise<[number | null]>;
@@ -46,7 +49,9 @@ export async function runMeasured(command: Command, acceptedExitCodes: readonly 
   const [exitCode] = await ended;
   const { stdout, stderr } = output();
   if (!acceptedExitCodes.includes(exitCode ?? -1)) {
-    throw new Error(`${command.file} ${command.args.join(' ')}: exit ${exitCode ?? child.signalCode}\n${(stderr || stdout).slice(-2000)}`);
+    throw new Error(
+      `${command.file} ${command.args.join(' ')}: exit ${exitCode ?? child.signalCode}\n${(stderr || stdout).slice(-2000)}`,
+    );
   }
   return { exitCode, stdout, wallMs: (endedMs ?? performance.now()) - startedMs, ...cost };
 }

@@ -1,8 +1,8 @@
 /** A tree that is mirrored already: the files on disk, the root's marker, and a manifest that knows them all. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createIgnoreRules } from '../../../src/local/ignore-rules.ts';
-import { createRootGuard } from '../../../src/local/root-guard.ts';
+import { createRootGuard, MARKER_FILE } from '../../../src/local/root-guard.ts';
 import { scanTree } from '../../../src/local/scan.ts';
 import { openManifest } from '../../../src/manifest/manifest-store.ts';
 import { remoteNameOf } from '../../../src/mirror/mirror-path.ts';
@@ -12,7 +12,7 @@ import { systemClock } from '../../../src/service/system-clock.ts';
 import { type Workshop, writeTree } from './workshop.ts';
 
 const FOLDER = 'user_data';
-const SHA256 = 'da39a3ee5e6b4b0d3255bfef95601890afd80709da39a3ee5e6b4b0d3255bfef';
+const SHA256 = 'ab'.repeat(32);
 
 export interface MirroredTree {
   readonly root: string;
@@ -32,12 +32,20 @@ export async function mirroredTree(workshop: Workshop, count: number): Promise<M
 /** Writes the manifest through its own store, as if every file had been uploaded. */
 async function remember(root: string, stateDir: string): Promise<void> {
   await using stack = new AsyncDisposableStack();
-  const manifest = await openManifest({ stateDir, clock: systemClock, onWarning: (message) => console.error(message) });
+  const manifest = await openManifest({
+    stateDir,
+    clock: systemClock,
+    onWarning: (message) => console.error(message),
+  });
   stack.defer(() => manifest.close());
   await createRootGuard(root).mark(manifest.mirrorId);
   const rules = createIgnoreRules({ root, patterns: [] });
   let count = 0;
-  for await (const items of scanTree({ root, folders: [FOLDER], rules }, null, new AbortController().signal)) {
+  for await (const items of scanTree(
+    { root, folders: [FOLDER], rules },
+    null,
+    new AbortController().signal,
+  )) {
     const files: Record<MirrorPath, Entry> = {};
     for (const item of items) if (item.kind === 'file') files[item.path] = entryFor(item, count++);
     await manifest.commit({ files });
@@ -61,4 +69,9 @@ function entryFor({ path, stat }: Extract<ScanItem, { kind: 'file' }>, number: n
 /** As long as the API's own. */
 function fileId(number: number): string {
   return `file-${number.toString(36).padStart(22, 'A')}`;
+}
+
+/** Takes the marker away, so that the next sync meets the root for the first time. */
+export async function forgetMirror(root: string): Promise<void> {
+  await rm(join(root, MARKER_FILE), { force: true });
 }

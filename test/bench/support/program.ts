@@ -60,7 +60,8 @@ export class Daemon {
     for (;;) {
       const index = this.#events.findIndex((each) => each.event === event);
       if (index !== -1) return this.#events.splice(index, 1)[0] as LogEvent;
-      if (this.#child.exitCode !== null) throw new Error(`the daemon ended (${this.#child.exitCode}) before: ${event}`);
+      if (this.#child.exitCode !== null)
+        throw new Error(`the daemon ended (${this.#child.exitCode}) before: ${event}`);
       await once(this.#news, 'line');
     }
   }

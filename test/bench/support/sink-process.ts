@@ -33,7 +33,8 @@ class Connection {
 
   take(bytes: Buffer): void {
     let at = 0;
-    while (at < bytes.length) at = this.#request === null ? this.#takeHead(bytes, at) : this.#takeBody(bytes, at);
+    while (at < bytes.length)
+      at = this.#request === null ? this.#takeHead(bytes, at) : this.#takeBody(bytes, at);
   }
 
   #takeHead(bytes: Buffer, at: number): number {
@@ -62,7 +63,9 @@ class Connection {
   #answer(): void {
     const request = this.#request;
     if (request === null) return;
-    const reply = JSON.stringify(replyTo(request.line, request.bodyBytes, this.#bodyStart.toString('latin1'), request.atMs));
+    const reply = JSON.stringify(
+      replyTo(request.line, request.bodyBytes, this.#bodyStart.toString('latin1'), request.atMs),
+    );
     this.#request = null;
     this.#bodyStart = Buffer.alloc(0);
     this.#socket.write(
@@ -74,7 +77,8 @@ class Connection {
 function replyTo(line: string, bodyBytes: number, bodyStart: string, atMs: number): unknown {
   const [method, target = ''] = line.split(' ');
   if (method === 'POST') return storedFile(bodyBytes, bodyStart, atMs);
-  if (method === 'DELETE') return { id: target.slice(target.lastIndexOf('/') + 1), object: 'file', deleted: true };
+  if (method === 'DELETE')
+    return { id: target.slice(target.lastIndexOf('/') + 1), object: 'file', deleted: true };
   if (target.startsWith('/arrivals')) return arrivals.splice(0);
   return { object: 'list', data: [], has_more: false };
 }

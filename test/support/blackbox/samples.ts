@@ -33,8 +33,14 @@ export function pdfFile(seed: number): Buffer {
   return Buffer.from(`%PDF-1.7\n% ${seed}\n%%EOF\n`);
 }
 
-/** A batch input of at least this size. */
+/** A batch input of about this size, in lines of 64 KiB. */
 export function bigBatchFile(seed: number, sizeBytes: number): Buffer {
-  const oneLineBytes = batchFile(seed).length;
-  return batchFile(seed, Math.ceil(sizeBytes / oneLineBytes));
+  const padding = 'x'.repeat(65_536);
+  const lines = Array.from({ length: Math.ceil(sizeBytes / padding.length) }, (_, index) => ({
+    custom_id: `request-${seed}-${index}`,
+    method: 'POST',
+    url: '/v1/chat/completions',
+    body: { model: 'gpt-4o-mini', messages: [{ role: 'user', content: padding }] },
+  }));
+  return linesOf(lines);
 }
