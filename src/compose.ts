@@ -29,7 +29,7 @@ export { startEmulator } from './emulator/emulator.ts';
 /** How long what is in flight may take to end when the program is asked to stop. */
 const STOP_GRACE_MS = 15_000;
 /** When an upload of unknown outcome is looked for, after it ended: a new file may be missing from lists for seconds. */
-const RESOLVE_LOOKS_MS = [0, 2_000, 8_000] as const;
+const RESOLVE_LOOKS_MS = [0, 2_000, 10_000] as const;
 
 /** A mirror, ready to work. */
 export interface MirrorApp {
@@ -73,11 +73,13 @@ export async function openRemote(config: Config, apiKey: string | null): Promise
 }
 
 async function openWorking({ config, apiKey, listener }: OpenMirrorOptions): Promise<MirrorApp> {
-  await refuseLostManifest(config);
   const locks: Lock[] = [];
   let manifest: ManifestStore | null = null;
   try {
-    locks.push(await lockStateDir(config.stateDir), await lockRoot(config.root));
+    locks.push(await lockRoot(config.root));
+    // A root that somebody mirrors right now is locked, not lost; and nothing is created before that is clear.
+    await refuseLostManifest(config);
+    locks.push(await lockStateDir(config.stateDir));
     manifest = await openManifest({
       stateDir: config.stateDir,
       clock: systemClock,

@@ -36,11 +36,12 @@ export function lastKnownReport(
   };
 }
 
-export function lastKnownState(manifest: ManifestView): LastKnownState {
+/** `nowSeconds`: unix time; the next expiry is the soonest one after it. */
+export function lastKnownState(manifest: ManifestView, nowSeconds: number): LastKnownState {
   let nextExpiry: LastKnownState['nextExpiry'] = null;
   for (const [path, { expiresAt }] of manifest.files) {
-    if (expiresAt !== null && (nextExpiry === null || expiresAt < nextExpiry.expiresAt))
-      nextExpiry = { path, expiresAt };
+    if (expiresAt === null || expiresAt <= nowSeconds) continue;
+    if (nextExpiry === null || expiresAt < nextExpiry.expiresAt) nextExpiry = { path, expiresAt };
   }
   const garbage = [...manifest.garbage.values()];
   return {

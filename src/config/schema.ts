@@ -140,7 +140,7 @@ const folderSchema = z.strictObject({
     ),
   renewBeforeSeconds: seconds(0, 30 * oneDaySeconds)
     .optional()
-    .describe('How long before its expiry a file is renewed.'),
+    .describe('How long before its expiry a file is renewed; never more than half of its life.'),
   check: z
     .enum(['full', 'basic', 'off'])
     .optional()

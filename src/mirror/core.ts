@@ -4,6 +4,7 @@ import type { Ledger } from './ledger.ts';
 import type { PathNotes } from './path-notes.ts';
 import type { Clock, FilesApi, Listener, LocalTree, SendQueue } from './ports.ts';
 import type { MirrorSettings } from './settings.ts';
+import type { SendingRoom } from './sending-room.ts';
 import type { FolderRules, ManifestView, MirrorPath } from './types.ts';
 import { folderOf } from './mirror-path.ts';
 import type { Worklist } from './worklist.ts';
@@ -22,6 +23,9 @@ export interface Core {
   readonly halts: HaltBoard;
   readonly listener: Listener;
   readonly worklist: Worklist;
+  readonly sendingRoom: SendingRoom;
+  /** Something failed that is no `Fault`: the engine cannot go on. */
+  readonly broke: (error: unknown) => void;
   settings: MirrorSettings;
 }
 
@@ -30,9 +34,12 @@ export type Next =
   /** Nothing more until something marks it. */
   | { readonly kind: 'rest' }
   /** Look again after this many milliseconds. */
-  | { readonly kind: 'again'; readonly inMs: number };
+  | { readonly kind: 'again'; readonly inMs: number }
+  /** It wants to be read or sent, and there is no room: look again when there is. */
+  | { readonly kind: 'park' };
 
 export const REST: Next = { kind: 'rest' };
+export const PARK: Next = { kind: 'park' };
 
 export function again(inMs: number): Next {
   return { kind: 'again', inMs };

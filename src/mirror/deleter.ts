@@ -13,6 +13,8 @@ import type { FileId, FolderLook, MirrorPath } from './types.ts';
 const QUIET_MS = 1_000;
 /** … but not longer than this after their grace period. */
 const MAX_POSTPONE_MS = 60_000;
+/** Deletes that may be on their way to the API at a time. */
+const MAX_RELEASED = 32;
 
 interface Missing {
   readonly sinceMs: number;
@@ -62,6 +64,10 @@ export class Deleter {
     return this.#missing.size;
   }
 
+  isWaiting(path: MirrorPath): boolean {
+    return this.#missing.has(path);
+  }
+
   isHeld(path: MirrorPath): boolean {
     return this.#verdict.held.has(path);
   }
@@ -108,11 +114,13 @@ export class Deleter {
     if (!this.#core.halts.holds('delete')) {
       for (const path of this.#verdict.release) {
         if (!this.#missing.has(path) || this.#released.has(path)) continue;
+        // Few at a time: what waits in the lane occupies workers, and must stop at once when a halt comes.
+        if (this.#released.size >= MAX_RELEASED) break;
         this.#released.add(path);
         this.#mark(path);
       }
     }
-    return now + 500;
+    return now + (this.#released.size > 0 ? 50 : 500);
   }
 
   /**
@@ -125,8 +133,12 @@ export class Deleter {
       this.#missing.set(path, { sinceMs: clock.monotonicMs(), onDevice, approved: false });
       this.#lastGrowthMs = clock.monotonicMs();
     }
-    if (this.#released.delete(path)) {
-      return await queue.delete(() => this.#condemn(path, signal), signal);
+    if (this.#released.has(path)) {
+      try {
+        return await queue.delete(() => this.#condemn(path, signal), signal);
+      } finally {
+        this.#released.delete(path);
+      }
     }
     if (!this.#verdict.held.has(path)) {
       notes.set(path, 'deleting', `removed locally; the remote file is deleted after ${settings.graceMs / 1000} s`);
@@ -160,7 +172,9 @@ export class Deleter {
       this.#collecting.add(id);
       this.#core.queue
         .delete(() => this.#delete(id, signal), signal)
-        .catch(() => {})
+        .catch((error: unknown) => {
+          if (!signal.aborted) this.#core.broke(error);
+        })
         .finally(() => this.#collecting.delete(id));
     }
   }

@@ -154,6 +154,12 @@ export function discarded(
   };
 }
 
+/** The server stored the file, but not as it was asked to: its id is garbage, and the version is not tried again. */
+export function discardedAndRejected(view: ManifestView, remote: RemoteFile, refusal: Refusal): Change {
+  const discard = discarded(refusal.path, remote, 'mismatch', refusal.now);
+  return { ...rejected(view, refusal), garbage: { ...discard.garbage }, intents: { ...discard.intents } };
+}
+
 export function forgotten(view: ManifestView, path: MirrorPath): Change {
   return { files: { [path]: null }, ...(view.rejected.has(path) ? { rejected: { [path]: null } } : {}) };
 }

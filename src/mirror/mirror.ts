@@ -1,5 +1,5 @@
-import type { Core } from './core.ts';
-import { nowSeconds } from './core.ts';
+import type { Core, Next } from './core.ts';
+import { nowSeconds, REST } from './core.ts';
 import { Deleter } from './deleter.ts';
 import { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
@@ -17,7 +17,8 @@ import { Resolver } from './resolver.ts';
 import { RootGuard } from './root-guard.ts';
 import { ScanSchedule } from './scan-schedule.ts';
 import { Scanner } from './scanner.ts';
-import { MAX_IN_PROGRESS, type MirrorSettings } from './settings.ts';
+import { SendingRoom } from './sending-room.ts';
+import type { MirrorSettings } from './settings.ts';
 import { statusOf } from './status.ts';
 import { Storage } from './storage.ts';
 import type { MirrorPath } from './types.ts';
@@ -27,6 +28,8 @@ import { Wakeup } from './wakeup.ts';
 import { Worker } from './worker.ts';
 import { Worklist } from './worklist.ts';
 
+/** Paths that are looked at at a time. */
+const MAX_LOOKS = 64;
 const ROOT_CHECK_MS = 5_000;
 const STATE_PROBE_MS = 5_000;
 const EXPIRY_CHECK_MS = 30_000;
@@ -91,6 +94,8 @@ export class Mirror implements MirrorControl {
       halts,
       listener,
       worklist,
+      sendingRoom: new SendingRoom(),
+      broke: (error) => this.#broke(error),
       settings,
     };
     const core = this.#core;
@@ -283,7 +288,8 @@ export class Mirror implements MirrorControl {
   /** The periodic verification. A failed one is tried again at the next period; the failure is told. */
   #verifyWhenDue(signal: AbortSignal): void {
     const { clock, halts, listener } = this.#core;
-    if (clock.monotonicMs() < this.#nextVerifyMs || this.#verifying !== null || halts.has('paused')) return;
+    if (clock.monotonicMs() < this.#nextVerifyMs || this.#verifying !== null) return;
+    if (halts.has('paused') || halts.has('auth')) return;
     this.#scheduleVerify();
     this.#verifying = this.verify(true, signal);
     this.#verifying
@@ -305,7 +311,7 @@ export class Mirror implements MirrorControl {
       }
       await this.#scans.stopped();
     } catch (error) {
-      if (!signal.aborted) this.#fatal = error;
+      if (!signal.aborted) this.#broke(error);
     }
   }
 
@@ -352,48 +358,42 @@ export class Mirror implements MirrorControl {
     }
   }
 
-  /** Gives ready paths to workers; above the limit only those of a higher priority than any that is worked on. */
+  /** Gives ready paths to workers. Those that are being sent do not count: looks must never wait for them. */
   #pump(): void {
-    const { worklist } = this.#core;
-    while (!this.#stopTaking.signal.aborted) {
-      const minPriority = worklist.busyCount < MAX_IN_PROGRESS ? Number.NEGATIVE_INFINITY : this.#overtakingPriority();
-      const path = minPriority === null ? null : worklist.take(minPriority);
+    const { worklist, sendingRoom } = this.#core;
+    while (!this.#stopTaking.signal.aborted && worklist.busyCount - sendingRoom.size < MAX_LOOKS) {
+      const path = worklist.take(sendingRoom.hasRoom);
       if (path === null) return;
       void this.#work(path);
     }
   }
 
-  /** The priority from which a path may be worked on although the limit is reached; null: none may. */
-  #overtakingPriority(): number | null {
-    const { worklist, settings } = this.#core;
-    if (worklist.busyCount >= 2 * MAX_IN_PROGRESS) return null;
-    let lowest = Number.POSITIVE_INFINITY;
-    for (const rules of settings.folders.values()) lowest = Math.min(lowest, rules.priority);
-    return lowest + 1;
-  }
-
   async #work(path: MirrorPath): Promise<void> {
-    const { worklist, clock } = this.#core;
-    let againAtMs: number | null = null;
+    const { worklist, clock, sendingRoom } = this.#core;
+    let next: Next = REST;
     try {
-      const next = await this.#worker.step(path, this.#abort.signal);
-      if (next.kind === 'again') againAtMs = clock.monotonicMs() + next.inMs;
+      next = await this.#worker.step(path, this.#abort.signal);
     } catch (error) {
-      if (!this.#abort.signal.aborted) {
-        this.#fatal = error;
-        this.#stopTaking.abort();
-        this.#abort.abort(error);
-      }
+      if (!this.#abort.signal.aborted) this.#broke(error);
     }
-    const now = clock.monotonicMs();
-    if (againAtMs !== null && againAtMs <= now) {
-      worklist.mark(path);
-      worklist.done(path, null);
-    } else {
+    sendingRoom.leave(path);
+    if (next.kind === 'park') {
+      worklist.park(path);
+    } else if (next.kind === 'again' && next.inMs > 0) {
+      const againAtMs = clock.monotonicMs() + next.inMs;
       worklist.done(path, againAtMs);
-      if (againAtMs !== null) this.#wakeup.at(againAtMs);
+      this.#wakeup.at(againAtMs);
+    } else {
+      if (next.kind === 'again') worklist.mark(path);
+      worklist.done(path, null);
     }
     this.#pump();
+  }
+
+  #broke(error: unknown): void {
+    if (this.#fatal === null) this.#fatal = error;
+    this.#stopTaking.abort();
+    this.#abort.abort(error);
   }
 
   /** A new path may be an old one's new name: its delete must not go ahead of that. */

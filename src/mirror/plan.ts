@@ -172,10 +172,13 @@ export function isExpired(entry: Entry, nowSeconds: number): boolean {
 /**
  * Whether a file under the policy `renew` is to be uploaded again now. A thousand files that expire together are
  * spread over the first half of the lead time by a hash of their path, so that they do not renew in one minute.
+ * The lead time is never more than half of the file's life.
  */
 export function renewalIsDue(path: MirrorPath, entry: Entry, rules: FolderRules, nowSeconds: number): boolean {
   if (entry.expiresAt === null) return false;
-  const leadSeconds = rules.renewBeforeSeconds * (1 - spreadOf(path) / 2);
+  // A lead as long as the life itself would renew for ever.
+  const longestSeconds = Math.max(0, entry.expiresAt - entry.createdAt) / 2;
+  const leadSeconds = Math.min(rules.renewBeforeSeconds, longestSeconds) * (1 - spreadOf(path) / 2);
   return entry.expiresAt - leadSeconds <= nowSeconds;
 }
 

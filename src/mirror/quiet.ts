@@ -29,25 +29,27 @@ export class Quiet {
   }
 
   /** Resolves when each of `paths` (null: every path, now or later) is mirrored or has a reason, and garbage is gone. */
-  async untilDone(paths: Set<MirrorPath> | null, signal: AbortSignal): Promise<FlushResult> {
-    const { clock, worklist } = this.#core;
+  async untilDone(paths: ReadonlySet<MirrorPath> | null, signal: AbortSignal): Promise<FlushResult> {
+    const { clock } = this.#core;
     const startedMs = clock.monotonicMs();
+    const open = paths === null ? null : new Set(paths);
     let pollMs = FIRST_POLL_MS;
     for (;;) {
       const impatient = clock.monotonicMs() - startedMs > SETTLING_TO_TELL_MS;
-      const waitsForDelete = [...this.#deleter.waitingPaths()].filter((path) => paths === null || paths.has(path));
-      let busy = waitsForDelete.some((path) => !this.#deleteIsAnswered(path)) || this.#garbageIsMoving();
-      for (const path of paths ?? worklist.paths()) {
-        if (!this.#isAnswered(path, impatient)) busy = true;
-        else paths?.delete(path);
-        if (busy && paths === null) break;
+      for (const path of open ?? []) if (this.#isAnswered(path, impatient)) open?.delete(path);
+      const busy = open === null ? this.#anyOpen(impatient) : open.size > 0;
+      if (!busy && !this.#garbageIsMoving()) {
+        return { problems: [...this.#core.notes.problems()], halts: this.#core.halts.all() };
       }
-      // A path whose delete waits for its grace period rests outside the worklist, and is not done yet.
-      for (const path of waitsForDelete) paths?.add(path);
-      if (!busy) return { problems: [...this.#core.notes.problems()], halts: this.#core.halts.all() };
       await clock.sleep(pollMs, signal);
       pollMs = Math.min(LAST_POLL_MS, pollMs * 1.5);
     }
+  }
+
+  #anyOpen(impatient: boolean): boolean {
+    for (const path of this.#core.worklist.paths()) if (!this.#isAnswered(path, impatient)) return true;
+    for (const path of this.#deleter.waitingPaths()) if (!this.#isAnswered(path, impatient)) return true;
+    return false;
   }
 
   /** Resolves when the path is mirrored or has a final reason not to be. */
@@ -56,7 +58,9 @@ export class Quiet {
     let pollMs = FIRST_POLL_MS;
     for (;;) {
       const report = notes.report(path);
-      if (report !== null && !worklist.has(path) && FINAL.has(report.state) && !this.#isHeldByHalt(report.state)) return report;
+      // A skipped path is looked at again now and then, but that is an answer all the same.
+      const isAtRest = !worklist.has(path) || report?.state === 'skipped';
+      if (report !== null && isAtRest && FINAL.has(report.state) && !this.#isHeldByHalt(report.state)) return report;
       await clock.sleep(pollMs, signal);
       pollMs = Math.min(LAST_POLL_MS, pollMs * 1.5);
     }
@@ -74,24 +78,18 @@ export class Quiet {
 
   #isAnswered(path: MirrorPath, impatient: boolean): boolean {
     const { worklist, notes, halts } = this.#core;
+    if (this.#deleter.isWaiting(path)) {
+      return this.#deleter.isHeld(path) || halts.holds('delete') || notes.stateOf(path) === 'held';
+    }
     if (!worklist.has(path)) return true;
-    // Stopped lanes and an API that does not answer hold everything that has something to send.
-    const state = notes.stateOf(path);
     if (halts.has('root')) return true;
-    if (halts.holds('upload') && (state === 'pending' || state === 'failed' || state === 'held')) return !this.#isSending(path);
-    if (this.unreachable() !== null && (state === 'pending' || state === 'failed')) return !this.#isSending(path);
+    const state = notes.stateOf(path);
+    // Stopped lanes and an API that does not answer hold everything that has something to send.
+    const isStuck = halts.holds('upload') || this.unreachable() !== null;
+    if (isStuck && (state === 'pending' || state === 'failed' || state === 'held')) return true;
     if (state === 'failed') return this.#failures.total(path) >= FAILURES_TO_TELL;
     if (state === 'settling') return impatient;
     return state === 'skipped' || state === 'held';
-  }
-
-  #isSending(path: MirrorPath): boolean {
-    return this.#core.notes.stateOf(path) === 'uploading';
-  }
-
-  #deleteIsAnswered(path: MirrorPath): boolean {
-    const { halts } = this.#core;
-    return this.#deleter.isHeld(path) || halts.holds('delete') || this.#core.notes.stateOf(path) === 'held';
   }
 
   #garbageIsMoving(): boolean {

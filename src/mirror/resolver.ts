@@ -1,6 +1,7 @@
+import { ignoredExpiry } from './asked-expiry.ts';
 import type { Core, Next } from './core.ts';
 import { again, nowSeconds, rulesOf } from './core.ts';
-import { discarded, intentCleared, type Superseded } from './fold.ts';
+import { discarded, discardedAndRejected, intentCleared, type Superseded } from './fold.ts';
 import { recordUpload, withGarbage } from './record-upload.ts';
 import { sameRemoteName } from './remote-name.ts';
 import { sameVersionByStat } from './stat-token.ts';
@@ -94,6 +95,13 @@ export class Resolver {
     const orphans = heldAside(path, others, now);
     if (sha256 === null || rules === null || stat === null) {
       await ledger.record(withGarbage(discarded(path, remote, 'void', now), orphans), signal);
+      return;
+    }
+    const ignored = ignoredExpiry(rules, remote);
+    if (ignored !== null) {
+      const refusal = { path, stat, rules, rule: 'expiry-ignored', message: ignored, now };
+      await ledger.record(withGarbage(discardedAndRejected(view, remote, refusal), orphans), signal);
+      listener({ kind: 'rejected', path, rule: refusal.rule, message: ignored });
       return;
     }
     const upload = { path, stat, sha256, remote, rules, supersedes: movedFrom, now };

@@ -127,7 +127,7 @@ export class ScanSchedule {
       this.#dueMs = settings.rescanMs === 0 ? Number.POSITIVE_INFINITY : now + settings.rescanMs;
       listener({ kind: 'scanned', ...summary, why: request?.why ?? '' });
     } catch (error) {
-      if (!signal.aborted) throw error;
+      if (!signal.aborted) this.#core.broke(error);
     }
   }
 }

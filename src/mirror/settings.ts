@@ -22,6 +22,3 @@ export interface MirrorSettings {
    */
   readonly resolveLooksMs: readonly number[];
 }
-
-/** How many paths may be looked at, read or sent at a time before lower-priority ones wait in the worklist. */
-export const MAX_IN_PROGRESS = 256;

@@ -1,4 +1,4 @@
-import type { Core } from './core.ts';
+import { serverNowSeconds, type Core } from './core.ts';
 import type { MirrorStatus, PathReport, Phase } from './report.ts';
 
 const MAX_PROBLEMS = 1_000;
@@ -45,10 +45,12 @@ export function statusOf(core: Core, facts: EngineFacts): MirrorStatus {
   };
 }
 
-function nextExpiryOf({ view }: Core): MirrorStatus['nextExpiry'] {
+/** The soonest one that is still to come: what has expired is told by its path's state. */
+function nextExpiryOf(core: Core): MirrorStatus['nextExpiry'] {
+  const now = serverNowSeconds(core);
   let next: MirrorStatus['nextExpiry'] = null;
-  for (const [path, { expiresAt }] of view.files) {
-    if (expiresAt !== null && (next === null || expiresAt < next.expiresAt)) next = { path, expiresAt };
+  for (const [path, { expiresAt }] of core.view.files) {
+    if (expiresAt !== null && expiresAt > now && (next === null || expiresAt < next.expiresAt)) next = { path, expiresAt };
   }
   return next;
 }

@@ -1,12 +1,18 @@
 import type { Core } from './core.ts';
+import { nowSeconds } from './core.ts';
 import type { Survey } from './remote-survey.ts';
+import type { MirrorPath } from './types.ts';
 
 /**
  * How much of the project's storage is used, as far as is known: what the last listing showed, carried on by what
- * was uploaded and deleted since; before any listing, what this mirror owns.
+ * was uploaded and deleted since; before any listing, what this mirror owns. An upload that would pass the limit
+ * is held until there is room; others go on as long as they fit.
  */
 export class Storage {
   readonly #core: Core;
+  /** Bytes of uploads that were let through and have not ended yet. */
+  readonly #promised = new Map<MirrorPath, number>();
+  readonly #held = new Set<MirrorPath>();
   #othersBytes = 0;
 
   constructor(core: Core) {
@@ -17,12 +23,44 @@ export class Storage {
     this.#othersBytes = usage.reduce((sum, each) => sum + each.unownedBytes, 0);
   }
 
-  /** Why this upload would pass the limit; null: it fits. */
-  refusal(sizeBytes: number): string | null {
+  /** Runs the upload of a path if it fits, its bytes set aside meanwhile. Otherwise holds the path, and says why. */
+  async within<T>(path: MirrorPath, sizeBytes: number, upload: () => Promise<T>): Promise<T | StorageRefusal> {
+    const reason = this.#refusal(sizeBytes);
+    if (reason !== null) {
+      this.#hold(path, reason);
+      return { refused: reason };
+    }
+    this.notHeld(path);
+    this.#promised.set(path, sizeBytes);
+    try {
+      return await upload();
+    } finally {
+      this.#promised.delete(path);
+    }
+  }
+
+  /** The path has nothing to send any more, or is let through. */
+  notHeld(path: MirrorPath): void {
+    if (this.#held.delete(path) && this.#held.size === 0) this.#core.halts.end('storage');
+  }
+
+  #hold(path: MirrorPath, cause: string): void {
+    this.#held.add(path);
+    this.#core.halts.raise({
+      name: 'storage',
+      since: nowSeconds(this.#core),
+      cause,
+      held: 'files that do not fit wait; smaller ones and deletes go on',
+      next: 'remove files, or raise limits.storageBytes; it ends by itself when there is room',
+      folder: null,
+    });
+  }
+
+  #refusal(sizeBytes: number): string | null {
     const limit = this.#core.settings.storageBytes;
     if (limit === null) return null;
     // Summed anew: an upload is at most some hundred a second, and a sum that is kept can drift.
-    const used = this.#othersBytes + this.#ownedBytes();
+    const used = this.#othersBytes + this.#ownedBytes() + this.#comingBytes();
     if (used + sizeBytes <= limit) return null;
     return `the storage limit would be passed: ${used} of ${limit} bytes are used (limits.storageBytes)`;
   }
@@ -34,4 +72,17 @@ export class Storage {
     for (const garbage of view.garbage.values()) bytes += garbage.bytes;
     return bytes;
   }
+
+  /** What is being uploaded, and what perhaps was. */
+  #comingBytes(): number {
+    let bytes = 0;
+    for (const sizeBytes of this.#promised.values()) bytes += sizeBytes;
+    for (const [path, intent] of this.#core.view.intents) if (!this.#promised.has(path)) bytes += intent.bytes;
+    return bytes;
+  }
+}
+
+export interface StorageRefusal {
+  /** What is full, in one line. */
+  readonly refused: string;
 }

@@ -1,8 +1,9 @@
+import { ignoredExpiry } from './asked-expiry.ts';
 import type { Core, Next } from './core.ts';
 import { again, nowSeconds, REST } from './core.ts';
 import type { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
-import { discarded, intentCleared, intentOpened, keptAside, rejected, type Superseded } from './fold.ts';
+import { discardedAndRejected, intentCleared, intentOpened, keptAside, rejected, type Superseded } from './fold.ts';
 import { recordUpload } from './record-upload.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import type { LaneGovernor } from './lane-governor.ts';
@@ -10,13 +11,11 @@ import { remoteNameOf } from './mirror-path.ts';
 import type { OpenVersion } from './ports.ts';
 import type { Resolver } from './resolver.ts';
 import { sizeOf } from './stat-token.ts';
-import type { Change, FolderRules, Intent, MirrorPath, RemoteFile, StatToken } from './types.ts';
+import type { FolderRules, Intent, MirrorPath, RemoteFile, StatToken } from './types.ts';
 
 /** After this many replies in a row that could not be believed, a version is left alone for a while. */
 const LIES_TO_PARK = 3;
 const PARKED_MS = 3_600_000;
-/** Servers round expiry times; more than this apart is not what was asked for. */
-const EXPIRY_TOLERANCE_SECONDS = 3_600;
 
 export interface UploadJob {
   readonly path: MirrorPath;
@@ -42,8 +41,8 @@ export class Uploader {
   readonly #locks = new KeyedLock();
   /** Releases of the locks that open intents hold. */
   readonly #heldByIntent = new Map<MirrorPath, () => void>();
-  readonly #running = new Set<MirrorPath>();
   #hasProbed = false;
+  #probing: Promise<void> | null = null;
 
   constructor(core: Core, resolver: Resolver, governor: LaneGovernor, failures: Failures) {
     this.#core = core;
@@ -59,10 +58,6 @@ export class Uploader {
   intentEnded(path: MirrorPath): void {
     this.#heldByIntent.get(path)?.();
     this.#heldByIntent.delete(path);
-  }
-
-  isRunning(path: MirrorPath): boolean {
-    return this.#running.has(path);
   }
 
   async run(job: UploadJob, signal: AbortSignal): Promise<Next> {
@@ -91,12 +86,10 @@ export class Uploader {
       if (error instanceof Fault) return this.#localFault(job, error);
       throw error;
     }
-    this.#running.add(path);
     try {
       this.#core.notes.set(path, 'uploading', null);
       return await this.#send(job, version, sending, signal);
     } finally {
-      this.#running.delete(path);
       await version.close();
     }
   }
@@ -153,8 +146,12 @@ export class Uploader {
    */
   async #learnServerClock(signal: AbortSignal): Promise<Fault | null> {
     if (this.#core.api.serverNowMs() !== null || this.#hasProbed) return null;
+    // One probe serves all who wait: a key that is refused is not tried eight times.
+    this.#probing ??= this.#core.api.probe(signal).finally(() => {
+      this.#probing = null;
+    });
     try {
-      await this.#core.api.probe(signal);
+      await this.#probing;
       this.#hasProbed = true;
       return null;
     } catch (error) {
@@ -183,13 +180,11 @@ export class Uploader {
     const lie = this.#contradiction(job, remote);
     if (lie !== null) return await this.#lied(job, sha256, remote, lie, signal);
     const now = nowSeconds(this.#core);
-    if (expiryIgnored(rules, remote)) {
-      const message = `the server did not set the expiry that was asked for (${rules.expiresAfterSeconds} s); set folders.${rules.folder}.expiresAfterSeconds to null if it cannot`;
-      await ledger.record(
-        join(discarded(path, remote, 'mismatch', now), rejected(view, { path, stat, rules, rule: 'expiry-ignored', message, now })),
-        signal,
-      );
-      return this.#refused(path, 'expiry-ignored', message);
+    const ignored = ignoredExpiry(rules, remote);
+    if (ignored !== null) {
+      const refusal = { path, stat, rules, rule: 'expiry-ignored', message: ignored, now };
+      await ledger.record(discardedAndRejected(view, remote, refusal), signal);
+      return this.#refused(path, refusal.rule, ignored);
     }
     const replaced = view.files.get(path)?.id ?? null;
     await recordUpload(this.#core, { path, stat, sha256, remote, rules, supersedes, now }, {}, signal);
@@ -303,22 +298,10 @@ export class Uploader {
       serverStartedAtMs: serverNowMs === null ? null : Math.floor(serverNowMs),
     };
   }
-
 }
 
 function keyOf(purpose: string, remoteName: string, bytes: number): string {
   return `${purpose}\0${remoteName}\0${bytes}`;
-}
-
-function expiryIgnored(rules: FolderRules, remote: RemoteFile): boolean {
-  if (rules.expiresAfterSeconds === null) return false;
-  if (remote.expiresAt === null) return true;
-  const wanted = remote.createdAt + rules.expiresAfterSeconds;
-  return Math.abs(remote.expiresAt - wanted) > EXPIRY_TOLERANCE_SECONDS;
-}
-
-function join(one: Change, other: Change): Change {
-  return { ...one, ...other, intents: { ...one.intents, ...other.intents } };
 }
 
 async function untilReady(ready: Promise<void>, signal: AbortSignal): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Core, Next } from './core.ts';
-import { again, nowSeconds, REST, rulesOf, serverNowSeconds } from './core.ts';
+import { again, nowSeconds, PARK, REST, rulesOf, serverNowSeconds } from './core.ts';
 import type { Deleter } from './deleter.ts';
 import type { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
@@ -73,6 +73,7 @@ export class Worker {
       if (action.kind !== 'inspect' || look.kind !== 'file') return await this.#act(path, look, movedFrom, action, signal);
       const rules = rulesOf(this.#core, path);
       if (rules === null) return REST;
+      if (!this.#core.sendingRoom.enter(path, rules.priority)) return this.#park(path);
       this.#core.notes.set(path, 'pending', 'its content is being read');
       const inspection = await this.#reads.run(() => this.#core.local.inspect(path, look.stat, rules, signal), signal);
       for (const message of inspection.warnings) this.#core.listener({ kind: 'warning', message: `${path}: ${message}` });
@@ -118,6 +119,7 @@ export class Worker {
   ): Promise<Next> {
     const core = this.#core;
     const { notes, ledger, view, listener } = core;
+    if (action.kind !== 'upload' && action.kind !== 'inspect') this.#storage.notHeld(path);
     switch (action.kind) {
       case 'nothing':
         return this.#rest(path, action);
@@ -213,13 +215,19 @@ export class Worker {
     if (rules === null) return REST;
     const waitMs = this.#failures.waitMs(path, action.stat, clock.monotonicMs());
     if (waitMs > 0) return again(waitMs);
-    const refusal = this.#storage.refusal(sizeOf(action.stat));
-    if (refusal !== null) {
-      notes.set(path, 'held', refusal);
-      return again(RELOOK_MS);
-    }
-    if (notes.stateOf(path) !== 'failed') notes.set(path, 'pending', 'waits for its turn to be uploaded');
-    return await this.#uploader.run({ path, stat: action.stat, rules, supersedes: movedFrom }, signal);
+    if (!this.#core.sendingRoom.enter(path, rules.priority)) return this.#park(path);
+    const next = await this.#storage.within(path, sizeOf(action.stat), () => {
+      if (notes.stateOf(path) !== 'failed') notes.set(path, 'pending', 'waits for its turn to be uploaded');
+      return this.#uploader.run({ path, stat: action.stat, rules, supersedes: movedFrom }, signal);
+    });
+    if (!('refused' in next)) return next;
+    notes.set(path, 'held', next.refused);
+    return again(RELOOK_MS);
+  }
+
+  #park(path: MirrorPath): Next {
+    if (this.#core.notes.stateOf(path) !== 'failed') this.#core.notes.set(path, 'pending', 'waits for its turn');
+    return PARK;
   }
 
   /** Its time is over and its file is gone; the API must agree before the id is forgotten. */

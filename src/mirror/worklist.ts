@@ -5,12 +5,13 @@ import type { MirrorPath } from './types.ts';
  * and is looked at again if it was marked while a worker had it (the work-queue pattern of Kubernetes
  * controllers). Memory is bounded by the number of dirty paths, not by events.
  *
- * A path is in one of four states: ready (waits for a worker), delayed (waits for a time), busy (a worker has
- * it), busy and marked again.
+ * A path is in one of five states: ready (waits for a worker), parked (was looked at and waits for room to be
+ * sent), delayed (waits for a time), busy (a worker has it), busy and marked again.
  */
 export class Worklist {
   /** Ready paths by folder priority; a Set keeps insertion order, so each priority is first in, first out. */
   readonly #ready = new Map<number, Set<MirrorPath>>();
+  readonly #parked = new Map<number, Set<MirrorPath>>();
   readonly #priorityOf: (path: MirrorPath) => number;
   readonly #delayedUntilMs = new Map<MirrorPath, number>();
   readonly #busy = new Map<MirrorPath, 'clean' | 'again'>();
@@ -29,22 +30,25 @@ export class Worklist {
       return;
     }
     this.#delayedUntilMs.delete(path);
-    this.#makeReady(path);
+    this.#parked.get(this.#priorityOf(path))?.delete(path);
+    this.#add(this.#ready, path);
   }
 
-  /** Takes the next ready path of at least `minPriority`; null when there is none. The caller owes a `done`. */
-  take(minPriority: number): MirrorPath | null {
-    let best: number | null = null;
-    for (const [priority, paths] of this.#ready) {
-      if (paths.size > 0 && priority >= minPriority && (best === null || priority > best)) best = priority;
-    }
-    if (best === null) return null;
-    const paths = this.#ready.get(best);
-    const path = paths?.values().next().value;
-    if (paths === undefined || path === undefined) return null;
-    paths.delete(path);
-    this.#busy.set(path, 'clean');
+  /**
+   * Takes the next ready path, or, with `withParked` (there is room to send), the next parked one; null when there
+   * is none. The caller owes a `done` or a `park`.
+   */
+  take(withParked: boolean): MirrorPath | null {
+    const path = takeFirst(this.#ready) ?? (withParked ? takeFirst(this.#parked) : null);
+    if (path !== null) this.#busy.set(path, 'clean');
     return path;
+  }
+
+  /** Gives a taken path back that wants to be sent when there is no room. */
+  park(path: MirrorPath): void {
+    const state = this.#busy.get(path);
+    this.#busy.delete(path);
+    this.#add(state === 'again' ? this.#ready : this.#parked, path);
   }
 
   /**
@@ -54,7 +58,7 @@ export class Worklist {
   done(path: MirrorPath, againAtMs: number | null): void {
     const state = this.#busy.get(path);
     this.#busy.delete(path);
-    if (state === 'again') this.#makeReady(path);
+    if (state === 'again') this.#add(this.#ready, path);
     else if (againAtMs !== null) {
       this.#delayedUntilMs.set(path, againAtMs);
       this.#nothingDueBeforeMs = Math.min(this.#nothingDueBeforeMs, againAtMs);
@@ -68,7 +72,7 @@ export class Worklist {
       for (const [path, untilMs] of this.#delayedUntilMs) {
         if (untilMs <= nowMs) {
           this.#delayedUntilMs.delete(path);
-          this.#makeReady(path);
+          this.#add(this.#ready, path);
         } else if (untilMs < next) {
           next = untilMs;
         }
@@ -84,49 +88,69 @@ export class Worklist {
    */
   claim(path: MirrorPath): boolean {
     if (this.#busy.has(path)) return false;
-    const waited = this.#delayedUntilMs.delete(path) || (this.#ready.get(this.#priorityOf(path))?.delete(path) ?? false);
+    const priority = this.#priorityOf(path);
+    const waited = [
+      this.#delayedUntilMs.delete(path),
+      this.#ready.get(priority)?.delete(path),
+      this.#parked.get(priority)?.delete(path),
+    ].includes(true);
     this.#busy.set(path, waited ? 'again' : 'clean');
     return true;
   }
 
   has(path: MirrorPath): boolean {
+    const priority = this.#priorityOf(path);
     return (
-      this.#busy.has(path) || this.#delayedUntilMs.has(path) || (this.#ready.get(this.#priorityOf(path))?.has(path) ?? false)
+      this.#busy.has(path) ||
+      this.#delayedUntilMs.has(path) ||
+      this.#ready.get(priority)?.has(path) === true ||
+      this.#parked.get(priority)?.has(path) === true
     );
-  }
-
-  isBusy(path: MirrorPath): boolean {
-    return this.#busy.has(path);
   }
 
   /** Everything in it, in no particular order. */
   *paths(): IterableIterator<MirrorPath> {
     for (const paths of this.#ready.values()) yield* paths;
+    for (const paths of this.#parked.values()) yield* paths;
     yield* this.#delayedUntilMs.keys();
     yield* this.#busy.keys();
   }
 
-  get readyCount(): number {
-    let count = 0;
-    for (const paths of this.#ready.values()) count += paths.size;
-    return count;
-  }
 
   get busyCount(): number {
     return this.#busy.size;
   }
 
   get size(): number {
-    return this.readyCount + this.#delayedUntilMs.size + this.#busy.size;
+    return countOf(this.#ready) + countOf(this.#parked) + this.#delayedUntilMs.size + this.#busy.size;
   }
 
-  #makeReady(path: MirrorPath): void {
+  #add(line: Map<number, Set<MirrorPath>>, path: MirrorPath): void {
     const priority = this.#priorityOf(path);
-    let paths = this.#ready.get(priority);
+    let paths = line.get(priority);
     if (paths === undefined) {
       paths = new Set();
-      this.#ready.set(priority, paths);
+      line.set(priority, paths);
     }
     paths.add(path);
   }
+}
+
+/** Takes out the oldest path of the highest priority. */
+function takeFirst(line: ReadonlyMap<number, Set<MirrorPath>>): MirrorPath | null {
+  let best: number | null = null;
+  for (const [priority, paths] of line) {
+    if (paths.size > 0 && (best === null || priority > best)) best = priority;
+  }
+  const paths = best === null ? undefined : line.get(best);
+  const path = paths?.values().next().value;
+  if (paths === undefined || path === undefined) return null;
+  paths.delete(path);
+  return path;
+}
+
+function countOf(line: ReadonlyMap<number, Set<MirrorPath>>): number {
+  let count = 0;
+  for (const paths of line.values()) count += paths.size;
+  return count;
 }

@@ -8,7 +8,7 @@ import { readManifest } from '../../src/manifest/read-manifest.ts';
 export interface Evidence {
   readonly root: string;
   readonly stateDir: string;
-  readonly remote: readonly StoredFile[];
+  readonly server: { files(): readonly StoredFile[] };
   /** Files of others, by id: all must still be there. */
   readonly foreign: ReadonlySet<string>;
 }
@@ -34,7 +34,8 @@ export function violationsOf(verdict: Verdict): readonly string[] {
 }
 
 /** Folders bear the name of their purpose. Throws when the manifest cannot be read. */
-export async function judge({ root, stateDir, remote, foreign }: Evidence): Promise<Verdict> {
+export async function judge({ root, stateDir, server, foreign }: Evidence): Promise<Verdict> {
+  const remote = server.files();
   const manifest = await readManifest(stateDir);
   if (manifest === null) throw new Error(`there is no manifest in ${stateDir}`);
   const hashes = hashTree(root);
@@ -71,7 +72,8 @@ export async function judge({ root, stateDir, remote, foreign }: Evidence): Prom
   }
   for (const path of hashes.keys()) if (!manifest.files.has(path)) misremembered.push(`${path} has no entry`);
   for (const path of manifest.intents.keys()) misremembered.push(`${path} has an open intent`);
-  for (const [id, { path, reason }] of manifest.garbage) misremembered.push(`${id} (${reason} ${path}) is garbage`);
+  for (const [id, { path, reason }] of manifest.garbage)
+    misremembered.push(`${id} (${reason} ${path}) is garbage`);
   for (const { id } of remote) if (!foreign.has(id) && !owned.has(id)) orphans.push(`${id} has no owner`);
   const foreignGone = [...foreign].filter((id) => !byId.has(id));
   return { localFiles: hashes.size, duplicates, orphans, lost, misremembered, foreignGone };

@@ -1,98 +1,132 @@
-/** A root, a state folder, a configuration and an emulator, for one crash test. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+/** A root, a state folder, a configuration and an emulator, for one crash test; and the built program upon them. */
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { z } from 'zod';
 import { openMirror } from '../../src/compose.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import type { configSchema } from '../../src/config/schema.ts';
 import type { Emulator } from '../../src/emulator/emulator.ts';
 import { startEmulator } from '../../src/emulator/emulator.ts';
-import type { Daemon } from './daemon.ts';
-import { startDaemon } from './daemon.ts';
+import type { DaemonClient } from '../../src/service/control-client.ts';
+import { connectDaemon } from '../../src/service/control-client.ts';
+import { RunningProgram } from '../support/blackbox/program.ts';
 
-export interface Sandbox {
-  readonly folder: string;
-  readonly root: string;
-  readonly stateDir: string;
-  readonly logFile: string;
-  readonly server: Emulator;
-  /** Puts in a file of somebody else, as if it was stored long ago. Returns its id. */
-  addForeign(purpose: string, filename: string, content: string): Promise<string>;
-  start(failPoint: string | null): Daemon;
-  /** One pass of the mirror inside this process, until converged. */
-  sync(): Promise<void>;
-  /** Stops the server, and removes everything unless it is to be looked at. */
-  close(keep: boolean): Promise<void>;
-}
-
-export interface SandboxOptions {
-  /** Folders of the root, each named for its purpose. */
-  readonly folders: readonly string[];
-  readonly program: string;
-  /** What differs from the configuration that is quick to converge and never asks a person. */
-  readonly config?: Readonly<Record<string, unknown>>;
-}
-
-const defaultFolders = ['assistants', 'batch', 'evals', 'fine-tune', 'user_data', 'vision'];
+const key = 'sk-crash-test';
 const syncTimeoutMs = 20_000;
+const pollMs = 20;
 const longAgoMs = 3_600_000;
 
-export async function openSandbox({ folders, program, config = {} }: SandboxOptions): Promise<Sandbox> {
-  const folder = mkdtempSync(join(tmpdir(), 'fm-crash-'));
-  const root = join(folder, 'root');
-  const stateDir = join(folder, 'state');
-  const configFile = join(folder, 'config.json');
-  const logFile = join(folder, 'daemon.log');
-  for (const name of folders) mkdirSync(join(root, name), { recursive: true });
-  let behindMs = 0;
-  const server = await startEmulator({
-    uploadsPerMinute: null,
-    requestLogLimit: 1_000_000,
-    clock: { nowMs: () => Date.now() - behindMs },
-  });
-  const settings = {
-    root,
-    stateDir,
-    api: { baseUrl: server.url, timeoutSeconds: 30 },
-    limits: { uploadsPerMinute: null, concurrentUploads: 16 },
-    watch: { settleSeconds: 0.1, rescanSeconds: 5 },
-    deletes: { graceSeconds: 0.3, maxFraction: 1, minCount: 1_000_000 },
-    folders: Object.fromEntries(
-      [...new Set([...defaultFolders, ...folders])].map((name) => [
-        name,
-        folders.includes(name) ? { check: 'basic' } : false,
-      ]),
-    ),
-    ...config,
-  };
-  writeFileSync(configFile, JSON.stringify(settings));
-  return {
-    folder,
-    root,
-    stateDir,
-    logFile,
-    server,
-    async addForeign(purpose, filename, content) {
-      behindMs = longAgoMs;
-      try {
-        return (await server.store.add({ purpose, filename, content })).id;
-      } finally {
-        behindMs = 0;
-      }
-    },
-    async sync() {
-      const env = { OPENAI_API_KEY: 'sk-crash-test' };
-      const { config } = await loadConfig({ flags: { config: configFile }, env, cwd: folder, homeDir: folder });
-      const mirror = await openMirror({ config, apiKey: env.OPENAI_API_KEY, listener: () => {} });
-      try {
-        await mirror.converge(AbortSignal.timeout(syncTimeoutMs));
-      } finally {
-        await mirror.close();
-      }
-    },
-    start: (failPoint) => startDaemon({ program, configFile, stateDir, logFile, failPoint }),
-    async close(keep) {
-      await server.close();
-      if (!keep) rmSync(folder, { recursive: true });
-    },
-  };
+/** Quick to converge, and never asks a person. */
+const settings = {
+  limits: { uploadsPerMinute: null, concurrentUploads: 16 },
+  watch: { settleSeconds: 0.1, rescanSeconds: 5 },
+  deletes: { graceSeconds: 0.3, maxFraction: 1, minCount: 1_000_000 },
+  folders: {
+    batch: { check: 'basic' },
+    evals: { check: 'full' },
+    user_data: { check: 'basic' },
+    assistants: false,
+    'fine-tune': false,
+    vision: false,
+  },
+} satisfies z.input<typeof configSchema>;
+
+/** The folders of a sandbox's root; each is named for its purpose. The content of files in `evals` is checked. */
+export const sandboxFolders = ['batch', 'evals', 'user_data'] as const;
+
+/** One life of the daemon. */
+export class Life {
+  readonly program: RunningProgram;
+  readonly #stateDir: string;
+
+  constructor(program: RunningProgram, stateDir: string) {
+    this.program = program;
+    this.#stateDir = stateDir;
+  }
+
+  /** Resolves when the daemon answers. Throws when it ended before that. */
+  async client(): Promise<DaemonClient> {
+    while (this.program.isRunning) {
+      const client = await connectDaemon(this.#stateDir);
+      if (client !== null) return client;
+      await sleep(pollMs);
+    }
+    const { code, signal } = await this.program.exited;
+    throw new Error(`the daemon ended (${signal ?? code}):\n${this.program.log}`);
+  }
+}
+
+export class Sandbox {
+  readonly folder = mkdtempSync(join(tmpdir(), 'fm-crash-'));
+  readonly root = join(this.folder, 'root');
+  readonly stateDir = join(this.folder, 'state');
+  /** What all lives logged. */
+  readonly logFile = join(this.folder, 'daemon.log');
+  readonly foreign = new Set<string>();
+  readonly #configFile = join(this.folder, 'config.json');
+  #server: Emulator | null = null;
+  #serverBehindMs = 0;
+
+  get server(): Emulator {
+    if (this.#server === null) throw new Error('the sandbox is not open');
+    return this.#server;
+  }
+
+  async open(): Promise<this> {
+    this.#server = await startEmulator({
+      uploadsPerMinute: null,
+      requestLogLimit: 1_000_000,
+      clock: { nowMs: () => Date.now() - this.#serverBehindMs },
+    });
+    for (const name of sandboxFolders) mkdirSync(join(this.root, name), { recursive: true });
+    const api = { baseUrl: this.#server.url, timeoutSeconds: 30 };
+    const { root, stateDir } = this;
+    writeFileSync(this.#configFile, JSON.stringify({ ...settings, root, stateDir, api }));
+    return this;
+  }
+
+  /** Puts in a file of somebody else, as if it was stored long ago. */
+  async addForeign(purpose: string, filename: string, content: string): Promise<void> {
+    this.#serverBehindMs = longAgoMs;
+    try {
+      this.foreign.add((await this.server.store.add({ purpose, filename, content })).id);
+    } finally {
+      this.#serverBehindMs = 0;
+    }
+  }
+
+  /** Starts the built daemon. `failPoint`: where it is to die, `name:nth`; null: nowhere. */
+  start(failPoint: string | null): Life {
+    const env = {
+      HOME: this.folder,
+      OPENAI_API_KEY: key,
+      ...(failPoint === null ? {} : { FILES_MIRROR_FAIL_POINT: failPoint }),
+    };
+    const program = new RunningProgram(['run', '--config', this.#configFile], { env, cwd: this.folder });
+    void program.exited.then(({ code, signal, stderr }) =>
+      appendFileSync(this.logFile, `${stderr}--- ended with ${signal ?? code}\n`),
+    );
+    return new Life(program, this.stateDir);
+  }
+
+  /** One pass of the mirror inside this process, until converged. */
+  async sync(): Promise<void> {
+    const { folder } = this;
+    const flags = { config: this.#configFile };
+    const { config } = await loadConfig({ flags, env: {}, cwd: folder, homeDir: folder });
+    const mirror = await openMirror({ config, apiKey: key, listener: () => {} });
+    try {
+      await mirror.converge(AbortSignal.timeout(syncTimeoutMs));
+    } finally {
+      await mirror.close();
+    }
+  }
+
+  /** Stops the server, and removes everything unless it is to be looked at. */
+  async close(keep: boolean): Promise<void> {
+    await this.#server?.close();
+    if (!keep) rmSync(this.folder, { recursive: true });
+  }
 }

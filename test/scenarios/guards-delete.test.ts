@@ -35,7 +35,7 @@ const isMassDelete = ({ halts }: { readonly halts: readonly { readonly name: str
 
 describe('guards over deletes', { concurrent: true }, () => {
   test('B8: 600 of 1,000 files removed: none is deleted until that is approved, uploads go on', async (context) => {
-    const mirror = await openTestMirror(context);
+    const mirror = await openTestMirror(context, { emulator: { uploadsPerMinute: null } });
     const paths = numbered('user_data', 1_000);
     await started(mirror, paths);
     await removeAll(mirror, paths.slice(0, 600));

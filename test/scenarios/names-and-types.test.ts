@@ -3,6 +3,7 @@ import { chmod, mkdir, open, readFile, rename, symlink, unlink, writeFile } from
 import { describe, test, type TestContext } from 'vitest';
 import {
   openTestMirror,
+  SCENARIO_TIMEOUT_MS,
   type TestMirror,
   type TestMirrorOptions,
 } from '../support/blackbox/mirror-process.ts';
@@ -19,7 +20,7 @@ const ESCAPE = '\u001b';
 async function running(context: TestContext, options: TestMirrorOptions = {}): Promise<TestMirror> {
   const mirror = await openTestMirror(context, options);
   await mirror.start();
-  await mirror.untilStatus(({ watching }) => watching === 'native');
+  await mirror.untilWatching();
   return mirror;
 }
 
@@ -29,7 +30,7 @@ async function problemsOf(mirror: TestMirror): Promise<Record<string, string>> {
   return Object.fromEntries(problems.map(({ path, state, reason }) => [path, `${state}: ${reason}`]));
 }
 
-describe.concurrent('names', () => {
+describe.concurrent('names', { timeout: SCENARIO_TIMEOUT_MS }, () => {
   test('E1: any character that a name may have reaches the server, and no terminal obeys it', async (context) => {
     const { expect } = context;
     const mirror = await running(context);
@@ -47,7 +48,7 @@ describe.concurrent('names', () => {
       ' spaces .jsonl',
       'emoji 🙂 日本語.jsonl',
       `red ${ESCAPE}[31m bell \u0007.jsonl`,
-      'x\r\nContent-Type: text/html\r\n\r\n.jsonl',
+      'x\r\nContent-Type: text\r\n\r\n.jsonl',
     ];
     // QUIRK: as the wire has it, a name that holds an escape cannot be told from one that needed it.
     const readAs = (name: string): string => name.replaceAll('%22', '"').replaceAll('%0A', '\n');
@@ -131,9 +132,8 @@ describe.concurrent('names', () => {
       Batch: expect.stringContaining('did you mean `batch`?'),
       fine_tune: expect.stringContaining('did you mean `fine-tune`?'),
     });
-    await mirror.flush();
     await mirror.expectConverged({ posts: 0 });
-    expect(mirror.logs.split('did you mean `batch`?')).toHaveLength(2);
+    expect(mirror.logs.split('"msg":"Batch: ')).toHaveLength(2);
   });
 
   test('E11: a folder that is mapped to a purpose is mirrored with it', async (context) => {
@@ -161,7 +161,7 @@ describe.concurrent('names', () => {
   });
 });
 
-describe.concurrent('kinds and permissions', () => {
+describe.concurrent('kinds and permissions', { timeout: SCENARIO_TIMEOUT_MS }, () => {
   test('E7: links are named, and never followed', async (context) => {
     const { expect } = context;
     const mirror = await running(context);

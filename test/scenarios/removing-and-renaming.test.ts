@@ -1,10 +1,11 @@
 /** What follows from files that go, come back and change their names (cases B of the list, the guards apart). */
-import { appendFile, chmod, mkdir, rename, rm, unlink, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, rm, unlink, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, test, type TestContext } from 'vitest';
 import { serverError } from '../../src/emulator/fault-presets.ts';
 import {
   openTestMirror,
+  SCENARIO_TIMEOUT_MS,
   type TestConfig,
   type TestMirror,
   type TestMirrorOptions,
@@ -21,7 +22,7 @@ async function mirroring(
   const mirror = await openTestMirror(context, { ...options, config });
   for (const [path, content] of Object.entries(files)) await mirror.write(path, content);
   await mirror.start();
-  await mirror.untilStatus(({ watching }) => watching === 'native');
+  await mirror.untilWatching();
   await mirror.expectConverged({ posts: Object.keys(files).length, deletes: 0 });
   mirror.emulator.requests.clear();
   return mirror;
@@ -43,7 +44,7 @@ function mutations({ emulator }: TestMirror): readonly string[] {
     .map(({ method, status }) => `${method} ${status}`);
 }
 
-describe.concurrent('removing', () => {
+describe.concurrent('removing', { timeout: SCENARIO_TIMEOUT_MS }, () => {
   test('B1: the remote file of a removed file is deleted, and its entry is gone', async (context) => {
     const { expect } = context;
     const mirror = await mirroring(context, { 'batch/a.jsonl': batchFile(1), 'batch/b.jsonl': batchFile(2) });
@@ -152,19 +153,18 @@ describe.concurrent('removing', () => {
   });
 });
 
-describe.concurrent('renaming', () => {
+describe.concurrent('renaming', { timeout: SCENARIO_TIMEOUT_MS }, () => {
   test('B4: a file that moves between folders of one purpose keeps its id', async (context) => {
     const mirror = await mirroring(context, { 'batch/2026/a.jsonl': batchFile(1) });
     const before = await idsByPath(mirror);
-    await mkdir(mirror.at('batch/2027'));
-    await rename(mirror.at('batch/2026/a.jsonl'), mirror.at('batch/2027/a.jsonl'));
+    await mirror.rename('batch/2026/a.jsonl', 'batch/2027/a.jsonl');
     await mirror.untilConverged({ posts: 0, deletes: 0 });
     context.expect(await idsByPath(mirror)).toEqual({ 'batch/2027/a.jsonl': before['batch/2026/a.jsonl'] });
   });
 
   test('B4: another base name is sent before the old id is deleted', async (context) => {
     const mirror = await mirroring(context, { 'batch/old.jsonl': batchFile(1) });
-    await rename(mirror.at('batch/old.jsonl'), mirror.at('batch/new.jsonl'));
+    await mirror.rename('batch/old.jsonl', 'batch/new.jsonl');
     await mirror.untilConverged({ posts: 1, deletes: 1 });
     context.expect(mutations(mirror)).toEqual(['POST 200', 'DELETE 200']);
   });
@@ -172,7 +172,7 @@ describe.concurrent('renaming', () => {
   test('B5: under another purpose a file is sent anew, and the old id stays until that worked', async (context) => {
     const mirror = await mirroring(context, { 'batch/a.jsonl': batchFile(1) });
     mirror.emulator.faults.add({ match: { method: 'POST' }, act: serverError('arrival'), times: 2 });
-    await rename(mirror.at('batch/a.jsonl'), mirror.at('user_data/a.jsonl'));
+    await mirror.rename('batch/a.jsonl', 'user_data/a.jsonl');
     await mirror.untilConverged({ posts: 3, deletes: 1 });
     context.expect(mutations(mirror)).toEqual(['POST 500', 'POST 500', 'POST 200', 'DELETE 200']);
   });
@@ -181,7 +181,7 @@ describe.concurrent('renaming', () => {
     const { expect } = context;
     const mirror = await mirroring(context, numbered(500, (n) => `user_data/old/${n % 10}/${n}.pdf`));
     const before = await idsByPath(mirror);
-    await rename(mirror.at('user_data/old'), mirror.at('user_data/new'));
+    await mirror.rename('user_data/old', 'user_data/new');
     await mirror.untilConverged({ posts: 0, deletes: 0 });
     expect((await mirror.status()).halts).toEqual([]);
     expect(mirror.logs).not.toContain('mass-delete');
@@ -197,9 +197,8 @@ describe.concurrent('renaming', () => {
     const before = await idsByPath(mirror);
     await mirror.write('user_data/0.pdf', pdfFile(100));
     await rm(mirror.at('user_data/1.pdf'));
-    await mkdir(mirror.at('user_data/sub'));
-    await rename(mirror.at('user_data/2.pdf'), mirror.at('user_data/sub/2.pdf'));
-    await rename(mirror.at('user_data/3.pdf'), mirror.at('assistants/3.pdf'));
+    await mirror.rename('user_data/2.pdf', 'user_data/sub/2.pdf');
+    await mirror.rename('user_data/3.pdf', 'assistants/3.pdf');
     await mirror.write('user_data/new.pdf', pdfFile(101));
     await mirror.start();
     await mirror.untilConverged({ posts: 3, deletes: 3 });

@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, test, type TestContext } from 'vitest';
 import {
   openTestMirror,
+  SCENARIO_TIMEOUT_MS,
   type TestMirror,
   type TestMirrorOptions,
 } from '../support/blackbox/mirror-process.ts';
@@ -27,7 +28,7 @@ async function running(
     config: { ...options.config, watch: { settleSeconds } },
   });
   await mirror.start();
-  await mirror.untilStatus(({ watching }) => watching === 'native');
+  await mirror.untilWatching();
   return mirror;
 }
 
@@ -39,7 +40,7 @@ async function slowly(steps: number, pauseMs: number, write: (step: number) => P
   }
 }
 
-describe.concurrent('writing', () => {
+describe.concurrent('writing', { timeout: SCENARIO_TIMEOUT_MS }, () => {
   test('A1: a file that is written in one go is uploaded once, and known with all that there is to know', async (context) => {
     const { expect } = context;
     const mirror = await running(context);

@@ -13,7 +13,7 @@
  * proves that the mirror notices by itself. The configuration is a fast one (see `FAST`), rescans and verification
  * off; `config` is merged over it, key by key.
  */
-import { chmod, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,6 +28,9 @@ import { RunningProgram, runProgram, type Exit, type ProgramOptions } from './pr
 
 export type TestConfig = z.input<typeof configSchema>;
 
+/** For a whole test. On an idle machine each takes a few seconds; this is for one that is busy otherwise. */
+export const SCENARIO_TIMEOUT_MS = 90_000;
+
 export const TEST_KEY = 'sk-test-black-box-0123456789';
 
 const FAST = {
@@ -37,8 +40,10 @@ const FAST = {
   verifyHours: 0,
 } satisfies TestConfig;
 
-const START_TIMEOUT_MS = 15_000;
-const FLUSH_TIMEOUT_MS = 25_000;
+/** Two cores may be shared by ten daemons that start together. */
+const START_TIMEOUT_MS = 30_000;
+const FLUSH_TIMEOUT_MS = 40_000;
+const POLL_TIMEOUT_MS = 40_000;
 const POLL_MS = 25;
 
 export interface TestMirrorOptions {
@@ -125,6 +130,12 @@ export class TestMirror {
     await writeFile(this.at(path), content);
   }
 
+  /** Renames a file or folder, the folders above its new place included. */
+  async rename(from: string, to: string): Promise<void> {
+    await mkdir(dirname(this.at(to)), { recursive: true });
+    await rename(this.at(from), this.at(to));
+  }
+
   /** Starts the daemon and waits until it can be asked. */
   async start(): Promise<void> {
     const daemon = this.launch();
@@ -193,8 +204,13 @@ export class TestMirror {
     return await (await this.daemon()).report(path);
   }
 
+  /** Waits until the folders are there and native watching has begun: from then on no scan is needed. */
+  async untilWatching(): Promise<void> {
+    await this.untilStatus(({ watching, lastScanAt }) => watching === 'native' && lastScanAt !== null);
+  }
+
   /** Polls the daemon's status until it is as wanted; throws with the last one when that takes too long. */
-  async untilStatus(is: (status: MirrorStatus) => boolean, timeoutMs = 20_000): Promise<MirrorStatus> {
+  async untilStatus(is: (status: MirrorStatus) => boolean, timeoutMs = POLL_TIMEOUT_MS): Promise<MirrorStatus> {
     return await this.until(() => this.status(), is, timeoutMs);
   }
 
@@ -202,13 +218,13 @@ export class TestMirror {
   async untilReport(
     path: string,
     is: (report: PathReport | null) => boolean,
-    timeoutMs = 20_000,
+    timeoutMs = POLL_TIMEOUT_MS,
   ): Promise<PathReport | null> {
     return await this.until(() => this.report(path), is, timeoutMs);
   }
 
   /** Polls until `is` agrees; throws with what there was last when that takes too long. */
-  async until<T>(look: () => T | Promise<T>, is: (value: T) => boolean, timeoutMs = 20_000): Promise<T> {
+  async until<T>(look: () => T | Promise<T>, is: (value: T) => boolean, timeoutMs = POLL_TIMEOUT_MS): Promise<T> {
     const deadlineMs = performance.now() + timeoutMs;
     for (;;) {
       const value = await look();
@@ -274,7 +290,7 @@ export class TestMirror {
   }
 
   /** Waits, asking for nothing, until the oracle holds and the daemon rests. */
-  async untilConverged(expectation: ConvergedExpectation = {}, timeoutMs = 20_000): Promise<void> {
+  async untilConverged(expectation: ConvergedExpectation = {}, timeoutMs = POLL_TIMEOUT_MS): Promise<void> {
     await this.until(
       () => this.differences(expectation),
       (found) => found.length === 0,

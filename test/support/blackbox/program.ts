@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 /** Another build may be named, e.g. that of an installed package. */
 const PROGRAM =
   process.env['FILES_MIRROR_MAIN'] ?? fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
-const RUN_TIMEOUT_MS = 25_000;
-const EXIT_TIMEOUT_MS = 20_000;
+const RUN_TIMEOUT_MS = 60_000;
+const EXIT_TIMEOUT_MS = 40_000;
 
 export interface ProgramOptions {
   /** The whole environment but `PATH`: nothing of the test runner's own gets through. */

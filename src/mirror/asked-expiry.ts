@@ -1,0 +1,16 @@
+import type { FolderRules, RemoteFile } from './types.ts';
+
+/** Servers round expiry times; more than this apart is not what was asked for. */
+const TOLERANCE_SECONDS = 3_600;
+
+/**
+ * Why the file that the server stored does not expire as its folder's rules asked for; null: it does, or nothing
+ * was asked. A server that does not know `expires_after` may ignore it without a word.
+ */
+export function ignoredExpiry(rules: FolderRules, remote: RemoteFile): string | null {
+  const { expiresAfterSeconds, folder } = rules;
+  if (expiresAfterSeconds === null) return null;
+  const { expiresAt, createdAt } = remote;
+  if (expiresAt !== null && Math.abs(expiresAt - createdAt - expiresAfterSeconds) <= TOLERANCE_SECONDS) return null;
+  return `the server did not set the expiry that was asked for (${expiresAfterSeconds} s); set folders.${folder}.expiresAfterSeconds to null if it cannot`;
+}

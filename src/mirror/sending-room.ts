@@ -1,0 +1,35 @@
+import type { MirrorPath } from './types.ts';
+
+/** How many paths may be read, queued or sent at a time. The rest waits, as a name in the worklist, not as a job. */
+const PLACES = 256;
+
+/**
+ * Which paths are being read or sent. A path of higher priority finds a place although lower ones have taken them
+ * all: only those of at least its own priority count against it.
+ */
+export class SendingRoom {
+  readonly #priorities = new Map<MirrorPath, number>();
+
+  /** Takes a place. False: there is none for this priority. */
+  enter(path: MirrorPath, priority: number): boolean {
+    if (this.#priorities.size >= PLACES) {
+      let rivals = 0;
+      for (const each of this.#priorities.values()) if (each >= priority) rivals += 1;
+      if (rivals >= PLACES) return false;
+    }
+    this.#priorities.set(path, priority);
+    return true;
+  }
+
+  leave(path: MirrorPath): void {
+    this.#priorities.delete(path);
+  }
+
+  get hasRoom(): boolean {
+    return this.#priorities.size < PLACES;
+  }
+
+  get size(): number {
+    return this.#priorities.size;
+  }
+}

@@ -1,0 +1,78 @@
+import { describe, expect, test } from 'vitest';
+import { rateLimited } from '../../src/emulator/fault-presets.ts';
+import { openTestMirror, type TestMirror } from '../support/blackbox/mirror-process.ts';
+
+const numbered = (count: number): string[] => Array.from({ length: count }, (_, index) => `user_data/${index}.txt`);
+
+async function writeAll(mirror: TestMirror, paths: readonly string[]): Promise<void> {
+  for (const path of paths) await mirror.write(path, `content of ${path}`);
+}
+
+/** Milliseconds between the first refusal and the next upload after everything that was in flight with it. */
+function pauseAfterRefusal({ emulator }: TestMirror): number {
+  const uploads = emulator.requests.uploads();
+  const first = uploads.find(({ status }) => status === 429)?.arrivedMonotonicMs ?? Number.NaN;
+  const next = uploads.find(({ status }) => status === 200)?.arrivedMonotonicMs ?? Number.NaN;
+  return next - first;
+}
+
+describe('rate limits', { concurrent: true }, () => {
+  const hints = [
+    { name: 'Retry-After in seconds', hint: () => ({ seconds: 2 }), atLeastMs: 2_000 },
+    { name: 'Retry-After as an HTTP date', hint: () => ({ httpDate: new Date(Date.now() + 4_000) }), atLeastMs: 2_000 },
+    { name: 'retry-after-ms', hint: () => ({ milliseconds: 1_500 }), atLeastMs: 1_500 },
+  ];
+  for (const { name, hint, atLeastMs } of hints) {
+    test(`D1, D2: after a 429 with ${name} the whole lane waits that long, and says so`, async (context) => {
+      const mirror = await openTestMirror(context, { config: { limits: { concurrentUploads: 1, uploadsPerMinute: null } } });
+      mirror.emulator.faults.add({ match: { method: 'POST' }, act: rateLimited(hint()), times: 1 });
+      const paths = numbered(12);
+      await writeAll(mirror, paths);
+      await mirror.start();
+      const { uploads } = await mirror.untilStatus((status) => status.uploads.pause !== null);
+      expect(uploads.pause?.why).toContain('429');
+      expect(uploads.pause?.remainingMs).toBeLessThanOrEqual(4_000);
+      await mirror.untilConverged({ posts: paths.length + 1, deletes: 0 });
+      expect(pauseAfterRefusal(mirror)).toBeGreaterThanOrEqual(atLeastMs);
+    });
+  }
+
+  test('D1: a 429 that meets many uploads at once: each is sent again once, none is lost', async (context) => {
+    const mirror = await openTestMirror(context);
+    mirror.emulator.faults.add({ match: { method: 'POST' }, act: rateLimited({ seconds: 2 }), times: 8 });
+    const paths = numbered(30);
+    await writeAll(mirror, paths);
+    await mirror.start();
+    await mirror.untilConverged({ deletes: 0 });
+    const { requests } = mirror.emulator;
+    expect(requests.uploads().filter(({ status }) => status === 200)).toHaveLength(paths.length);
+    expect(pauseAfterRefusal(mirror)).toBeGreaterThanOrEqual(2_000);
+  });
+
+  test('D2: a 429 that does not say for how long is followed by a growing wait', async (context) => {
+    const mirror = await openTestMirror(context);
+    mirror.emulator.faults.add({ match: { method: 'POST' }, act: rateLimited(null), times: 4 });
+    await writeAll(mirror, numbered(12));
+    await mirror.start();
+    await mirror.untilConverged({ deletes: 0 });
+    expect(mirror.emulator.requests.uploads().filter(({ status }) => status === 200)).toHaveLength(12);
+    expect(mirror.logs).toContain('uploads wait');
+  });
+
+  test('D3, D4: in no 60 s more uploads than configured, also over a kill -9 and a restart', async (context) => {
+    const limit = 25;
+    const mirror = await openTestMirror(context, { config: { limits: { uploadsPerMinute: limit } } });
+    await writeAll(mirror, numbered(60));
+    await mirror.start();
+    await mirror.untilStatus(({ uploads }) => uploads.inWindow >= limit && uploads.running === 0);
+    await mirror.kill9();
+    const sent = mirror.emulator.requests.uploads().length;
+    expect(sent).toBe(limit);
+    await mirror.start();
+    const { uploads } = await mirror.untilStatus(({ lastScanAt, uploads }) => lastScanAt !== null && uploads.waiting > 0);
+    expect(uploads.inWindow).toBe(limit);
+    await mirror.write('user_data/one-more.txt', 'x');
+    await mirror.untilReport('user_data/one-more.txt', (report) => report?.state === 'pending');
+    expect(mirror.emulator.requests.peakUploads(60_000)).toBe(limit);
+  });
+});
