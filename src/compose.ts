@@ -8,7 +8,7 @@ import { createOpenWriters } from './local/open-writers.ts';
 import { readMirrorId } from './local/root-guard.ts';
 import { watchTree } from './local/watch.ts';
 import { openManifest, type ManifestStore } from './manifest/manifest-store.ts';
-import { readManifest } from './manifest/read-manifest.ts';
+import { hasManifest, readManifest } from './manifest/read-manifest.ts';
 import { lockRoot } from './manifest/root-lock.ts';
 import { lockStateDir, type Lock } from './manifest/state-lock.ts';
 import { Fault } from './mirror/faults.ts';
@@ -99,7 +99,7 @@ async function openWorking({ config, apiKey, listener }: OpenMirrorOptions): Pro
  */
 async function refuseLostManifest(config: Config): Promise<void> {
   const marked = await readMirrorId(config.root);
-  if (marked === null || (await readManifest(config.stateDir)) !== null) return;
+  if (marked === null || (await hasManifest(config.stateDir))) return;
   throw new Fault(
     `${config.root} belongs to mirror ${marked}, but ${config.stateDir} holds no manifest; restore that folder or point stateDir to it, or take the remote files over with: files-mirror adopt`,
     { disposition: 'fatal', outcome: 'refused', rule: 'manifest' },

@@ -100,13 +100,18 @@ function readIgnoreFile(disk: Disk, root: string): string | null {
   }
 }
 
-/** One expression that finds a path with a part that some default pattern matches: ten times faster than asking each. */
+/**
+ * One expression that finds a path with a part that some default pattern matches: far faster than asking each. A `*`
+ * at either end is left out with the border behind it, since then only the other end has to be found.
+ */
 function compileDefaults(patterns: readonly string[]): RegExp {
-  const parts = patterns.map((pattern) =>
-    pattern
-      .replace(/^\\/, '')
+  const alternatives = patterns.map((pattern) => {
+    const literal = pattern.replace(/^\\/, '');
+    const middle = literal
+      .replace(/^\*|\*$/g, '')
       .replace(/[$.\\]/g, '\\$&')
-      .replaceAll('*', '[^/]*'),
-  );
-  return new RegExp(`(?:^|/)(?:${parts.join('|')})(?:/|$)`);
+      .replaceAll('*', '[^/]*');
+    return `${literal.startsWith('*') ? '' : '(?:^|/)'}${middle}${literal.endsWith('*') ? '' : '(?:/|$)'}`;
+  });
+  return new RegExp(alternatives.join('|'));
 }

@@ -34,6 +34,24 @@ export async function readManifest(
   }
 }
 
+/**
+ * Is there a manifest in this folder, usable or not? Costs next to nothing. Throws `Fault` (`manifest`, fatal) when
+ * what is there cannot be told from the rest of one.
+ */
+export async function hasManifest(
+  stateDir: string,
+  files: StateFiles = stateFilesIn(stateDir),
+): Promise<boolean> {
+  try {
+    const snapshot = await files.open(snapshotName, 'read');
+    await snapshot?.close();
+    if (snapshot !== null) return true;
+  } catch (error) {
+    throw isErrno(error) ? unusableStateDir(stateDir, error) : error;
+  }
+  return (await readManifest(stateDir, files)) !== null;
+}
+
 async function identities(files: StateFiles): Promise<string> {
   const found: string[] = [];
   for (const name of [snapshotName, journalName]) {

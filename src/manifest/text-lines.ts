@@ -15,39 +15,43 @@ export interface LineBlock {
 
 /**
  * The lines of the first `endBytes` bytes, in blocks of about half a megabyte, so that no string of the whole file
- * is ever built. `onBytes` sees every byte first.
+ * is ever built. `onBytes` sees every byte first; what it sees is only valid during the call.
  */
 export async function* readLines(
   file: StateFile,
   endBytes: number,
   onBytes: (bytes: Uint8Array) => void = () => {},
 ): AsyncGenerator<LineBlock> {
-  let carried: Buffer[] = [];
-  let ahead = readChunk(file, 0, endBytes);
+  // The beginning of a line that the next chunk goes on with.
+  let carried = Buffer.alloc(0);
+  // Two buffers take turns: the disk fills one while the caller works on the lines of the other.
+  let buffer = Buffer.allocUnsafeSlow(Math.min(chunkBytes, endBytes));
+  let otherBuffer = Buffer.allocUnsafeSlow(buffer.length);
+  let ahead = readChunk(file, 0, endBytes, buffer);
   for (let atByte = 0; atByte < endBytes;) {
     const chunk = await ahead;
     if (chunk.length === 0) break;
     atByte += chunk.length;
-    // The disk reads on while the caller works on these lines.
-    ahead = readChunk(file, atByte, endBytes);
+    [buffer, otherBuffer] = [otherBuffer, buffer];
+    ahead = readChunk(file, atByte, endBytes, buffer);
     ahead.catch(() => {}); // Told when it is awaited, unless the caller has stopped by then.
     onBytes(chunk);
     const end = chunk.lastIndexOf(newline);
     if (end === -1) {
-      carried.push(chunk);
-      if (carried.length * chunkBytes > longestLineBytes) throw new Damage('is damaged: a line does not end');
+      carried = Buffer.concat([carried, chunk]);
+      if (carried.length > longestLineBytes) throw new Damage('is damaged: a line does not end');
       continue;
     }
-    const text = Buffer.concat([...carried, chunk.subarray(0, end)]).toString();
-    carried = end + 1 < chunk.length ? [chunk.subarray(end + 1)] : [];
+    const text = carried.length === 0 ? chunk.toString('utf8', 0, end) : Buffer.concat([carried, chunk.subarray(0, end)]).toString();
+    carried = Buffer.from(chunk.subarray(end + 1));
     yield { lines: text.split('\n'), terminated: true };
   }
-  if (carried.length > 0) yield { lines: [Buffer.concat(carried).toString()], terminated: false };
+  if (carried.length > 0) yield { lines: [carried.toString()], terminated: false };
 }
 
-async function readChunk(file: StateFile, atByte: number, endBytes: number): Promise<Buffer> {
-  const buffer = Buffer.allocUnsafe(Math.min(chunkBytes, endBytes - atByte));
-  return buffer.subarray(0, await file.read(buffer, atByte));
+async function readChunk(file: StateFile, atByte: number, endBytes: number, into: Buffer): Promise<Buffer> {
+  const wanted = into.subarray(0, Math.min(into.length, endBytes - atByte));
+  return wanted.subarray(0, await file.read(wanted, atByte));
 }
 
 /** The last bytes of a file of `sizeBytes` bytes, as text. */

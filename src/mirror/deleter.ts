@@ -231,7 +231,8 @@ export class Deleter {
     if (to === undefined || entry === undefined) return false;
     // A refused successor will never take over: then the old path is simply gone.
     const state = notes.stateOf(to);
-    const hopeless = view.files.has(to) || state === 'rejected' || state === 'ignored' || state === 'skipped';
+    const outside = rulesOf(this.#core, to) === null;
+    const hopeless = outside || view.files.has(to) || state === 'rejected' || state === 'ignored' || state === 'skipped';
     const stat = hopeless ? null : await local.statOf(to);
     if (stat === null || identityKey(stat) !== identityKey(entry.stat)) {
       this.#successors.delete(path);

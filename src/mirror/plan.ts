@@ -165,6 +165,21 @@ export function rulesKey(rules: FolderRules): string {
   return `${rules.purpose}/${rules.check}/${rules.maxBytes}/${rules.expiresAfterSeconds ?? '-'}`;
 }
 
+/**
+ * Whether an entry whose file shows this stat needs no look at all: the cheap test that most files pass at every
+ * scan. What it lets pass, `plan` would answer with `synced`.
+ */
+export function isAtRest(path: MirrorPath, entry: Entry, stat: StatToken, rules: FolderRules | null, nowSeconds: number): boolean {
+  if (entry.stat !== stat || rules === null || entry.purpose !== rules.purpose) return false;
+  return !expiryWantsLook(path, entry, rules, nowSeconds);
+}
+
+/** Expired, or due to be renewed. */
+export function expiryWantsLook(path: MirrorPath, entry: Entry, rules: FolderRules, nowSeconds: number): boolean {
+  if (entry.expiresAt === null) return false;
+  return isExpired(entry, nowSeconds) || (rules.onExpiry === 'renew' && renewalIsDue(path, entry, rules, nowSeconds));
+}
+
 export function isExpired(entry: Entry, nowSeconds: number): boolean {
   return entry.expiresAt !== null && entry.expiresAt <= nowSeconds;
 }

@@ -2,7 +2,7 @@ import { Fault } from './faults.ts';
 import { guardDeletes, type WaitingDelete } from './guards.ts';
 import { IdentityIndex } from './identity-index.ts';
 import { folderOf } from './mirror-path.ts';
-import { plan, type Action, type Situation } from './plan.ts';
+import { isAtRest, plan, type Action, type Situation } from './plan.ts';
 import type { PlannedAction } from './planned.ts';
 import type { LocalTree } from './ports.ts';
 import type { MirrorSettings } from './settings.ts';
@@ -57,7 +57,7 @@ class Preview {
         seen.add(item.path);
         if (item.kind === 'unlistable') unlistable.push(item.path);
         if (item.kind === 'unlistable' || item.kind === 'skipped') this.#planned.push(problem(item.path, item.reason));
-        if (item.kind !== 'file' || view.files.get(item.path)?.stat === item.stat) continue;
+        if (item.kind !== 'file' || this.#isAtRest(item.path, item.stat)) continue;
         await this.#present(item.path, item.stat, signal);
       }
     }
@@ -66,6 +66,12 @@ class Preview {
     );
     await this.#absent(gone);
     return this.#planned.sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
+
+  #isAtRest(path: MirrorPath, stat: string): boolean {
+    const { view, settings, nowSeconds } = this.#parts;
+    const entry = view.files.get(path);
+    return entry !== undefined && isAtRest(path, entry, stat, settings.folders.get(folderOf(path)) ?? null, nowSeconds);
   }
 
   async #present(path: MirrorPath, stat: string, signal: AbortSignal): Promise<void> {

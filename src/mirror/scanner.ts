@@ -2,9 +2,9 @@ import type { Core } from './core.ts';
 import { rulesOf, serverNowSeconds } from './core.ts';
 import type { Deleter } from './deleter.ts';
 import { isWithin } from './mirror-path.ts';
-import { isExpired, renewalIsDue } from './plan.ts';
+import { expiryWantsLook, isAtRest } from './plan.ts';
 import type { ScanItem } from './types.ts';
-import type { Entry, FolderRules, MirrorPath, StatToken } from './types.ts';
+import type { MirrorPath, StatToken } from './types.ts';
 
 export interface ScanSummary {
   readonly files: number;
@@ -31,12 +31,12 @@ export class Scanner {
 
   /** `under` null: everything. Throws only when the signal aborts. */
   async scan(under: MirrorPath | null, signal: AbortSignal): Promise<ScanSummary> {
-    const { clock, local, view } = this.#core;
+    const { clock, local, view, notes } = this.#core;
+    const now = serverNowSeconds(this.#core);
     const startedMs = clock.monotonicMs();
-    const seen = new Set<MirrorPath>();
+    const seen = new Seen(view.files);
     const unlistable: MirrorPath[] = [];
     let files = 0;
-    let seenEntries = 0;
     let dirty = 0;
     const mark = (path: MirrorPath): void => {
       dirty += 1;
@@ -47,20 +47,20 @@ export class Scanner {
         if (item.kind === 'unlistable') unlistable.push(item.path);
         if (item.kind !== 'file') {
           this.#note(item, mark);
-          seen.add(item.path);
+          seen.addPath(item.path);
           continue;
         }
         files += 1;
-        seen.add(item.path);
         const entry = view.files.get(item.path);
-        if (entry !== undefined) seenEntries += 1;
-        if (entry === undefined || this.#wantsLook(item.path, entry, item.stat)) {
+        if (entry !== undefined) seen.addEntry(entry);
+        if (entry === undefined || !isAtRest(item.path, entry, item.stat, rulesOf(this.#core, item.path), now) || notes.stateOf(item.path) !== 'synced') {
+          seen.addPath(item.path);
           this.noteArrival(item.path, item.stat);
           mark(item.path);
         }
       }
     }
-    if (under !== null || seenEntries < view.files.size) {
+    if (under !== null || seen.entryCount < view.files.size) {
       for (const path of view.files.keys()) this.#markUnseen(path, under, seen, unlistable, mark);
     }
     for (const path of this.#core.notes.paths()) this.#markUnseen(path, under, seen, unlistable, mark);
@@ -83,13 +83,6 @@ export class Scanner {
   noteArrival(path: MirrorPath, stat: StatToken): void {
     const from = this.#core.view.files.has(path) ? null : this.#core.index.otherPathOf(path, stat);
     if (from !== null) this.#deleter.noteSuccessor(from, path);
-  }
-
-  #wantsLook(path: MirrorPath, entry: Entry, stat: StatToken): boolean {
-    if (entry.stat !== stat) return true;
-    const rules = rulesOf(this.#core, path);
-    if (rules === null || entry.purpose !== rules.purpose) return true;
-    return expiryWantsLook(path, entry, rules, serverNowSeconds(this.#core)) || this.#core.notes.stateOf(path) !== 'synced';
   }
 
   #note(item: Exclude<ScanItem, { kind: 'file' }>, mark: (path: MirrorPath) => void): void {
@@ -122,7 +115,7 @@ export class Scanner {
   #markUnseen(
     path: MirrorPath,
     under: MirrorPath | null,
-    seen: ReadonlySet<MirrorPath>,
+    seen: Seen,
     unlistable: readonly MirrorPath[],
     mark: (path: MirrorPath) => void,
   ): void {
@@ -133,7 +126,34 @@ export class Scanner {
   }
 }
 
-function expiryWantsLook(path: MirrorPath, entry: Entry, rules: FolderRules, nowSeconds: number): boolean {
-  if (entry.expiresAt === null) return false;
-  return isExpired(entry, nowSeconds) || (rules.onExpiry === 'renew' && renewalIsDue(path, entry, rules, nowSeconds));
+/**
+ * What a scan came across. Entries are kept by reference: the path of an unchanged file, which the walk has made
+ * anew, need not outlive its step.
+ */
+class Seen {
+  readonly #view: ReadonlyMap<MirrorPath, Entry>;
+  readonly #entries = new Set<Entry>();
+  readonly #paths = new Set<MirrorPath>();
+
+  constructor(view: ReadonlyMap<MirrorPath, Entry>) {
+    this.#view = view;
+  }
+
+  get entryCount(): number {
+    return this.#entries.size;
+  }
+
+  addEntry(entry: Entry): void {
+    this.#entries.add(entry);
+  }
+
+  /** For what has no entry, or may have another one soon. */
+  addPath(path: MirrorPath): void {
+    this.#paths.add(path);
+  }
+
+  has(path: MirrorPath): boolean {
+    const entry = this.#view.get(path);
+    return (entry !== undefined && this.#entries.has(entry)) || this.#paths.has(path);
+  }
 }

@@ -3,6 +3,9 @@ import { nowSeconds } from './core.ts';
 import type { Survey } from './remote-survey.ts';
 import type { MirrorPath } from './types.ts';
 
+/** What is owned is summed no more often than this. */
+const SUM_AGAIN_MS = 1_000;
+
 /**
  * How much of the project's storage is used, as far as is known: what the last listing showed, carried on by what
  * was uploaded and deleted since; before any listing, what this mirror owns. An upload that would pass the limit
@@ -14,6 +17,7 @@ export class Storage {
   readonly #promised = new Map<MirrorPath, number>();
   readonly #held = new Set<MirrorPath>();
   #othersBytes = 0;
+  #owned = { bytes: 0, untilMs: Number.NEGATIVE_INFINITY };
 
   constructor(core: Core) {
     this.#core = core;
@@ -36,6 +40,8 @@ export class Storage {
       return await upload();
     } finally {
       this.#promised.delete(path);
+      // Until it is summed anew, as if it was stored: the sum errs on the safe side.
+      this.#owned.bytes += sizeBytes;
     }
   }
 
@@ -59,17 +65,18 @@ export class Storage {
   #refusal(sizeBytes: number): string | null {
     const limit = this.#core.settings.storageBytes;
     if (limit === null) return null;
-    // Summed anew: an upload is at most some hundred a second, and a sum that is kept can drift.
     const used = this.#othersBytes + this.#ownedBytes() + this.#comingBytes();
     if (used + sizeBytes <= limit) return null;
     return `the storage limit would be passed: ${used} of ${limit} bytes are used (limits.storageBytes)`;
   }
 
   #ownedBytes(): number {
-    const { view } = this.#core;
+    const { view, clock } = this.#core;
+    if (clock.monotonicMs() < this.#owned.untilMs) return this.#owned.bytes;
     let bytes = 0;
     for (const entry of view.files.values()) bytes += entry.bytes;
     for (const garbage of view.garbage.values()) bytes += garbage.bytes;
+    this.#owned = { bytes, untilMs: clock.monotonicMs() + SUM_AGAIN_MS };
     return bytes;
   }
 
