@@ -9,7 +9,7 @@ import type { MirrorPath, StatToken } from '../mirror/types.ts';
 import type { ContentCheck } from './content-check.ts';
 import { describeError, errnoOf } from './errno.ts';
 
-/** Up to here a file is read in one go on this thread: 40 µs instead of ten times that through the thread pool. */
+/** Up to here a file is read in one go on this thread: 40 µs instead of four times that through the thread pool. */
 const SMALL_FILE_BYTES = 64 * 1024;
 const CHUNK_BYTES = 1024 * 1024;
 
@@ -43,6 +43,7 @@ export async function inspectVersion(
 
 /** Opens this version for sending; see `LocalTree.open`. */
 export async function openVersion(absolute: string, path: MirrorPath, stat: StatToken): Promise<OpenVersion> {
+  if (sizeOf(stat) <= SMALL_FILE_BYTES) return new SmallVersion(absolute, path, stat);
   const file = await open(absolute, OPEN_FLAGS).catch((error: unknown) => {
     throw faultOf(path, error);
   });
@@ -52,6 +53,48 @@ export async function openVersion(absolute: string, path: MirrorPath, stat: Stat
   } catch (error) {
     await file.close();
     throw faultOf(path, error);
+  }
+}
+
+/** A version that is read in one go. */
+class SmallVersion implements OpenVersion {
+  readonly stat: StatToken;
+  readonly sizeBytes: number;
+  readonly #descriptor: number;
+  readonly #absolute: string;
+  readonly #path: MirrorPath;
+  #sha256: string | null = null;
+  #started = false;
+
+  constructor(absolute: string, path: MirrorPath, stat: StatToken) {
+    this.#descriptor = openSmall(absolute, path, stat);
+    this.#absolute = absolute;
+    this.#path = path;
+    this.stat = stat;
+    this.sizeBytes = sizeOf(stat);
+  }
+
+  async *chunks(): AsyncGenerator<Uint8Array> {
+    if (this.#started) throw new TypeError('chunks() may be called once');
+    this.#started = true;
+    try {
+      const content = readWhole(this.#descriptor, this.#path, this.sizeBytes);
+      const sha256 = hash('sha256', content);
+      if (content.length > 0) yield content;
+      assertUnchanged(this.#descriptor, this.#absolute, this.#path, this.stat);
+      this.#sha256 = sha256;
+    } catch (error) {
+      throw faultOf(this.#path, error);
+    }
+  }
+
+  sha256(): string {
+    if (this.#sha256 === null) throw new TypeError('sha256() is only known after the last chunk');
+    return this.#sha256;
+  }
+
+  async close(): Promise<void> {
+    fs.closeSync(this.#descriptor);
   }
 }
 
@@ -151,25 +194,45 @@ async function readLarge(
 }
 
 function readSmall(absolute: string, path: MirrorPath, stat: StatToken): Uint8Array {
-  let descriptor: number | null = null;
+  const descriptor = openSmall(absolute, path, stat);
   try {
-    descriptor = fs.openSync(absolute, OPEN_FLAGS);
-    assertSame(path, stat, statToken(fs.fstatSync(descriptor, { bigint: true })));
-    const content = Buffer.allocUnsafe(sizeOf(stat));
-    let position = 0;
-    while (position < content.length) {
-      const bytes = fs.readSync(descriptor, content, position, content.length - position, position);
-      if (bytes === 0) throw moved(path, 'it became shorter while being read');
-      position += bytes;
-    }
-    assertSame(path, stat, statToken(fs.fstatSync(descriptor, { bigint: true })));
-    assertSame(path, stat, statToken(fs.lstatSync(absolute, { bigint: true })));
+    const content = readWhole(descriptor, path, sizeOf(stat));
+    assertUnchanged(descriptor, absolute, path, stat);
     return content;
   } catch (error) {
     throw faultOf(path, error);
   } finally {
-    if (descriptor !== null) fs.closeSync(descriptor);
+    fs.closeSync(descriptor);
   }
+}
+
+function openSmall(absolute: string, path: MirrorPath, stat: StatToken): number {
+  let descriptor: number | null = null;
+  try {
+    descriptor = fs.openSync(absolute, OPEN_FLAGS);
+    assertSame(path, stat, statToken(fs.fstatSync(descriptor, { bigint: true })));
+    return descriptor;
+  } catch (error) {
+    if (descriptor !== null) fs.closeSync(descriptor);
+    throw faultOf(path, error);
+  }
+}
+
+function readWhole(descriptor: number, path: MirrorPath, sizeBytes: number): Uint8Array {
+  const content = Buffer.allocUnsafe(sizeBytes);
+  let position = 0;
+  while (position < sizeBytes) {
+    const bytes = fs.readSync(descriptor, content, position, sizeBytes - position, position);
+    if (bytes === 0) throw moved(path, 'it became shorter while being read');
+    position += bytes;
+  }
+  return content;
+}
+
+/** INVARIANT: a content is taken for this version only if descriptor and path still are it after the last byte. */
+function assertUnchanged(descriptor: number, absolute: string, path: MirrorPath, stat: StatToken): void {
+  assertSame(path, stat, statToken(fs.fstatSync(descriptor, { bigint: true })));
+  assertSame(path, stat, statToken(fs.lstatSync(absolute, { bigint: true })));
 }
 
 function assertSame(path: MirrorPath, announced: StatToken, found: StatToken): void {

@@ -23,7 +23,7 @@ export async function* readLines(
   onBytes: (bytes: Uint8Array) => void = () => {},
 ): AsyncGenerator<LineBlock> {
   // The beginning of a line that the next chunk goes on with.
-  let carried = Buffer.alloc(0);
+  let carried: Buffer[] = [];
   // Two buffers take turns: the disk fills one while the caller works on the lines of the other.
   let buffer = Buffer.allocUnsafeSlow(Math.min(chunkBytes, endBytes));
   let otherBuffer = Buffer.allocUnsafeSlow(buffer.length);
@@ -38,15 +38,15 @@ export async function* readLines(
     onBytes(chunk);
     const end = chunk.lastIndexOf(newline);
     if (end === -1) {
-      carried = Buffer.concat([carried, chunk]);
-      if (carried.length > longestLineBytes) throw new Damage('is damaged: a line does not end');
+      carried.push(Buffer.from(chunk));
+      if (carried.length * chunkBytes > longestLineBytes) throw new Damage('is damaged: a line does not end');
       continue;
     }
-    const text = carried.length === 0 ? chunk.toString('utf8', 0, end) : Buffer.concat([carried, chunk.subarray(0, end)]).toString();
-    carried = Buffer.from(chunk.subarray(end + 1));
+    const text = Buffer.concat([...carried, chunk.subarray(0, end)]).toString();
+    carried = end + 1 < chunk.length ? [Buffer.from(chunk.subarray(end + 1))] : [];
     yield { lines: text.split('\n'), terminated: true };
   }
-  if (carried.length > 0) yield { lines: [carried.toString()], terminated: false };
+  if (carried.length > 0) yield { lines: [Buffer.concat(carried).toString()], terminated: false };
 }
 
 async function readChunk(file: StateFile, atByte: number, endBytes: number, into: Buffer): Promise<Buffer> {

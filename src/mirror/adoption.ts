@@ -33,9 +33,8 @@ export interface AdoptionPlan {
 
 /** Pairs local files with remote ones that nobody owns, by purpose, name and size, one to one. Pure. */
 export function planAdoption(locals: readonly LocalCandidate[], remotes: readonly RemoteFile[]): AdoptionPlan {
-  const keyOf = (purpose: string, name: string, bytes: number): string => `${purpose}\0${sameRemoteName(name)}\0${bytes}`;
-  const remotesByKey = Map.groupBy(remotes, (file) => keyOf(file.purpose, file.filename, file.bytes));
-  const localsByKey = Map.groupBy(locals, (file) => keyOf(file.purpose, remoteNameOf(file.path), file.bytes));
+  const remotesByKey = Map.groupBy(remotes, (file) => matchKey(file.purpose, file.filename, file.bytes));
+  const localsByKey = Map.groupBy(locals, (file) => matchKey(file.purpose, remoteNameOf(file.path), file.bytes));
   const matches: Adoption[] = [];
   const ambiguous: AmbiguousMatch[] = [];
   const unmatched: MirrorPath[] = [];
@@ -59,4 +58,9 @@ export function planAdoption(locals: readonly LocalCandidate[], remotes: readonl
     }
   }
   return { matches, ambiguous, unmatched };
+}
+
+/** Equal for files that nothing which the API knows tells apart. */
+export function matchKey(purpose: string, remoteName: string, bytes: number): string {
+  return `${purpose}\0${sameRemoteName(remoteName)}\0${bytes}`;
 }

@@ -19,6 +19,8 @@ export class LaneGovernor {
   #quotaRefusals = 0;
   #nextProbeMs = 0;
   #askedUntilMs = 0;
+  /** Until when the lane waits because of failures, whatever the reason. */
+  #heldUntilMs = 0;
   #lastMessage: string | null = null;
 
   constructor(core: Core) {
@@ -30,24 +32,31 @@ export class LaneGovernor {
     this.#quotaRefusals = 0;
     this.#failuresInRow = 0;
     this.#lastMessage = null;
+    this.#heldUntilMs = this.#askedUntilMs;
     this.#core.queue.setProbing(false);
     this.#core.queue.release('upload', 'backoff');
   }
 
   /** An upload failed in a way that may concern all of them. */
   failed(fault: Fault): void {
-    this.#failuresInRow += 1;
+    const now = this.#core.clock.monotonicMs();
     this.#lastMessage = fault.message;
+    // RACE: what was under way together fails together; that is one failure of the API, not many.
+    const isHeld = now < this.#heldUntilMs;
+    if (!isHeld) this.#failuresInRow += 1;
     if (fault.scope !== 'lane' && this.#failuresInRow < FAILURES_TO_HOLD) return;
-    const failures = fault.scope === 'lane' ? this.#failuresInRow : this.#failuresInRow - FAILURES_TO_HOLD + 1;
+    if (isHeld && fault.retryAfterMs === null) return;
+    const failures = Math.max(1, fault.scope === 'lane' ? this.#failuresInRow : this.#failuresInRow - FAILURES_TO_HOLD + 1);
     const forMs = fault.retryAfterMs ?? this.#core.queue.backoffMs(failures);
+    this.#heldUntilMs = Math.max(this.#heldUntilMs, now + forMs);
     if (fault.retryAfterMs === null) this.#core.queue.hold('upload', 'backoff', fault.message, forMs);
     else this.#holdAsAsked(fault.message, fault.retryAfterMs);
+    this.#core.queue.setProbing(true);
+    if (isHeld) return;
     // Said at the first trouble, and then ever more seldom.
     if (Number.isInteger(Math.log2(failures))) {
       this.#core.listener({ kind: 'warning', message: `uploads wait ${(forMs / 1000).toFixed(1)} s: ${fault.message}` });
     }
-    this.#core.queue.setProbing(true);
   }
 
   /** What the server asked for holds to its end, whatever other uploads that were under way bring back. */
@@ -78,7 +87,8 @@ export class LaneGovernor {
         next: 'give it a valid API key, then reload (SIGHUP) or restart; it also tries again once a minute',
         folder: null,
       });
-    } else if (fault.halt === 'quota') {
+    } else if (fault.halt === 'quota' && !this.#core.halts.has('quota')) {
+      // RACE: uploads that were under way together are refused together, which counts once.
       this.#quotaRefusals += 1;
       this.#nextProbeMs = now + Math.min(QUOTA_LAST_MS, QUOTA_FIRST_MS * 2 ** (this.#quotaRefusals - 1));
       this.#core.halts.raise({
@@ -119,6 +129,7 @@ export class LaneGovernor {
   /** The configuration or the key may have changed: try at once. */
   retryNow(): void {
     this.#nextProbeMs = 0;
+    this.#heldUntilMs = this.#askedUntilMs;
     this.#core.queue.release('upload', 'backoff');
   }
 }

@@ -3,7 +3,7 @@ import { rulesOf, serverNowSeconds } from './core.ts';
 import type { Deleter } from './deleter.ts';
 import { isWithin } from './mirror-path.ts';
 import { expiryWantsLook, isAtRest } from './plan.ts';
-import type { ScanItem } from './types.ts';
+import type { Entry, ScanItem } from './types.ts';
 import type { MirrorPath, StatToken } from './types.ts';
 
 export interface ScanSummary {

@@ -181,3 +181,12 @@ test('renewals of files that expire together are spread over half the lead time'
   expect(Math.min(...times)).toBeGreaterThanOrEqual(1_000_000 - 86_400);
   expect(Math.max(...[...perMinute.values()].map((each) => each.length))).toBeLessThan(15);
 });
+
+test('a lead time as long as the life of a file does not renew it for ever: half of the life is the most', () => {
+  const rules: FolderRules = { ...RULES, onExpiry: 'renew', renewBeforeSeconds: 86_400 };
+  const entry: Entry = { ...ENTRY, createdAt: 100_000, expiresAt: 103_600 };
+  for (const path of ['batch/a.jsonl', 'batch/b.jsonl', 'batch/c.jsonl']) {
+    expect(renewalIsDue(path, entry, rules, 100_000 + 1_799)).toBe(false);
+    expect(renewalIsDue(path, entry, rules, 103_600 - 900)).toBe(true);
+  }
+});

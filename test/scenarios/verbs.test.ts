@@ -120,10 +120,12 @@ describe.concurrent('facts', { timeout: SCENARIO_TIMEOUT_MS }, () => {
 describe.concurrent('secrets', { timeout: SCENARIO_TIMEOUT_MS }, () => {
   test('G9: the key appears nowhere, even where the server repeats it', async (context) => {
     const { expect } = context;
-    const mirror = await openTestMirror(context);
+    // Not every server's keys look like OpenAI's.
+    const key = 'f00dfeed0123456789abcdef01234567';
+    const mirror = await openTestMirror(context, { env: { OPENAI_API_KEY: key } });
     mirror.emulator.faults.add({
       match: { method: 'POST', filename: 'refused.jsonl' },
-      act: badRequest(`Incorrect API key provided: ${TEST_KEY}.`),
+      act: badRequest(`Incorrect API key provided: ${key}, not ${TEST_KEY}.`),
     });
     await mirror.write('batch/a.jsonl', batchFile(1));
     await mirror.write('batch/refused.jsonl', batchFile(2));
@@ -142,7 +144,11 @@ describe.concurrent('secrets', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     const { code, stdout, stderr } = await mirror.run('sync', '--log-level', 'debug');
     told.push(stdout, stderr, mirror.logs, ...(await readState(mirror.stateDir)).values());
     expect(code).toBe(1);
-    for (const text of told) expect(text).not.toContain(TEST_KEY);
+    for (const text of told) {
+      expect(text).not.toContain(key);
+      expect(text).not.toContain(TEST_KEY);
+    }
+    expect(mirror.logs).toContain('Incorrect API key provided');
     expect(mirror.emulator.requests.all().every(({ authorized }) => authorized)).toBe(true);
   });
 

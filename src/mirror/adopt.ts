@@ -1,0 +1,196 @@
+import { matchKey, planAdoption, type Adoption, type AmbiguousMatch, type LocalCandidate } from './adoption.ts';
+import { Fault } from './faults.ts';
+import { uploaded } from './fold.ts';
+import { folderOf } from './mirror-path.ts';
+import type { Clock, FilesApi, LocalTree, Manifest } from './ports.ts';
+import type { Change, FileId, FolderRules, ManifestView, MirrorPath, RemoteFile } from './types.ts';
+import { listEverything } from './verifier.ts';
+
+/** How long files that have not settled are waited for in all; the others are left to the next sync. */
+const SETTLE_PATIENCE_MS = 10_000;
+/** Files whose entries are made durable together. */
+const RECORDED_TOGETHER = 200;
+
+export interface AdoptParts {
+  readonly local: LocalTree;
+  readonly api: FilesApi;
+  readonly view: ManifestView;
+  /** How entries are recorded, the root's marker before them; null: nothing is written, here or there. */
+  readonly manifest: Manifest | null;
+  readonly clock: Clock;
+  /** By the name of the purpose folder. */
+  readonly folders: ReadonlyMap<string, FolderRules>;
+}
+
+/** What `adopt --json` prints. */
+export interface AdoptReport {
+  readonly version: 1;
+  /** True: `adopted` is what would be. */
+  readonly dryRun: boolean;
+  readonly adopted: readonly { readonly path: MirrorPath; readonly id: FileId; readonly purpose: string; readonly bytes: number }[];
+  readonly ambiguous: readonly AmbiguousMatch[];
+  /** Local files without a remote twin: the next sync uploads them. */
+  readonly unmatched: readonly MirrorPath[];
+  /** Local files that could not be judged, and why; the next sync looks at them. */
+  readonly left: readonly LeftAlone[];
+}
+
+interface LeftAlone {
+  readonly path: MirrorPath;
+  readonly reason: string;
+}
+
+/**
+ * Takes over remote files that nobody owns for local files that are not mirrored, one to one by purpose, name and
+ * size. Nothing is uploaded and nothing is deleted. The caller makes sure that no engine runs on this mirror.
+ * Throws `Fault`: with halt `root` when the root is not this mirror's; or the signal's reason.
+ */
+export async function adopt(parts: AdoptParts, signal: AbortSignal): Promise<AdoptReport> {
+  const { api, view, manifest } = parts;
+  await claimRoot(parts);
+  const { candidates, left } = await localCandidates(parts, signal);
+  const remotes = adoptable(view, await listEverything(api, signal));
+  const { matches, ambiguous, unmatched } = planAdoption(candidates, remotes);
+  const adopted = manifest === null ? matches : await record(parts, manifest, matches, left, signal);
+  return {
+    version: 1,
+    dryRun: manifest === null,
+    adopted: adopted.map(({ local: { path, purpose, bytes }, remote: { id } }) => ({ path, id, purpose, bytes })),
+    ambiguous,
+    unmatched,
+    left,
+  };
+}
+
+/** INVARIANT: as in the engine, a marker is only written while the manifest is empty. */
+async function claimRoot({ local, view, manifest }: AdoptParts): Promise<void> {
+  const look = await local.lookRoot(view.mirrorId);
+  if (look.kind === 'ok') return;
+  if (look.kind === 'bad') throw wrongRoot(look.reason);
+  if (view.files.size > 0 || view.intents.size > 0 || view.garbage.size > 0) {
+    throw wrongRoot('the root bears no marker .files-mirror.json; the disk may not be mounted');
+  }
+  await manifest?.commit({});
+  if (manifest !== null) await local.markRoot(view.mirrorId);
+}
+
+function wrongRoot(reason: string): Fault {
+  return new Fault(`nothing was adopted: ${reason}`, {
+    disposition: 'halt',
+    outcome: 'refused',
+    halt: 'root',
+    rule: 'root',
+  });
+}
+
+interface Found {
+  readonly candidates: readonly LocalCandidate[];
+  readonly left: LeftAlone[];
+}
+
+/** Settled files that the rules accept by name and size, and that no entry is about. */
+async function localCandidates(parts: AdoptParts, signal: AbortSignal): Promise<Found> {
+  const { local, view, clock } = parts;
+  const left: LeftAlone[] = [];
+  const candidates: LocalCandidate[] = [];
+  let paths: MirrorPath[] = [];
+  for await (const items of local.scan(null, signal)) {
+    for (const item of items) {
+      if (item.kind === 'unlistable') left.push({ path: item.path, reason: item.reason });
+      if (item.kind === 'file' && !view.files.has(item.path)) paths.push(item.path);
+    }
+  }
+  const deadlineMs = clock.monotonicMs() + SETTLE_PATIENCE_MS;
+  for (;;) {
+    const changing: { path: MirrorPath; waitMs: number; why: string }[] = [];
+    for (const path of paths) {
+      signal.throwIfAborted();
+      const look = await local.look(path);
+      if (look.kind === 'changing') changing.push({ path, waitMs: look.waitMs, why: look.why });
+      else if (look.kind === 'unknown') left.push({ path, reason: look.reason });
+      else if (look.kind === 'skipped') left.push({ path, reason: `${look.reason}: ${look.detail}` });
+      else if (look.kind === 'file') judge(parts, path, look.stat, look.sizeBytes, candidates, left);
+    }
+    const patienceMs = deadlineMs - clock.monotonicMs();
+    if (changing.length === 0 || patienceMs <= 0) {
+      left.push(...changing.map(({ path, why }) => ({ path, reason: `still changing: ${why}` })));
+      return { candidates, left };
+    }
+    await clock.sleep(Math.min(patienceMs, Math.max(...changing.map(({ waitMs }) => waitMs))), signal);
+    paths = changing.map(({ path }) => path);
+  }
+}
+
+function judge(
+  { local, folders }: AdoptParts,
+  path: MirrorPath,
+  stat: string,
+  bytes: number,
+  candidates: LocalCandidate[],
+  left: LeftAlone[],
+): void {
+  const rules = folders.get(folderOf(path));
+  if (rules === undefined) return;
+  const problem = local.precheck(path, bytes, rules);
+  if (problem === null) candidates.push({ path, purpose: rules.purpose, bytes, stat });
+  else left.push({ path, reason: problem.message });
+}
+
+/**
+ * Remote files that nobody owns. Those that an upload of unknown outcome may have made are not among them: whose
+ * they are is found out by the next sync.
+ */
+function adoptable(view: ManifestView, listed: ReadonlyMap<FileId, RemoteFile>): readonly RemoteFile[] {
+  const owned = new Set<FileId>(view.garbage.keys());
+  for (const { id } of view.files.values()) owned.add(id);
+  const claimed = new Set<string>();
+  for (const { purpose, remoteName, bytes } of view.intents.values()) claimed.add(matchKey(purpose, remoteName, bytes));
+  return [...listed.values()].filter(
+    ({ id, purpose, filename, bytes }) => !owned.has(id) && !claimed.has(matchKey(purpose, filename, bytes)),
+  );
+}
+
+/** Reads and records the matches; returns those that were. */
+async function record(
+  parts: AdoptParts,
+  manifest: Manifest,
+  matches: readonly Adoption[],
+  left: LeftAlone[],
+  signal: AbortSignal,
+): Promise<readonly Adoption[]> {
+  const adopted: Adoption[] = [];
+  for (let at = 0; at < matches.length; at += RECORDED_TOGETHER) {
+    const changes = new Map<Adoption, Change>();
+    for (const match of matches.slice(at, at + RECORDED_TOGETHER)) {
+      const change = await entryOf(parts, match, left, signal);
+      if (change !== null) changes.set(match, change);
+    }
+    await Promise.all([...changes.values()].map((change) => manifest.commit(change)));
+    adopted.push(...changes.keys());
+  }
+  return adopted;
+}
+
+/** Null when the file turned out to be no match after all. */
+async function entryOf(
+  { local, view, clock, folders }: AdoptParts,
+  { local: { path, stat }, remote }: Adoption,
+  left: LeftAlone[],
+  signal: AbortSignal,
+): Promise<Change | null> {
+  const rules = folders.get(folderOf(path));
+  if (rules === undefined) return null;
+  try {
+    const { sha256, problem } = await local.inspect(path, stat, rules, signal);
+    if (problem === null) {
+      const now = Math.floor(clock.wallMs() / 1000);
+      return uploaded(view, { path, stat, sha256, remote, rules, supersedes: null, now });
+    }
+    left.push({ path, reason: problem.message });
+  } catch (error) {
+    signal.throwIfAborted();
+    if (!(error instanceof Fault)) throw error;
+    left.push({ path, reason: error.message });
+  }
+  return null;
+}

@@ -1,0 +1,64 @@
+import { Fault } from './faults.ts';
+import { garbageDeleted } from './fold.ts';
+import type { Clock, FilesApi, LocalTree, Manifest } from './ports.ts';
+import type { FileId } from './types.ts';
+
+/** How often every id is tried. */
+const ROUNDS = 3;
+const BETWEEN_ROUNDS_MS = 1_000;
+
+export interface ClearGarbageParts {
+  readonly local: LocalTree;
+  readonly api: FilesApi;
+  readonly manifest: Manifest;
+  readonly clock: Clock;
+}
+
+/**
+ * Deletes, without an engine, the ids that the garbage list holds, those kept aside included, and nothing else.
+ * Returns how many are gone now. Throws `Fault`: with halt `root` when the root is not this mirror's; the API's
+ * last word when an id could not be deleted; or the signal's reason.
+ */
+export async function clearGarbage(parts: ClearGarbageParts, signal: AbortSignal): Promise<number> {
+  const { local, manifest, clock } = parts;
+  const root = await local.lookRoot(manifest.mirrorId);
+  if (manifest.garbage.size > 0 && root.kind !== 'ok') {
+    const reason = root.kind === 'bad' ? root.reason : 'the root bears no marker .files-mirror.json';
+    throw new Fault(`nothing was deleted: ${reason}`, {
+      disposition: 'halt',
+      outcome: 'refused',
+      halt: 'root',
+      rule: 'root',
+    });
+  }
+  let gone = 0;
+  for (let round = 1; ; round += 1) {
+    let lastFault: Fault | null = null;
+    for (const id of [...manifest.garbage.keys()]) {
+      const fault = await deleteOne(parts, id, signal);
+      if (fault === null) gone += 1;
+      else if (fault.disposition === 'halt' || fault.disposition === 'fatal') throw fault;
+      else lastFault = fault;
+    }
+    if (lastFault === null) return gone;
+    if (round === ROUNDS) throw lastFault;
+    await clock.sleep(Math.max(BETWEEN_ROUNDS_MS * round, lastFault.retryAfterMs ?? 0), signal);
+  }
+}
+
+/** Null: it is gone, and so is its record. */
+async function deleteOne(
+  { api, manifest }: ClearGarbageParts,
+  id: FileId,
+  signal: AbortSignal,
+): Promise<Fault | null> {
+  try {
+    await api.delete(id, signal);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof Fault) return error;
+    throw error;
+  }
+  await manifest.commit(garbageDeleted(id));
+  return null;
+}
