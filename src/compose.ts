@@ -1,16 +1,25 @@
 /** Builds the parts and connects them; the only file that knows them all. */
 import { readFileSync } from 'node:fs';
+import { isAbsolute, relative, sep } from 'node:path';
 import type { Config } from './config/config.ts';
+import { isLoopback } from './config/cross-checks.ts';
 import { createCheck, needsFullRead } from './local/checks/checks.ts';
+import { filesBelow, type FoundBelow } from './local/files-below.ts';
 import { createIgnoreRules, type IgnoreRules } from './local/ignore-rules.ts';
 import { createLocalTree, type ScannedTree } from './local/local-tree.ts';
 import { createOpenWriters } from './local/open-writers.ts';
+import { rootFacts, type RootFacts } from './local/root-facts.ts';
 import { readMirrorId } from './local/root-guard.ts';
 import { watchTree } from './local/watch.ts';
-import { openManifest, type ManifestStore } from './manifest/manifest-store.ts';
+import { admitApi, readApiIdentity, type ApiIdentity } from './manifest/api-identity.ts';
+import { openManifestOf } from './manifest/manifest-of-api.ts';
+import type { ManifestStore } from './manifest/manifest-store.ts';
 import { hasManifest, readManifest } from './manifest/read-manifest.ts';
 import { lockRoot } from './manifest/root-lock.ts';
-import { lockStateDir, type Lock } from './manifest/state-lock.ts';
+import { stateFacts, type StateFacts } from './manifest/state-facts.ts';
+import { lockStateDir } from './manifest/state-lock.ts';
+import { adopt, type AdoptReport } from './mirror/adopt.ts';
+import { clearGarbage } from './mirror/clear-garbage.ts';
 import { Fault } from './mirror/faults.ts';
 import { Mirror } from './mirror/mirror.ts';
 import type { PlannedAction } from './mirror/planned.ts';
@@ -25,6 +34,7 @@ import { withFailPoints } from './service/fail-points.ts';
 import { systemClock } from './service/system-clock.ts';
 
 export { startEmulator } from './emulator/emulator.ts';
+export { checkFile } from './local/checks/check-file.ts';
 
 /** How long what is in flight may take to end when the program is asked to stop. */
 const STOP_GRACE_MS = 15_000;
@@ -55,11 +65,70 @@ export interface OpenMirrorOptions {
   readonly listener: Listener;
   /** For `plan`: takes no lock and writes nothing. */
   readonly readOnly?: boolean;
+  /** The base URL is that of our own, embedded emulator. */
+  readonly isEmulator?: boolean;
 }
 
 /** Throws `Fault`: `locked` when another process has this mirror, `manifest` or `config` when a person is needed. */
 export async function openMirror(options: OpenMirrorOptions): Promise<MirrorApp> {
-  return options.readOnly === true ? await openPreview(options.config) : await openWorking(options);
+  return options.readOnly === true ? await openPreview(options) : await openWorking(options);
+}
+
+/** Takes over remote files that match local ones; see `adopt`. Throws `Fault`, as `openMirror` does too. */
+export async function adoptRemote(
+  options: OpenMirrorOptions & { readonly dryRun: boolean },
+  signal: AbortSignal,
+): Promise<AdoptReport> {
+  const { config, apiKey, dryRun } = options;
+  await using held = new Held();
+  if (!dryRun) await held.lock(config, async () => {});
+  const marked = await readMirrorId(config.root);
+  const view = await viewFor(options, marked);
+  const api = held.add(createClient(config, () => apiKey));
+  const parts = { local: createTree(config).local, api, view, clock: systemClock, folders: settingsOf(config).folders };
+  const openManifest = async () => held.add(await openManifestFor(options, marked));
+  return await adopt({ ...parts, openManifest: dryRun ? null : openManifest }, signal);
+}
+
+/** Deletes the files of the garbage list while no daemon runs; see `clearGarbage`. Throws as `openMirror` does too. */
+export async function deleteOrphans(options: OpenMirrorOptions, signal: AbortSignal): Promise<number> {
+  const { config, apiKey } = options;
+  await using held = new Held();
+  await held.lock(config, () => refuseLostManifest(config));
+  const manifest = held.add(await openManifestFor(options, null));
+  const api = held.add(createClient(config, () => apiKey));
+  return await clearGarbage({ local: createTree(config).local, api, manifest, clock: systemClock }, signal);
+}
+
+/** Every file below a folder that `check` is to look at; what the mirror would ignore is left out. */
+export function filesToCheck(config: Config, directory: string, signal: AbortSignal): AsyncIterable<FoundBelow> {
+  const way = relative(config.root, directory);
+  const isInRoot = way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+  const rulesRoot = isInRoot ? config.root : directory;
+  return filesBelow({ directory, rulesRoot, patterns: config.watch.ignore }, signal);
+}
+
+/** What `doctor` wants to know about the places where files and state are. */
+export interface Places {
+  readonly root: RootFacts;
+  readonly state: StateFacts;
+  /** Whose ids the manifest holds; null when nothing says so. Throws `Fault` when it cannot be read. */
+  readonly recordedApi: () => Promise<ApiIdentity | null>;
+  /** Throws `Fault` when the manifest belongs to another API than the configured one. */
+  readonly admitApi: () => Promise<'new' | 'same' | 'start-over'>;
+}
+
+/** Looks, and changes nothing. `mirrorId`: null when there is no manifest. */
+export async function lookAtPlaces(config: Config, mirrorId: string | null): Promise<Places> {
+  const { root, stateDir } = config;
+  const { rules } = createTree(config);
+  const folders = config.folders.map(({ folder }) => folder);
+  return {
+    root: await rootFacts({ root, folders, rules, mirrorId }),
+    state: await stateFacts(stateDir),
+    recordedApi: () => readApiIdentity(stateDir),
+    admitApi: () => admitApi(stateDir, apiOf({ config })),
+  };
 }
 
 /** What is remembered, read without a lock; an empty view when there is nothing yet. */
@@ -72,24 +141,44 @@ export async function openRemote(config: Config, apiKey: string | null): Promise
   return createClient(config, () => apiKey);
 }
 
-async function openWorking({ config, apiKey, listener }: OpenMirrorOptions): Promise<MirrorApp> {
-  const locks: Lock[] = [];
-  let manifest: ManifestStore | null = null;
+async function openWorking(options: OpenMirrorOptions): Promise<MirrorApp> {
+  const { config } = options;
+  const held = new Held();
   try {
-    locks.push(await lockRoot(config.root));
-    // A root that somebody mirrors right now is locked, not lost; and nothing is created before that is clear.
-    await refuseLostManifest(config);
-    locks.push(await lockStateDir(config.stateDir));
-    manifest = await openManifest({
-      stateDir: config.stateDir,
-      clock: systemClock,
-      onWarning: (message) => listener({ kind: 'warning', message }),
-    });
-    return new WorkingMirror(config, apiKey, listener, manifest, locks);
+    await held.lock(config, () => refuseLostManifest(config));
+    const manifest = held.add(await openManifestFor(options, null));
+    return new WorkingMirror(options, manifest, held);
   } catch (error) {
-    await manifest?.close();
-    for (const lock of locks) await lock.release();
+    await held.close();
     throw error;
+  }
+}
+
+/** What is held while a mirror is open, given back in the reverse order. */
+class Held implements AsyncDisposable {
+  readonly #held: (() => Promise<void>)[] = [];
+
+  /** `clear`: throws when the mirror must not be opened. Throws `Fault` (`locked`). */
+  async lock({ root, stateDir }: Config, clear: () => Promise<void>): Promise<void> {
+    const rootLock = await lockRoot(root);
+    this.#held.push(() => rootLock.release());
+    // A root that somebody mirrors right now is locked, not lost; and nothing is created before that is clear.
+    await clear();
+    const stateLock = await lockStateDir(stateDir);
+    this.#held.push(() => stateLock.release());
+  }
+
+  add<T extends { close(): Promise<void> }>(part: T): T {
+    this.#held.push(() => part.close());
+    return part;
+  }
+
+  async close(): Promise<void> {
+    for (let give = this.#held.pop(); give !== undefined; give = this.#held.pop()) await give();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 }
 
@@ -111,7 +200,7 @@ class WorkingMirror implements MirrorApp {
   readonly #manifest: ManifestStore;
   readonly #client: FilesClient;
   readonly #queue: LaneQueue;
-  readonly #locks: readonly Lock[];
+  readonly #held: Held;
   readonly #listener: Listener;
   #config: Config;
   #apiKey: string | null;
@@ -119,13 +208,14 @@ class WorkingMirror implements MirrorApp {
   #rewatch = new AbortController();
   #started = false;
 
-  constructor(config: Config, apiKey: string | null, listener: Listener, manifest: ManifestStore, locks: readonly Lock[]) {
+  /** `held`: what goes with it when it is closed. */
+  constructor({ config, apiKey, listener }: OpenMirrorOptions, manifest: ManifestStore, held: Held) {
     this.#config = config;
     this.#apiKey = apiKey;
     this.#listener = listener;
     this.#manifest = manifest;
-    this.#locks = locks;
-    this.#client = createClient(config, () => this.#apiKey);
+    this.#held = held;
+    this.#client = held.add(createClient(config, () => this.#apiKey));
     this.#queue = new LaneQueue({
       clock: systemClock,
       random: Math.random,
@@ -189,9 +279,7 @@ class WorkingMirror implements MirrorApp {
   async close(): Promise<void> {
     await this.#mirror.stop(STOP_GRACE_MS);
     this.#queue.close();
-    await this.#client.close();
-    await this.#manifest.close();
-    for (const lock of this.#locks) await lock.release();
+    await this.#held.close();
   }
 
   #start(): void {
@@ -233,8 +321,9 @@ class WorkingMirror implements MirrorApp {
 }
 
 /** The mirror as `plan` sees it. */
-async function openPreview(config: Config): Promise<MirrorApp> {
-  const view = (await readManifest(config.stateDir)) ?? emptyView(await readMirrorId(config.root));
+async function openPreview(options: OpenMirrorOptions): Promise<MirrorApp> {
+  const { config } = options;
+  const view = await viewFor(options, await readMirrorId(config.root));
   const unavailable = (): never => {
     throw new TypeError('a mirror that was opened read-only can only plan');
   };
@@ -307,6 +396,31 @@ function settingsOf(config: Config): MirrorSettings {
 function limitsOf({ limits }: Config): SendLimits {
   const { uploadsPerMinute, concurrentUploads, concurrentDeletes } = limits;
   return { uploadsPerMinute, concurrentUploads, concurrentDeletes };
+}
+
+/** Which API the configuration means. */
+function apiOf({ config, isEmulator = false }: Pick<OpenMirrorOptions, 'config' | 'isEmulator'>): ApiIdentity {
+  const { host, hostname } = new URL(config.api.baseUrl);
+  if (isEmulator) return { kind: 'emulator', host: hostname };
+  return isLoopback(config.api.baseUrl) ? { kind: 'loopback', host: hostname } : { kind: 'remote', host };
+}
+
+/** `mirrorId`: for a new manifest; null: a new one. */
+function openManifestFor(options: OpenMirrorOptions, mirrorId: string | null): Promise<ManifestStore> {
+  return openManifestOf(apiOf(options), {
+    stateDir: options.config.stateDir,
+    clock: systemClock,
+    ...(mirrorId === null ? {} : { mirrorId }),
+    onWarning: (message) => options.listener({ kind: 'warning', message }),
+  });
+}
+
+/** What the manifest will be when it is opened for the configured API. `mirrorId`: its id if there is none yet. */
+async function viewFor(options: OpenMirrorOptions, mirrorId: string | null): Promise<ManifestView> {
+  const { stateDir } = options.config;
+  const verdict = await admitApi(stateDir, apiOf(options));
+  const view = (await readManifest(stateDir)) ?? emptyView(mirrorId);
+  return verdict === 'start-over' ? emptyView(view.mirrorId) : view;
 }
 
 function emptyView(mirrorId: string | null): ManifestView {

@@ -7,7 +7,18 @@ import type { LogLevel } from '../service/logger.ts';
 import type { Io } from './io.ts';
 
 /** The parts of the program that verbs build on. */
-export type Compose = Pick<typeof compose, 'openMirror' | 'openRemote' | 'readState' | 'startEmulator'>;
+export type Compose = Pick<
+  typeof compose,
+  | 'adoptRemote'
+  | 'checkFile'
+  | 'deleteOrphans'
+  | 'filesToCheck'
+  | 'lookAtPlaces'
+  | 'openMirror'
+  | 'openRemote'
+  | 'readState'
+  | 'startEmulator'
+>;
 
 export interface Flags extends ConfigFlags {
   readonly logLevel: LogLevel;

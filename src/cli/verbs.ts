@@ -21,11 +21,31 @@ export const verbs: ReadonlyMap<string, VerbEntry> = new Map<string, VerbEntry>(
   ['list', { summary: 'List the mirrored files', load: () => import('./verbs/list.ts') }],
   ['id', { summary: 'Print the file id of a path', load: () => import('./verbs/id.ts') }],
   ['flush', { summary: 'Wait until everything on disk is mirrored', load: () => import('./verbs/flush.ts') }],
+  ['verify', { summary: 'Compare what is recorded with the API', load: () => import('./verbs/verify.ts') }],
   ['get', { summary: 'Fetch the remote content of a file', load: () => import('./verbs/get.ts') }],
+  [
+    'usage',
+    { summary: 'Show how much is stored at the API, by purpose', load: () => import('./verbs/usage.ts') },
+  ],
+  [
+    'orphans',
+    {
+      summary: 'List, or delete, remote files of this mirror that no path has',
+      load: () => import('./verbs/orphans.ts'),
+    },
+  ],
+  [
+    'adopt',
+    { summary: 'Take over remote files that match local ones', load: () => import('./verbs/adopt.ts') },
+  ],
   ['approve', { summary: 'Release deletes that are held back', load: () => import('./verbs/approve.ts') }],
   ['pause', { summary: 'Send nothing until resume', load: () => import('./verbs/pause.ts') }],
   ['resume', { summary: 'End a pause', load: () => import('./verbs/resume.ts') }],
   ['rescan', { summary: 'Look at every file now', load: () => import('./verbs/rescan.ts') }],
+  [
+    'check',
+    { summary: 'Check files against the rules of their purpose', load: () => import('./verbs/check.ts') },
+  ],
   ['init', { summary: 'Create the folder and its purpose folders', load: () => import('./verbs/init.ts') }],
   [
     'config',
@@ -34,5 +54,6 @@ export const verbs: ReadonlyMap<string, VerbEntry> = new Map<string, VerbEntry>(
       load: () => import('./verbs/config.ts'),
     },
   ],
+  ['doctor', { summary: 'Find out what is wrong', load: () => import('./verbs/doctor.ts') }],
   ['emulator', { summary: 'Serve a local Files API', load: () => import('./verbs/emulator.ts') }],
 ]);

@@ -38,8 +38,14 @@ function readLimit(name: string): string {
   }
 }
 
+/** `fs.inotify.max_user_watches`; null where there is no inotify. */
+export function watchLimit(): number | null {
+  const limit = Number(readLimit('max_user_watches'));
+  return Number.isInteger(limit) ? limit : null;
+}
+
 /** How many directories are to be watched, the root included. */
-async function countDirectories(
+export async function countDirectories(
   root: string,
   folders: readonly string[],
   rules: IgnoreRules,

@@ -187,6 +187,7 @@ async function readLarge(
       signal.throwIfAborted();
       onChunk(chunk);
     }
+    signal.throwIfAborted();
     return version.sha256();
   } finally {
     await version.close();

@@ -2,21 +2,25 @@ import { matchKey, planAdoption, type Adoption, type AmbiguousMatch, type LocalC
 import { Fault } from './faults.ts';
 import { uploaded } from './fold.ts';
 import { folderOf } from './mirror-path.ts';
+import { requireOwnRoot } from './own-root.ts';
 import type { Clock, FilesApi, LocalTree, Manifest } from './ports.ts';
 import type { Change, FileId, FolderRules, ManifestView, MirrorPath, RemoteFile } from './types.ts';
 import { listEverything } from './verifier.ts';
 
 /** How long files that have not settled are waited for in all; the others are left to the next sync. */
 const SETTLE_PATIENCE_MS = 10_000;
-/** Files whose entries are made durable together. */
-const RECORDED_TOGETHER = 200;
+const ENTRIES_PER_RECORD = 5_000;
 
 export interface AdoptParts {
   readonly local: LocalTree;
   readonly api: FilesApi;
+  /** What is remembered before. Its id is that of the root's marker when there is no manifest, empty if there is no marker either. */
   readonly view: ManifestView;
-  /** How entries are recorded, the root's marker before them; null: nothing is written, here or there. */
-  readonly manifest: Manifest | null;
+  /**
+   * Opens the manifest for recording. Only called when everything is known: a new manifest that stays empty would make
+   * the next sync upload every file a second time. Null: a dry run, which writes nothing.
+   */
+  readonly openManifest: (() => Promise<Manifest>) | null;
   readonly clock: Clock;
   /** By the name of the purpose folder. */
   readonly folders: ReadonlyMap<string, FolderRules>;
@@ -46,41 +50,27 @@ interface LeftAlone {
  * Throws `Fault`: with halt `root` when the root is not this mirror's; or the signal's reason.
  */
 export async function adopt(parts: AdoptParts, signal: AbortSignal): Promise<AdoptReport> {
-  const { api, view, manifest } = parts;
-  await claimRoot(parts);
+  const { local, api, view, openManifest } = parts;
+  const root = await requireOwnRoot(local, view);
   const { candidates, left } = await localCandidates(parts, signal);
   const remotes = adoptable(view, await listEverything(api, signal));
   const { matches, ambiguous, unmatched } = planAdoption(candidates, remotes);
-  const adopted = manifest === null ? matches : await record(parts, manifest, matches, left, signal);
+  let adopted = matches;
+  if (openManifest !== null) {
+    const entries = await readMatches(parts, matches, left, signal);
+    const manifest = await openManifest();
+    if (root === 'unmarked') await local.markRoot(manifest.mirrorId);
+    await record(manifest, [...entries.values()]);
+    adopted = [...entries.keys()];
+  }
   return {
     version: 1,
-    dryRun: manifest === null,
+    dryRun: openManifest === null,
     adopted: adopted.map(({ local: { path, purpose, bytes }, remote: { id } }) => ({ path, id, purpose, bytes })),
     ambiguous,
     unmatched,
     left,
   };
-}
-
-/** INVARIANT: as in the engine, a marker is only written while the manifest is empty. */
-async function claimRoot({ local, view, manifest }: AdoptParts): Promise<void> {
-  const look = await local.lookRoot(view.mirrorId);
-  if (look.kind === 'ok') return;
-  if (look.kind === 'bad') throw wrongRoot(look.reason);
-  if (view.files.size > 0 || view.intents.size > 0 || view.garbage.size > 0) {
-    throw wrongRoot('the root bears no marker .files-mirror.json; the disk may not be mounted');
-  }
-  await manifest?.commit({});
-  if (manifest !== null) await local.markRoot(view.mirrorId);
-}
-
-function wrongRoot(reason: string): Fault {
-  return new Fault(`nothing was adopted: ${reason}`, {
-    disposition: 'halt',
-    outcome: 'refused',
-    halt: 'root',
-    rule: 'root',
-  });
 }
 
 interface Found {
@@ -150,47 +140,43 @@ function adoptable(view: ManifestView, listed: ReadonlyMap<FileId, RemoteFile>):
   );
 }
 
-/** Reads and records the matches; returns those that were. */
-async function record(
+/** What is to be recorded of each match; those that turned out to be none are left alone. */
+async function readMatches(
   parts: AdoptParts,
-  manifest: Manifest,
   matches: readonly Adoption[],
   left: LeftAlone[],
   signal: AbortSignal,
-): Promise<readonly Adoption[]> {
-  const adopted: Adoption[] = [];
-  for (let at = 0; at < matches.length; at += RECORDED_TOGETHER) {
-    const changes = new Map<Adoption, Change>();
-    for (const match of matches.slice(at, at + RECORDED_TOGETHER)) {
-      const change = await entryOf(parts, match, left, signal);
-      if (change !== null) changes.set(match, change);
+): Promise<ReadonlyMap<Adoption, Change>> {
+  const { local, view, clock, folders } = parts;
+  const entries = new Map<Adoption, Change>();
+  for (const match of matches) {
+    const { path, stat } = match.local;
+    const rules = folders.get(folderOf(path));
+    if (rules === undefined) continue;
+    try {
+      const { sha256, problem } = await local.inspect(path, stat, rules, signal);
+      const now = Math.floor(clock.wallMs() / 1000);
+      const upload = { path, stat, sha256, remote: match.remote, rules, supersedes: null, now };
+      if (problem === null) entries.set(match, uploaded(view, upload));
+      else left.push({ path, reason: problem.message });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof Fault)) throw error;
+      left.push({ path, reason: error.message });
     }
-    await Promise.all([...changes.values()].map((change) => manifest.commit(change)));
-    adopted.push(...changes.keys());
   }
-  return adopted;
+  return entries;
 }
 
-/** Null when the file turned out to be no match after all. */
-async function entryOf(
-  { local, view, clock, folders }: AdoptParts,
-  { local: { path, stat }, remote }: Adoption,
-  left: LeftAlone[],
-  signal: AbortSignal,
-): Promise<Change | null> {
-  const rules = folders.get(folderOf(path));
-  if (rules === undefined) return null;
-  try {
-    const { sha256, problem } = await local.inspect(path, stat, rules, signal);
-    if (problem === null) {
-      const now = Math.floor(clock.wallMs() / 1000);
-      return uploaded(view, { path, stat, sha256, remote, rules, supersedes: null, now });
-    }
-    left.push({ path, reason: problem.message });
-  } catch (error) {
-    signal.throwIfAborted();
-    if (!(error instanceof Fault)) throw error;
-    left.push({ path, reason: error.message });
+/** All of it in as few records as a line of the journal should be long. */
+async function record(manifest: Manifest, changes: readonly Change[]): Promise<void> {
+  for (let at = 0; at < changes.length; at += ENTRIES_PER_RECORD) {
+    const some = changes.slice(at, at + ENTRIES_PER_RECORD);
+    await manifest.commit({
+      files: Object.assign({}, ...some.map(({ files }) => files)),
+      intents: Object.assign({}, ...some.map(({ intents }) => intents)),
+      garbage: Object.assign({}, ...some.map(({ garbage }) => garbage)),
+      rejected: Object.assign({}, ...some.map(({ rejected }) => rejected)),
+    });
   }
-  return null;
 }

@@ -1,5 +1,6 @@
 import { Fault } from './faults.ts';
 import { garbageDeleted } from './fold.ts';
+import { requireOwnRoot } from './own-root.ts';
 import type { Clock, FilesApi, LocalTree, Manifest } from './ports.ts';
 import type { FileId } from './types.ts';
 
@@ -21,16 +22,7 @@ export interface ClearGarbageParts {
  */
 export async function clearGarbage(parts: ClearGarbageParts, signal: AbortSignal): Promise<number> {
   const { local, manifest, clock } = parts;
-  const root = await local.lookRoot(manifest.mirrorId);
-  if (manifest.garbage.size > 0 && root.kind !== 'ok') {
-    const reason = root.kind === 'bad' ? root.reason : 'the root bears no marker .files-mirror.json';
-    throw new Fault(`nothing was deleted: ${reason}`, {
-      disposition: 'halt',
-      outcome: 'refused',
-      halt: 'root',
-      rule: 'root',
-    });
-  }
+  await requireOwnRoot(local, manifest);
   let gone = 0;
   for (let round = 1; ; round += 1) {
     let lastFault: Fault | null = null;

@@ -179,7 +179,8 @@ export class Mirror implements MirrorControl {
     if (this.#phase === 'stopped') return;
     this.#phase = 'stopping';
     this.#stopTaking.abort();
-    for (const lane of ['upload', 'delete'] as const) this.#core.queue.hold(lane, 'stopping', 'stopping', null);
+    for (const lane of ['upload', 'delete'] as const)
+      this.#core.queue.hold(lane, 'stopping', 'stopping', null);
     this.#wakeup.now();
     const { clock } = this.#core;
     const deadlineMs = clock.monotonicMs() + graceMs;
@@ -282,7 +283,8 @@ export class Mirror implements MirrorControl {
 
   #scheduleVerify(): void {
     const { clock, settings } = this.#core;
-    this.#nextVerifyMs = settings.verifyMs === 0 ? Number.POSITIVE_INFINITY : clock.monotonicMs() + settings.verifyMs;
+    this.#nextVerifyMs =
+      settings.verifyMs === 0 ? Number.POSITIVE_INFINITY : clock.monotonicMs() + settings.verifyMs;
   }
 
   /** The periodic verification. A failed one is tried again at the next period; the failure is told. */
@@ -307,7 +309,10 @@ export class Mirror implements MirrorControl {
       while (!this.#stopTaking.signal.aborted) {
         const nextMs = await this.#tick(signal);
         this.#pump();
-        await this.#wakeup.sleepUntil(Math.min(nextMs, this.#core.clock.monotonicMs() + TICK_MS), this.#stopTaking.signal);
+        await this.#wakeup.sleepUntil(
+          Math.min(nextMs, this.#core.clock.monotonicMs() + TICK_MS),
+          this.#stopTaking.signal,
+        );
       }
       await this.#scans.stopped();
     } catch (error) {
@@ -412,6 +417,13 @@ export class Mirror implements MirrorControl {
     if (this.#phase !== 'starting') return this.#phase;
     if (this.#scans.lastScanAt === null) return this.#scans.isRunning ? 'scanning' : 'starting';
     if (this.#scans.isRunning) return 'scanning';
-    return this.#core.worklist.size === 0 && this.#deleter.waitingCount === 0 ? 'idle' : 'working';
+    return this.#deleter.waitingCount === 0 && !this.#hasWork() ? 'idle' : 'working';
+  }
+
+  /** What is skipped is looked at again now and then in case it can be seen by then; that is no work. */
+  #hasWork(): boolean {
+    const { worklist, notes } = this.#core;
+    for (const path of worklist.paths()) if (notes.stateOf(path) !== 'skipped') return true;
+    return false;
   }
 }

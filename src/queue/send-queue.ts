@@ -177,6 +177,8 @@ export class LaneQueue implements SendQueue {
 
   #apply(lane: Lane): void {
     const queue = lane === 'upload' ? this.#uploads : this.#deletes;
+    // Before it starts again: while probing, the first to go after a hold goes alone.
+    if (lane === 'upload') this.#uploads.concurrency = this.#places();
     if (this.#holds[lane].any()) queue.pause();
     else queue.start();
     if (lane === 'upload') this.#kick();

@@ -6,8 +6,8 @@ import type { FileId, RemoteFile } from '../mirror/types.ts';
 import { parseBaseUrl } from './base-url.ts';
 import { badReply, isAbsence } from './classify.ts';
 import type { ReplyFacts } from './classify.ts';
-import { openConnections } from './connections.ts';
-import type { ProxyEnvironment } from './connections.ts';
+import { proxiesFor } from './proxies.ts';
+import type { ProxyEnvironment } from './proxies.ts';
 import { openContent } from './content.ts';
 import type { Content } from './content.ts';
 import { listPages } from './listing.ts';
@@ -77,21 +77,32 @@ export function createFilesClient(options: FilesClientOptions): FilesClient {
     listParameters = 'full',
   } = options;
   const address = parseBaseUrl(options.baseUrl);
-  const dispatcher = openConnections(address, options.env ?? process.env);
+  const proxies = proxiesFor(address, options.env ?? process.env);
+  let connections: Promise<Dispatcher> | null = null;
+  // Loading what is behind takes longer than many a pass that has nothing to send.
+  const connect = (): Promise<Dispatcher> =>
+    (connections ??= import('./connections.ts').then(({ openConnections }) =>
+      openConnections(address, proxies),
+    ));
   const sender = new Sender({
     address,
-    dispatcher,
+    connect,
     headers: requestHeaders({ apiKey, auth, headers, organization, project, userAgent }),
     timeoutMs,
     clock,
   });
   const throttle = uploadBytesPerSecond === null ? null : createThrottle(uploadBytesPerSecond, clock);
-  return new HttpFilesClient({ sender, dispatcher, throttle, clock, listParameters });
+  const close = async (): Promise<void> => {
+    sender.close();
+    await (await connections)?.destroy();
+  };
+  return new HttpFilesClient({ sender, connect, close, throttle, clock, listParameters });
 }
 
 interface ClientParts {
   readonly sender: Sender;
-  readonly dispatcher: Dispatcher;
+  readonly connect: () => Promise<Dispatcher>;
+  readonly close: () => Promise<void>;
   readonly throttle: Throttle | null;
   readonly clock: Clock;
   readonly listParameters: ListParameters;
@@ -143,9 +154,9 @@ class HttpFilesClient implements FilesClient {
     throw badReply('not as a deletion', reply, this.#parts.sender.context(request, reply.progress));
   }
 
-  content(id: FileId, signal: AbortSignal): Promise<Content> {
+  async content(id: FileId, signal: AbortSignal): Promise<Content> {
     const get: ApiRequest = { action: 'read', method: 'GET', path: `${pathOf(id)}/content` };
-    return openContent(this.#parts.dispatcher, this.#parts.sender, get, signal);
+    return await openContent(await this.#parts.connect(), this.#parts.sender, get, signal);
   }
 
   async probe(signal: AbortSignal): Promise<void> {
@@ -157,7 +168,7 @@ class HttpFilesClient implements FilesClient {
   }
 
   close(): Promise<void> {
-    return this.#parts.dispatcher.destroy();
+    return this.#parts.close();
   }
 
   async #page(query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<ListPage> {

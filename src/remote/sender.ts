@@ -4,6 +4,7 @@ import type { Clock } from '../mirror/ports.ts';
 import type { ApiAddress } from './base-url.ts';
 import { classifyBreak, classifyReply, describeBreak } from './classify.ts';
 import type { Progress, ReplyFacts, RequestContext } from './classify.ts';
+import { Deadlines } from './deadlines.ts';
 import { Exchange, ExchangeError } from './exchange.ts';
 import type { Reply, RequestOptions } from './exchange.ts';
 import type { RequestHeaders } from './request-headers.ts';
@@ -29,9 +30,6 @@ export interface SendRequest extends ApiRequest {
 /** A line slower than this is taken for a dead one. */
 const SLOWEST_BYTES_PER_SECOND = 64 * 1024;
 
-/** A timer that is to run longer fires at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 const OVER = new Error('the attempt is over');
 
 class AttemptTimeout extends Error {
@@ -40,7 +38,8 @@ class AttemptTimeout extends Error {
 
 export interface SenderOptions {
   readonly address: ApiAddress;
-  readonly dispatcher: Dispatcher;
+  /** The connections, opened when they are first asked for. */
+  readonly connect: () => Promise<Dispatcher>;
   readonly headers: RequestHeaders;
   readonly timeoutMs: number;
   readonly clock: Clock;
@@ -49,10 +48,12 @@ export interface SenderOptions {
 /** Sends requests, ends those that take too long, and turns what fails into a `Fault`. */
 export class Sender {
   readonly #options: SenderOptions;
+  readonly #deadlines: Deadlines;
   #serverClock: { readonly serverMs: number; readonly atMs: number } | null = null;
 
   constructor(options: SenderOptions) {
     this.#options = options;
+    this.#deadlines = new Deadlines(options.clock);
   }
 
   /**
@@ -76,6 +77,8 @@ export class Sender {
   ): Promise<Reply> {
     signal.throwIfAborted();
     const { form } = request;
+    const dispatcher = await this.#options.connect();
+    signal.throwIfAborted();
     const ended = new AbortController();
     const exchange = new Exchange(
       this.requestOptions(request, form),
@@ -85,9 +88,9 @@ export class Sender {
     );
     const onAbort = (): void => exchange.stop(OVER);
     signal.addEventListener('abort', onAbort, { once: true });
-    void this.#limit(exchange, form, ended.signal);
+    const endLimit = this.#limit(exchange, form);
     try {
-      exchange.start(this.#options.dispatcher);
+      exchange.start(dispatcher);
       const reply = await exchange.reply;
       this.noteClock(reply.headers);
       if (accept(reply)) return reply;
@@ -99,6 +102,7 @@ export class Sender {
       throw error instanceof ExchangeError ? this.#judge(error, request) : error;
     } finally {
       signal.removeEventListener('abort', onAbort);
+      endLimit();
       ended.abort(OVER);
     }
   }
@@ -117,6 +121,11 @@ export class Sender {
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,
     };
+  }
+
+  /** Nothing is sent any more; what still runs ends with its connection. */
+  close(): void {
+    this.#deadlines.close();
   }
 
   /** The fault that a reply stands for. */
@@ -146,22 +155,18 @@ export class Sender {
   /**
    * Ends the exchange when the whole of it takes longer than `timeoutMs` and the time that its bytes need on the
    * slowest line. That is what ends a server that answers a byte a second, which no limit on silence would.
+   * Returns what lifts the limit.
    */
-  async #limit(exchange: Exchange, form: UploadForm | undefined, ended: AbortSignal): Promise<void> {
+  #limit(exchange: Exchange, form: UploadForm | undefined): () => void {
     const { timeoutMs, clock } = this.#options;
     const transferMs = ((form?.totalBytes ?? 0) / SLOWEST_BYTES_PER_SECOND) * 1000;
     const startedMs = clock.monotonicMs();
     const leftMs = (): number =>
       startedMs + timeoutMs + transferMs + (form?.heldMs() ?? 0) - clock.monotonicMs();
-    try {
-      for (let waitMs = leftMs(); waitMs > 0; waitMs = leftMs()) {
-        await clock.sleep(Math.min(waitMs, MAX_TIMER_MS), ended);
-      }
-    } catch {
-      return; // The attempt ended first.
-    }
-    const tookSeconds = (clock.monotonicMs() - startedMs) / 1000;
-    exchange.stop(new AttemptTimeout(`given up after ${tookSeconds.toFixed(1)} s`));
+    return this.#deadlines.watch(leftMs, () => {
+      const tookSeconds = (clock.monotonicMs() - startedMs) / 1000;
+      exchange.stop(new AttemptTimeout(`given up after ${tookSeconds.toFixed(1)} s`));
+    });
   }
 
   #judge(error: ExchangeError, request: SendRequest): Fault {

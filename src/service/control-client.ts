@@ -24,6 +24,8 @@ export interface DaemonClient {
   resume(): Promise<void>;
   rescan(): Promise<void>;
   verify(repair: boolean): Promise<VerifyReport>;
+  /** How many remote files that nothing points to are deleted in the background now. */
+  deleteOrphans(): Promise<number>;
   /** Asks anything else; `route` is e.g. `GET /v1/usage`. */
   ask(route: string, body?: Readonly<Record<string, unknown>>): Promise<unknown>;
 }
@@ -54,6 +56,7 @@ export async function connectDaemon(stateDir: string): Promise<DaemonClient | nu
     pause: async () => void (await post('pause')),
     resume: async () => void (await post('resume')),
     rescan: async () => void (await post('rescan')),
+    deleteOrphans: async () => ((await post('orphans/delete')) as { deleting: number }).deleting,
     verify: async (repair) => (await post('verify', { repair })) as VerifyReport,
     ask: (route, body) => ask(socketPath, route, body),
   };
@@ -67,8 +70,8 @@ async function ask(
   const response = await send(socketPath, route, body);
   const reply: unknown = JSON.parse(await readText(response));
   if (response.statusCode === 200) return reply;
-  const { message, rule } = (reply as ControlError).error;
-  throw new Fault(message, { disposition: 'fatal', outcome: 'refused', rule });
+  const { message, rule, disposition = 'fatal', halt } = (reply as ControlError).error;
+  throw new Fault(message, { disposition, outcome: 'refused', rule, ...(halt === undefined ? {} : { halt }) });
 }
 
 /** One item a line, as the server writes it: the list may be far larger than a text should be. */

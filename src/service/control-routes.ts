@@ -46,6 +46,7 @@ export function mirrorRoutes(control: MirrorControl): readonly ControlRoute[] {
       return {};
     }),
     value('POST /v1/verify', ({ body, signal }) => control.verify(body['repair'] === true, signal)),
+    value('POST /v1/orphans/delete', async () => ({ deleting: await control.deleteOrphans() })),
     value('POST /v1/rescan', async () => {
       await control.rescan();
       return {};

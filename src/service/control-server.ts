@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { Fault } from '../mirror/faults.ts';
+import { Fault, type Disposition, type FaultDetails } from '../mirror/faults.ts';
 import { BadRequest, type ControlRoute } from './control-routes.ts';
 import { placeControlSocket } from './control-socket.ts';
 
@@ -20,7 +20,13 @@ export interface ControlServer {
 
 /** What a reply says when something went wrong. */
 export interface ControlError {
-  readonly error: { readonly message: string; readonly rule: string };
+  readonly error: {
+    readonly message: string;
+    readonly rule: string;
+    /** What followed from it for the engine, so that the asker ends with the same exit code. */
+    readonly disposition?: Disposition;
+    readonly halt?: NonNullable<FaultDetails['halt']>;
+  };
 }
 
 /** How long those that still wait for a reply at the end have to take it. */
@@ -178,7 +184,10 @@ function sendError(response: ServerResponse, status: number, error: ControlError
 }
 
 function describe(error: unknown): ControlError['error'] {
-  if (error instanceof Fault) return { message: error.message, rule: error.rule };
+  if (error instanceof Fault) {
+    const { message, rule, disposition, halt } = error;
+    return { message, rule, disposition, ...(halt === undefined ? {} : { halt }) };
+  }
   if (error instanceof BadRequest) return { message: error.message, rule: 'bad-request' };
   if (error instanceof Error && error.name === 'TimeoutError')
     return { message: 'the time is up', rule: 'wait-timeout' };

@@ -54,9 +54,12 @@ describe.concurrent('names', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     const readAs = (name: string): string => name.replaceAll('%22', '"').replaceAll('%0A', '\n');
     for (const [seed, name] of names.entries()) await mirror.write(`batch/${name}`, batchFile(seed));
     await mirror.flush();
-    expect(mirror.emulator.files().map(({ filename }) => filename).toSorted()).toEqual(
-      names.map(readAs).toSorted(),
-    );
+    expect(
+      mirror.emulator
+        .files()
+        .map(({ filename }) => filename)
+        .toSorted(),
+    ).toEqual(names.map(readAs).toSorted());
     expect((await mirror.list()).map(({ path }) => path).toSorted()).toEqual(
       names.map((name) => `batch/${name}`).toSorted(),
     );
@@ -83,7 +86,11 @@ describe.concurrent('names', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     const { expect } = context;
     const mirror = await running(context);
     const shown = 'batch/bad-\ufffd.jsonl';
-    const raw = Buffer.concat([Buffer.from(mirror.at('batch/bad-')), Buffer.from([0xff]), Buffer.from('.jsonl')]);
+    const raw = Buffer.concat([
+      Buffer.from(mirror.at('batch/bad-')),
+      Buffer.from([0xff]),
+      Buffer.from('.jsonl'),
+    ]);
     await mirror.write('batch/good.jsonl', batchFile(1));
     await writeFile(raw, batchFile(2));
     await mirror.untilConverged({ except: [shown], posts: 1 });
@@ -183,6 +190,7 @@ describe.concurrent('kinds and permissions', { timeout: SCENARIO_TIMEOUT_MS }, (
         Object.keys(targets).map((name) => [`batch/${name}`, expect.stringMatching(/^skipped: symlink/)]),
       ),
     );
+    await mirror.untilStatus(({ phase }) => phase === 'idle');
     // A link in place of a mirrored file is neither that file nor its absence.
     await rename(mirror.at('batch/real.jsonl'), `${mirror.folder}/real.jsonl`);
     await symlink(`${mirror.folder}/real.jsonl`, mirror.at('batch/real.jsonl'));
@@ -215,7 +223,9 @@ describe.concurrent('kinds and permissions', { timeout: SCENARIO_TIMEOUT_MS }, (
     expect(report?.reason).toContain('600,000,000 bytes');
     await mirror.expectConverged({ except: ['user_data/sparse.bin'], posts: 0 });
     if (process.platform !== 'linux') return;
-    const peak = /^VmHWM:\s+(\d+) kB/m.exec(await readFile(`/proc/${mirror.process.pid}/status`, 'utf8'))?.[1];
+    const peak = /^VmHWM:\s+(\d+) kB/m.exec(
+      await readFile(`/proc/${mirror.process.pid}/status`, 'utf8'),
+    )?.[1];
     expect(Number(peak)).toBeLessThan(300_000);
   });
 });

@@ -2,7 +2,7 @@
 import { appendFile, chmod, rm, unlink, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, test, type TestContext } from 'vitest';
-import { serverError } from '../../src/emulator/fault-presets.ts';
+import { rateLimited } from '../../src/emulator/fault-presets.ts';
 import {
   openTestMirror,
   SCENARIO_TIMEOUT_MS,
@@ -90,7 +90,12 @@ describe.concurrent('removing', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     };
     // A superuser may list everything, unless this right is taken away.
     const isSuperuser = process.getuid?.() === 0;
-    const mirror = await mirroring(context, files, {}, isSuperuser ? { withoutCapabilities: ['dac_override', 'dac_read_search'] } : {});
+    const mirror = await mirroring(
+      context,
+      files,
+      {},
+      isSuperuser ? { withoutCapabilities: ['dac_override', 'dac_read_search'] } : {},
+    );
     await chmod(mirror.at('batch/closed'), 0o000);
     await unlink(mirror.at('batch/c.jsonl'));
     await mirror.write('batch/d.jsonl', batchFile(5));
@@ -100,7 +105,11 @@ describe.concurrent('removing', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     );
     const { problems } = await mirror.flush();
     expect(problems).toContainEqual(
-      expect.objectContaining({ path: 'batch/closed', state: 'skipped', reason: expect.stringContaining('EACCES') }),
+      expect.objectContaining({
+        path: 'batch/closed',
+        state: 'skipped',
+        reason: expect.stringContaining('EACCES'),
+      }),
     );
     await chmod(mirror.at('batch/closed'), 0o755);
     await mirror.expectConverged({ posts: 1, deletes: 2 });
@@ -124,7 +133,10 @@ describe.concurrent('removing', { timeout: SCENARIO_TIMEOUT_MS }, () => {
 
   test('B19: what is removed during a pause is deleted after it', async (context) => {
     const { expect } = context;
-    const mirror = await mirroring(context, numbered(8, (n) => `user_data/${n}.pdf`));
+    const mirror = await mirroring(
+      context,
+      numbered(8, (n) => `user_data/${n}.pdf`),
+    );
     const daemon = await mirror.daemon();
     await daemon.pause();
     for (const n of [1, 2, 3]) await unlink(mirror.at(`user_data/${n}.pdf`));
@@ -140,7 +152,11 @@ describe.concurrent('removing', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     const { expect } = context;
     const graceSeconds = 1;
     const config = { deletes: { graceSeconds } };
-    const mirror = await mirroring(context, numbered(4, (n) => `user_data/${n}.pdf`), config);
+    const mirror = await mirroring(
+      context,
+      numbered(4, (n) => `user_data/${n}.pdf`),
+      config,
+    );
     const daemon = await mirror.daemon();
     await unlink(mirror.at('user_data/1.pdf'));
     await mirror.untilReport('user_data/1.pdf', (report) => report?.state === 'deleting');
@@ -171,15 +187,22 @@ describe.concurrent('renaming', { timeout: SCENARIO_TIMEOUT_MS }, () => {
 
   test('B5: under another purpose a file is sent anew, and the old id stays until that worked', async (context) => {
     const mirror = await mirroring(context, { 'batch/a.jsonl': batchFile(1) });
-    mirror.emulator.faults.add({ match: { method: 'POST' }, act: serverError('arrival'), times: 2 });
+    mirror.emulator.faults.add({
+      match: { method: 'POST' },
+      act: rateLimited({ milliseconds: 200 }),
+      times: 2,
+    });
     await mirror.rename('batch/a.jsonl', 'user_data/a.jsonl');
     await mirror.untilConverged({ posts: 3, deletes: 1 });
-    context.expect(mutations(mirror)).toEqual(['POST 500', 'POST 500', 'POST 200', 'DELETE 200']);
+    context.expect(mutations(mirror)).toEqual(['POST 429', 'POST 429', 'POST 200', 'DELETE 200']);
   });
 
   test('B6: a folder of 500 files that is renamed keeps every id, and alarms nobody', async (context) => {
     const { expect } = context;
-    const mirror = await mirroring(context, numbered(500, (n) => `user_data/old/${n % 10}/${n}.pdf`));
+    const mirror = await mirroring(
+      context,
+      numbered(500, (n) => `user_data/old/${n % 10}/${n}.pdf`),
+    );
     const before = await idsByPath(mirror);
     await mirror.rename('user_data/old', 'user_data/new');
     await mirror.untilConverged({ posts: 0, deletes: 0 });
@@ -192,7 +215,10 @@ describe.concurrent('renaming', { timeout: SCENARIO_TIMEOUT_MS }, () => {
 
   test('B20: what changed, went, came and was renamed while no daemon ran is caught up with', async (context) => {
     const { expect } = context;
-    const mirror = await mirroring(context, numbered(12, (n) => `user_data/${n}.pdf`));
+    const mirror = await mirroring(
+      context,
+      numbered(12, (n) => `user_data/${n}.pdf`),
+    );
     await mirror.stop();
     const before = await idsByPath(mirror);
     await mirror.write('user_data/0.pdf', pdfFile(100));

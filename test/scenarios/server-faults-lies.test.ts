@@ -59,6 +59,8 @@ describe('servers that lie', { concurrent: true }, () => {
     const [first] = mirror.emulator.files();
     const reply = { id: first?.id };
     mirror.emulator.faults.add({ match: UPLOADS, act: falsifyReply(reply), times: 1 });
+    // So that the truth comes late enough for the lie to be seen.
+    mirror.emulator.faults.add({ act: { kind: 'list-lag', ms: 1_500, retrieve: false } });
     await mirror.write(PATH, 'content');
     await untilNamed(mirror, /which already belongs to user_data\/first\.txt/);
     await mirror.untilConverged({ posts: 2, deletes: 0 });
@@ -115,9 +117,10 @@ describe('servers that lie', { concurrent: true }, () => {
     const mirror = await openTestMirror(context, { config: { folders: { user_data: { expiresAfterSeconds: 3_600 } } } });
     mirror.emulator.faults.add({ match: UPLOADS, act: dropReplyField('expires_at') });
     await startWithFile(mirror);
-    await mirror.untilConverged({ posts: 1, deletes: 1, except: [PATH] });
-    const report = await mirror.report(PATH);
-    expect(report?.state).toBe('rejected');
+    const report = await mirror.untilReport(PATH, (each) => each?.state === 'rejected');
     expect(report?.reason).toContain('expiresAfterSeconds');
+    await mirror.untilConverged({ deletes: 1, except: [PATH] });
+    await mirror.flush();
+    expect(mirror.emulator.requests.uploads()).toHaveLength(1);
   });
 });

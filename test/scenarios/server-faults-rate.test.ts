@@ -2,40 +2,55 @@ import { describe, expect, test } from 'vitest';
 import { rateLimited } from '../../src/emulator/fault-presets.ts';
 import { openTestMirror, type TestMirror } from '../support/blackbox/mirror-process.ts';
 
+/** Timers count whole milliseconds, and the log two clocks. */
+const CLOCK_MS = 5;
+
 const numbered = (count: number): string[] => Array.from({ length: count }, (_, index) => `user_data/${index}.txt`);
 
 async function writeAll(mirror: TestMirror, paths: readonly string[]): Promise<void> {
   for (const path of paths) await mirror.write(path, `content of ${path}`);
 }
 
-/** Milliseconds between the first refusal and the next upload after everything that was in flight with it. */
-function pauseAfterRefusal({ emulator }: TestMirror): number {
+/** When the first upload was refused, and when the next one was accepted, by the server's wall clock. */
+function refusedAndResumed({ emulator }: TestMirror): { refusedMs: number; resumedMs: number } {
   const uploads = emulator.requests.uploads();
-  const first = uploads.find(({ status }) => status === 429)?.arrivedMonotonicMs ?? Number.NaN;
-  const next = uploads.find(({ status }) => status === 200)?.arrivedMonotonicMs ?? Number.NaN;
-  return next - first;
+  const arrivalOf = (wanted: number) => uploads.find(({ status }) => status === wanted)?.arrivedWallMs ?? Number.NaN;
+  return { refusedMs: arrivalOf(429), resumedMs: arrivalOf(200) };
 }
 
 describe('rate limits', { concurrent: true }, () => {
   const hints = [
-    { name: 'Retry-After in seconds', hint: () => ({ seconds: 2 }), atLeastMs: 2_000 },
-    { name: 'Retry-After as an HTTP date', hint: () => ({ httpDate: new Date(Date.now() + 4_000) }), atLeastMs: 2_000 },
-    { name: 'retry-after-ms', hint: () => ({ milliseconds: 1_500 }), atLeastMs: 1_500 },
+    { name: 'Retry-After in seconds', hint: { seconds: 2 }, waitMs: 2_000 },
+    { name: 'retry-after-ms', hint: { milliseconds: 1_500 }, waitMs: 1_500 },
   ];
-  for (const { name, hint, atLeastMs } of hints) {
+  for (const { name, hint, waitMs } of hints) {
     test(`D1, D2: after a 429 with ${name} the whole lane waits that long, and says so`, async (context) => {
       const mirror = await openTestMirror(context, { config: { limits: { concurrentUploads: 1, uploadsPerMinute: null } } });
-      mirror.emulator.faults.add({ match: { method: 'POST' }, act: rateLimited(hint()), times: 1 });
+      mirror.emulator.faults.add({ match: { method: 'POST' }, act: rateLimited(hint), times: 1 });
       const paths = numbered(12);
       await writeAll(mirror, paths);
       await mirror.start();
       const { uploads } = await mirror.untilStatus((status) => status.uploads.pause !== null);
       expect(uploads.pause?.why).toContain('429');
-      expect(uploads.pause?.remainingMs).toBeLessThanOrEqual(4_000);
+      expect(uploads.pause?.remainingMs).toBeLessThanOrEqual(waitMs);
       await mirror.untilConverged({ posts: paths.length + 1, deletes: 0 });
-      expect(pauseAfterRefusal(mirror)).toBeGreaterThanOrEqual(atLeastMs);
+      const { refusedMs, resumedMs } = refusedAndResumed(mirror);
+      expect(resumedMs - refusedMs).toBeGreaterThanOrEqual(waitMs - CLOCK_MS);
     });
   }
+
+  test('D2: after a 429 with Retry-After as an HTTP date the whole lane waits until then', async (context) => {
+    const mirror = await openTestMirror(context, { config: { limits: { concurrentUploads: 1, uploadsPerMinute: null } } });
+    const paths = numbered(12);
+    await mirror.start();
+    await mirror.untilStatus(({ phase }) => phase === 'idle');
+    const httpDate = new Date(Date.now() + 6_000);
+    mirror.emulator.faults.add({ match: { method: 'POST' }, act: rateLimited({ httpDate }), times: 1 });
+    await writeAll(mirror, paths);
+    await mirror.untilConverged({ posts: paths.length + 1, deletes: 0 });
+    // A date has whole seconds, and so has the server's own that it is compared with.
+    expect(refusedAndResumed(mirror).resumedMs).toBeGreaterThanOrEqual(httpDate.getTime() - 1_000 - CLOCK_MS);
+  });
 
   test('D1: a 429 that meets many uploads at once: each is sent again once, none is lost', async (context) => {
     const mirror = await openTestMirror(context);
@@ -46,7 +61,8 @@ describe('rate limits', { concurrent: true }, () => {
     await mirror.untilConverged({ deletes: 0 });
     const { requests } = mirror.emulator;
     expect(requests.uploads().filter(({ status }) => status === 200)).toHaveLength(paths.length);
-    expect(pauseAfterRefusal(mirror)).toBeGreaterThanOrEqual(2_000);
+    const { refusedMs, resumedMs } = refusedAndResumed(mirror);
+    expect(resumedMs - refusedMs).toBeGreaterThanOrEqual(2_000 - CLOCK_MS);
   });
 
   test('D2: a 429 that does not say for how long: many at once count as one, the first wait is short', async (context) => {

@@ -1,5 +1,5 @@
 /** What the program says about itself, and what it keeps to itself (cases G of the list). */
-import { readdir, readFile, stat, unlink } from 'node:fs/promises';
+import { chmod, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
@@ -37,7 +37,12 @@ describe.concurrent('facts', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     expect(code).toBe(0);
     expect(stdout).not.toContain('\u001b');
     const status = JSON.parse(stdout) as MirrorStatus;
-    expect(status).toMatchObject({ version: 1, running: true, halts: [], counts: { synced: 1, rejected: 1 } });
+    expect(status).toMatchObject({
+      version: 1,
+      running: true,
+      halts: [],
+      counts: { synced: 1, rejected: 1 },
+    });
     expect(status.problems.map(({ path }) => path)).toEqual(['batch/empty.jsonl']);
   });
 
@@ -139,7 +144,8 @@ describe.concurrent('secrets', { timeout: SCENARIO_TIMEOUT_MS }, () => {
       (await mirror.run('config', 'show')).stdout,
       await readFile(mirror.configFile, 'utf8'),
     ];
-    if (process.platform === 'linux') told.push(await readFile(`/proc/${mirror.process.pid}/cmdline`, 'utf8'));
+    if (process.platform === 'linux')
+      told.push(await readFile(`/proc/${mirror.process.pid}/cmdline`, 'utf8'));
     await mirror.stop();
     const { code, stdout, stderr } = await mirror.run('sync', '--log-level', 'debug');
     told.push(stdout, stderr, mirror.logs, ...(await readState(mirror.stateDir)).values());
@@ -160,7 +166,8 @@ describe.concurrent('secrets', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     expect((await stat(mirror.stateDir)).mode & 0o777).toBe(0o700);
     expect((await stat(socket)).mode & 0o777).toBe(0o600);
     if (!isSuperuser) return;
-    // Whoever gets past the folder is still refused by the socket.
+    // Whoever gets past the folders is still refused by the socket.
+    for (const folder of [mirror.folder, mirror.stateDir]) await chmod(folder, 0o755);
     const script = `process.setuid(65534); require('node:net').connect(${JSON.stringify(socket)}).on('error', (error) => console.log(error.code)).on('connect', () => process.exit());`;
     const { stdout } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
     expect(stdout).toBe('EACCES\n');

@@ -117,6 +117,10 @@ export class FakeControl implements MirrorControl {
   async verify(repair: boolean): Promise<VerifyReport> {
     return { version: 1, checked: 1, missing: [], differing: [], expired: [], usage: [], repaired: repair };
   }
+  async deleteOrphans(): Promise<number> {
+    this.told.push('delete orphans');
+    return 2;
+  }
   async rescan(): Promise<void> {
     this.told.push('rescan');
   }

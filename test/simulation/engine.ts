@@ -1,12 +1,18 @@
 import { Mirror } from '../../src/mirror/mirror.ts';
 import type { MirrorSettings } from '../../src/mirror/settings.ts';
 import { LaneQueue } from '../../src/queue/send-queue.ts';
+import type { SimSettings } from '../support/sim/sim-profile.ts';
 import type { SimEngine, SimPorts } from '../support/sim/sim-world.ts';
 
+export interface MirrorEngine extends SimEngine {
+  readonly mirror: Mirror;
+  /** As after a SIGHUP with another configuration. */
+  reconfigure(settings: SimSettings): void;
+}
+
 /** The real engine and the real queue over a simulated world. */
-export function startMirror(ports: SimPorts): SimEngine {
+export function startMirror(ports: SimPorts): MirrorEngine {
   const { clock, local, api, manifest, listener, settings, random } = ports;
-  const { folders, graceMs, maxDeleteFraction, minDeleteCount, rescanMs, verifyMs, listHorizonMs } = settings;
   const queue = new LaneQueue({
     clock,
     random,
@@ -15,7 +21,27 @@ export function startMirror(ports: SimPorts): SimEngine {
     concurrentDeletes: settings.concurrentDeletes,
     recentAttemptsMs: ports.recentAttemptsMs,
   });
-  const mirrorSettings: MirrorSettings = {
+  const mirror = new Mirror({ clock, local, api, manifest, queue, settings: mirrorSettings(settings), listener });
+  const unsubscribe = ports.subscribe((hint) => mirror.hint(hint));
+  mirror.start();
+  mirror.ended().catch((error: unknown) => {
+    listener({ kind: 'warning', message: `ENGINE BROKE: ${error instanceof Error ? error.stack : String(error)}` });
+  });
+  return {
+    mirror,
+    reconfigure: (next) => mirror.reconfigure(mirrorSettings(next), local),
+    async stop() {
+      unsubscribe();
+      await mirror.stop(15_000);
+      queue.close();
+    },
+    approve: () => mirror.approve(null),
+  };
+}
+
+function mirrorSettings(settings: SimSettings): MirrorSettings {
+  const { folders, graceMs, maxDeleteFraction, minDeleteCount, rescanMs, verifyMs, listHorizonMs } = settings;
+  return {
     root: '/root',
     folders: new Map(folders.map((rules) => [rules.folder, rules])),
     graceMs,
@@ -25,19 +51,5 @@ export function startMirror(ports: SimPorts): SimEngine {
     verifyMs,
     storageBytes: null,
     resolveLooksMs: [0, 2_000, listHorizonMs],
-  };
-  const mirror = new Mirror({ clock, local, api, manifest, queue, settings: mirrorSettings, listener });
-  const unsubscribe = ports.subscribe((hint) => mirror.hint(hint));
-  mirror.start();
-  mirror.ended().catch((error: unknown) => {
-    listener({ kind: 'warning', message: `ENGINE BROKE: ${error instanceof Error ? error.stack : String(error)}` });
-  });
-  return {
-    async stop() {
-      unsubscribe();
-      await mirror.stop(15_000);
-      queue.close();
-    },
-    approve: () => mirror.approve(null),
   };
 }

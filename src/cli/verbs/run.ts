@@ -32,7 +32,7 @@ export const verb = defineVerb({
   },
   async run(args, context) {
     const { config, baseUrlGiven } = await context.loadConfig();
-    if (args.init) await createRoot(config);
+    if (args.init) await initUnlessUsed(config, context);
     await checkRoot(config.root);
     const logger = await createLogger({ level: context.flags.logLevel, pretty: context.io.stderrIsTerminal });
     const alone = args['emulator-without-key'] && !baseUrlGiven && !hasApiKey(config, context.io.env);
@@ -47,6 +47,16 @@ export const verb = defineVerb({
     }
   },
 });
+
+/**
+ * Creates the root and its folders, unless something was mirrored from there already: then a root without folders is
+ * one that is not mounted, and what was created there would hide that.
+ */
+async function initUnlessUsed(config: Config, context: Context): Promise<void> {
+  const { readState } = await context.compose();
+  const { files, intents } = await readState(config.stateDir);
+  if (files.size === 0 && intents.size === 0) await createRoot(config);
+}
 
 /** Where to mirror to. */
 interface Api {
@@ -106,7 +116,7 @@ async function mirrorUntilStopped(api: Api, context: Context, logger: Logger): P
   if (apiKey !== null) logger.hide(apiKey);
   const { openMirror } = await context.compose();
   const listener = logEvents(logger, systemClock);
-  const mirror = await openMirror({ config, apiKey, listener });
+  const mirror = await openMirror({ config, apiKey, listener, isEmulator: api.isEmulator });
   const systemd = serviceManager({
     env: io.env,
     clock: systemClock,

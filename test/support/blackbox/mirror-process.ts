@@ -44,7 +44,7 @@ const FAST = {
 const START_TIMEOUT_MS = 30_000;
 const FLUSH_TIMEOUT_MS = 40_000;
 const POLL_TIMEOUT_MS = 40_000;
-const POLL_MS = 25;
+const POLL_MS = 50;
 
 export interface TestMirrorOptions {
   /** Merged over the fast settings, key by key. `root` and `stateDir` are the harness's own. */
@@ -210,7 +210,10 @@ export class TestMirror {
   }
 
   /** Polls the daemon's status until it is as wanted; throws with the last one when that takes too long. */
-  async untilStatus(is: (status: MirrorStatus) => boolean, timeoutMs = POLL_TIMEOUT_MS): Promise<MirrorStatus> {
+  async untilStatus(
+    is: (status: MirrorStatus) => boolean,
+    timeoutMs = POLL_TIMEOUT_MS,
+  ): Promise<MirrorStatus> {
     return await this.until(() => this.status(), is, timeoutMs);
   }
 
@@ -224,13 +227,19 @@ export class TestMirror {
   }
 
   /** Polls until `is` agrees; throws with what there was last when that takes too long. */
-  async until<T>(look: () => T | Promise<T>, is: (value: T) => boolean, timeoutMs = POLL_TIMEOUT_MS): Promise<T> {
+  async until<T>(
+    look: () => T | Promise<T>,
+    is: (value: T) => boolean,
+    timeoutMs = POLL_TIMEOUT_MS,
+  ): Promise<T> {
     const deadlineMs = performance.now() + timeoutMs;
     for (;;) {
       const value = await look();
       if (is(value)) return value;
       if (performance.now() > deadlineMs) {
-        throw new Error(`not so within ${timeoutMs} ms: ${is.toString()}\nlast: ${JSON.stringify(value, null, 1)}`);
+        throw new Error(
+          `not so within ${timeoutMs} ms: ${is.toString()}\nlast: ${JSON.stringify(value, null, 1)}`,
+        );
       }
       await sleep(POLL_MS);
     }

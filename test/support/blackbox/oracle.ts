@@ -16,7 +16,7 @@ const PURPOSES: Readonly<Record<string, string>> = Object.fromEntries(
 
 /** What the oracle cannot know by itself. */
 export interface Expectation {
-  /** Local files that must not be mirrored (ignored, refused, unreadable). */
+  /** Local files, besides empty ones, that must not be mirrored (ignored, refused, unreadable). */
   readonly except?: readonly string[];
   /** Paths whose older remote file stays although the local file differs, is gone or is ignored. */
   readonly keeps?: readonly string[];
@@ -91,6 +91,8 @@ async function eligibleFiles({ root, digests, expectation }: OracleInput): Promi
   for (const [folder, purpose] of Object.entries(purposes)) {
     for (const path of await filesBelow(root, folder)) {
       if (left.has(path)) continue;
+      // No server takes an empty file.
+      if ((await lstat(join(root, path))).size === 0) continue;
       const filename = path.slice(path.lastIndexOf('/') + 1);
       wanted.set(path, describe({ purpose, filename, sha256: await digests.of(join(root, path)) }));
     }

@@ -130,8 +130,10 @@ export interface LifeKnobs {
   readonly hintFaults: number;
   /** Server clock minus the local wall clock at the start. */
   readonly skewMs: number;
-  /** Lifetime that the server gives a file on which no expiry was asked, by purpose. */
+  /** Lifetime that the server gives a file on which no expiry was asked. */
   readonly serverLifetimeSeconds: number | null;
+  /** The purposes that `serverLifetimeSeconds` is for; null: all. */
+  readonly expiringPurposes: readonly string[] | null;
   /** Whether the server pays no heed to the expiry that is asked for. */
   readonly ignoresExpiry: boolean;
   /** A client gives up on a silent server after this. */
@@ -175,6 +177,7 @@ export function drawKnobs(profile: LifeProfile, random: SimRandom): LifeKnobs {
     hintFaults: share(profile.hintFaults),
     skewMs: random.int(-profile.skewMs, profile.skewMs),
     serverLifetimeSeconds: expires ? random.int(900, 1_800) : null,
+    expiringPurposes: null,
     ignoresExpiry: expires && random.chance(0.2),
     timeoutMs: random.pick([20_000, 60_000]),
     seesWriters: random.chance(0.7),

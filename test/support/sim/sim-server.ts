@@ -121,7 +121,8 @@ export class SimServer {
     const nowMs = clock.monotonicMs();
     const createdAt = Math.floor(this.wallMs() / 1000) - ageSeconds;
     const asked = knobs.ignoresExpiry ? null : request.expiresAfterSeconds;
-    const lifetime = asked ?? (madeBy === 'mirror' ? knobs.serverLifetimeSeconds : null);
+    const expires = madeBy === 'mirror' && (knobs.expiringPurposes?.includes(request.purpose) ?? true);
+    const lifetime = asked ?? (expires ? knobs.serverLifetimeSeconds : null);
     const lagMs = !this.#isCalm && random.chance(0.3) ? random.int(0, knobs.profile.listLagMs) : 0;
     this.#sequence += 1;
     const file: StoredFile = {

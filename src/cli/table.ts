@@ -1,0 +1,13 @@
+/** The cells of one line. */
+export type Row = readonly string[];
+
+/** Columns as wide as their longest cell, two blanks apart; no blanks at the ends of lines. */
+export function aligned(rows: readonly Row[]): string {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+  }
+  return rows
+    .map((row) => row.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ').trimEnd())
+    .join('\n');
+}

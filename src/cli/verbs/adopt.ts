@@ -1,0 +1,55 @@
+import { checkRoot } from '../../config/root-folder.ts';
+import type { AdoptReport } from '../../mirror/adopt.ts';
+import type { AmbiguousMatch } from '../../mirror/adoption.ts';
+import { logEvents } from '../../service/event-log.ts';
+import { counted, formatBytes } from '../../service/quantities.ts';
+import { systemClock } from '../../service/system-clock.ts';
+import { printable } from '../../service/terminal-text.ts';
+import { exitCode } from '../exit-code.ts';
+import { printJson, printLines } from '../json-output.ts';
+import { createOneShotLogger } from '../one-shot.ts';
+import { stopOnSignals } from '../stop-signals.ts';
+import { defineVerb, jsonOption } from '../verb.ts';
+
+/** Exit code: 1 if anything was ambiguous. */
+export const verb = defineVerb({
+  options: {
+    ...jsonOption,
+    'dry-run': { type: 'boolean', default: false, describe: 'Only show what would be taken over' },
+  },
+  async run(args, context) {
+    const { config } = await context.loadConfig();
+    await checkRoot(config.root);
+    const apiKey = await context.readApiKey(config);
+    const logger = await createOneShotLogger(context);
+    if (apiKey !== null) logger.hide(apiKey);
+    const { adoptRemote } = await context.compose();
+    using stop = stopOnSignals();
+    const listener = logEvents(logger, systemClock);
+    const report = await adoptRemote({ config, apiKey, listener, dryRun: args['dry-run'] }, stop.signal);
+    if (args.json) await printJson(context.io, report);
+    else await printLines(context.io, '', reportLines(report), (line) => `${line}\n`);
+    return report.ambiguous.length > 0 ? exitCode.someFailed : exitCode.done;
+  },
+});
+
+function* reportLines({ dryRun, adopted, ambiguous, unmatched, left }: AdoptReport): Iterable<string> {
+  for (const { path, id } of adopted) yield `${dryRun ? 'would adopt' : 'adopted'}  ${printable(path)} = ${printable(id)}`;
+  for (const match of ambiguous) yield ambiguousLine(match);
+  for (const { path, reason } of left) yield `left alone  ${printable(path)}: ${printable(reason)}`;
+  const parts = [
+    `${adopted.length} ${dryRun ? 'to adopt' : 'adopted'}`,
+    ...(ambiguous.length === 0 ? [] : [`${ambiguous.length} ambiguous`]),
+    ...(left.length === 0 ? [] : [`${left.length} left alone`]),
+  ];
+  yield parts.join(', ');
+  const uploads = unmatched.length + ambiguous.reduce((sum, { paths }) => sum + paths.length, 0);
+  if (uploads === 0) return;
+  const who = ambiguous.length > 0 ? ', the ambiguous ones among them; the remote files stay as they are' : '';
+  yield `${counted(uploads, 'local file')} will be uploaded by the next sync${who}`;
+}
+
+function ambiguousLine({ purpose, remoteName, bytes, paths, ids }: AmbiguousMatch): string {
+  const list = (names: readonly string[]) => printable(names.join(', '));
+  return `ambiguous  ${printable(remoteName)} (${printable(purpose)}, ${formatBytes(bytes)}): ${list(paths)} against ${list(ids)}`;
+}

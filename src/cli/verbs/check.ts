@@ -1,0 +1,183 @@
+import { stat } from 'node:fs/promises';
+import { dirname, resolve, sep } from 'node:path';
+import type { Config } from '../../config/config.ts';
+import { didYouMean } from '../../config/nearest-name.ts';
+import { Fault } from '../../mirror/faults.ts';
+import type { FolderRules } from '../../mirror/types.ts';
+import { counted } from '../../service/quantities.ts';
+import { printable } from '../../service/terminal-text.ts';
+import type { Compose, Context } from '../context.ts';
+import { exitCode } from '../exit-code.ts';
+import { print } from '../io.ts';
+import { printJson } from '../json-output.ts';
+import { stopOnSignals } from '../stop-signals.ts';
+import { UsageError } from '../usage-error.ts';
+import { defineVerb, jsonOption } from '../verb.ts';
+
+/** What `check --json` prints. */
+interface CheckReport {
+  readonly version: 1;
+  /** How many files were looked at. */
+  readonly files: number;
+  readonly findings: readonly FileFinding[];
+  readonly warnings: readonly FileWarning[];
+}
+
+interface FileFinding {
+  /** As it was named on the command line, or below that. */
+  readonly file: string;
+  /** 1-based; null when it concerns the file as a whole. */
+  readonly line: number | null;
+  readonly rule: string;
+  readonly message: string;
+}
+
+interface FileWarning {
+  readonly file: string;
+  readonly message: string;
+}
+
+/** Exit code: 1 if a file would be refused. */
+export const verb = defineVerb({
+  operands: '<path..>',
+  positionals: {
+    path: { type: 'string', array: true, demandOption: true, describe: 'Files, and folders to walk through' },
+  },
+  options: {
+    ...jsonOption,
+    purpose: {
+      type: 'string',
+      requiresArg: true,
+      describe: 'Whose rules count (default: those of the nearest folder that bears the name of a purpose folder)',
+    },
+  },
+  async run({ path: paths, purpose, json }, context) {
+    const { config } = await context.loadConfig();
+    const forced = purpose === undefined ? null : rulesOfPurpose(purpose, config);
+    const inspector = new Inspector(config, forced, context, await context.compose());
+    using stop = stopOnSignals();
+    for (const path of paths) await inspector.look(path, stop.signal);
+    const { report } = inspector;
+    if (json) await printJson(context.io, report);
+    else await print(context.io, reportText(report));
+    return report.findings.length > 0 ? exitCode.someFailed : exitCode.done;
+  },
+});
+
+/** The folder of that name, else the first that has that purpose. */
+function rulesOfPurpose(purpose: string, { folders }: Config): FolderRules {
+  const rules = folders.find(({ folder }) => folder === purpose) ?? folders.find((each) => each.purpose === purpose);
+  if (rules !== undefined) return rules;
+  const known = [...new Set(folders.map((each) => each.purpose))];
+  const hint = didYouMean(purpose, known) || `; there are: ${known.join(', ')}`;
+  throw new UsageError(`no folder has the purpose "${purpose}"${hint}`);
+}
+
+class Inspector {
+  readonly #config: Config;
+  readonly #forced: FolderRules | null;
+  readonly #cwd: string;
+  readonly #compose: Pick<Compose, 'checkFile' | 'filesToCheck'>;
+  readonly #findings: FileFinding[] = [];
+  readonly #warnings: FileWarning[] = [];
+  #files = 0;
+
+  constructor(config: Config, forced: FolderRules | null, context: Context, compose: Pick<Compose, 'checkFile' | 'filesToCheck'>) {
+    this.#config = config;
+    this.#forced = forced;
+    this.#cwd = context.io.cwd;
+    this.#compose = compose;
+  }
+
+  get report(): CheckReport {
+    return { version: 1, files: this.#files, findings: this.#findings, warnings: this.#warnings };
+  }
+
+  /** `path`: as it was given. Throws `UsageError` when nothing says whose rules count. */
+  async look(path: string, signal: AbortSignal): Promise<void> {
+    const absolute = resolve(this.#cwd, path);
+    const isFolder = await stat(absolute).then(
+      (found) => found.isDirectory(),
+      () => false,
+    );
+    if (isFolder) return await this.#walk(path, absolute, signal);
+    const rules = this.#rulesAt(dirname(absolute));
+    if (rules === null) throw unclear(path, this.#config);
+    await this.#check(path, absolute, rules, signal);
+  }
+
+  async #walk(path: string, directory: string, signal: AbortSignal): Promise<void> {
+    let known = 0;
+    let unknown = 0;
+    for await (const found of this.#compose.filesToCheck(this.#config, directory, signal)) {
+      const file = `${path.replace(/\/+$/, '')}${found.file.slice(directory.length)}`;
+      if (found.kind === 'unlistable') {
+        this.#findings.push({ file, line: null, rule: 'unreadable', message: found.reason });
+      } else if (found.kind === 'skipped') {
+        this.#warnings.push({ file, message: `never mirrored: ${found.detail}` });
+      } else {
+        const rules = this.#rulesAt(dirname(found.file));
+        if (rules === null) {
+          unknown += 1;
+          this.#warnings.push({ file, message: 'not checked: it is in no purpose folder' });
+        } else {
+          known += 1;
+          await this.#check(file, found.file, rules, signal);
+        }
+      }
+    }
+    if (known === 0 && unknown > 0) throw unclear(path, this.#config);
+  }
+
+  #rulesAt(directory: string): FolderRules | null {
+    if (this.#forced !== null) return this.#forced;
+    const { folders } = this.#config;
+    for (const name of directory.split(sep).reverse()) {
+      const rules = folders.find(({ folder }) => folder === name);
+      if (rules !== undefined) return rules;
+    }
+    return null;
+  }
+
+  async #check(file: string, absolute: string, rules: FolderRules, signal: AbortSignal): Promise<void> {
+    this.#files += 1;
+    try {
+      const { findings, findingsTotal, warnings } = await this.#compose.checkFile(absolute, rules, signal);
+      for (const finding of findings) this.#findings.push({ file, ...finding });
+      for (const message of warnings) this.#warnings.push({ file, message });
+      const more = findingsTotal - findings.length;
+      if (more > 0) this.#warnings.push({ file, message: `${counted(more, 'more finding')} not shown` });
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#findings.push({ file, line: null, rule: 'unreadable', message: whyUnreadable(error) });
+    }
+  }
+}
+
+/** Throws what is no failure of the disk. */
+function whyUnreadable(error: unknown): string {
+  if (error instanceof Fault) return 'not a regular file';
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === undefined) throw error;
+  return message.split(',', 1)[0] ?? code;
+}
+
+function unclear(path: string, { folders }: Config): UsageError {
+  const names = folders.map(({ folder }) => folder).join(', ');
+  return new UsageError(
+    `nothing says which rules "${path}" is to obey: it is in no folder named ${names}; give them with --purpose`,
+  );
+}
+
+function reportText({ files, findings, warnings }: CheckReport): string {
+  const place = (file: string, line: number | null) => `${printable(file)}${line === null ? '' : `:${line}`}`;
+  const refused = new Set(findings.map(({ file }) => file)).size;
+  const lines = [
+    ...findings.map(({ file, line, rule, message }) => `${place(file, line)}: ${rule}: ${printable(message)}`),
+    ...warnings.map(({ file, message }) => `${place(file, null)}: warning: ${printable(message)}`),
+    `${counted(files, 'file')} checked: ${
+      findings.length === 0 ? 'nothing against them' : `${counted(findings.length, 'finding')} in ${refused}`
+    }${warnings.length === 0 ? '' : `, ${counted(warnings.length, 'warning')}`}`,
+  ];
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,162 @@
+import { readFileSync } from 'node:fs';
+import { hasApiKey } from '../../config/api-key.ts';
+import type { Config } from '../../config/config.ts';
+import type { LoadedConfig } from '../../config/load.ts';
+import { Fault } from '../../mirror/faults.ts';
+import type { ManifestView } from '../../mirror/types.ts';
+import { redactor } from '../../service/redaction.ts';
+import { printable } from '../../service/terminal-text.ts';
+import type { Places } from '../../compose.ts';
+import type { Context } from '../context.ts';
+import {
+  clockCheck,
+  fail,
+  limitsCheck,
+  manifestCheck,
+  nodeCheck,
+  ok,
+  rootCheck,
+  stateCheck,
+  warn,
+  watchCheck,
+  type Check,
+} from '../diagnosis.ts';
+import { exitCode } from '../exit-code.ts';
+import { print } from '../io.ts';
+import { printJson } from '../json-output.ts';
+import { defineVerb, jsonOption } from '../verb.ts';
+
+/** How long the API is waited for. */
+const probeTimeoutMs = 15_000;
+
+/** Exit code: 1 if anything fails. */
+export const verb = defineVerb({
+  options: jsonOption,
+  async run({ json }, context) {
+    const checks: Check[] = [];
+    for await (const check of examine(context)) {
+      checks.push(check);
+      if (!json) await print(context.io, checkLine(check));
+    }
+    const healthy = checks.every(({ level }) => level !== 'fail');
+    if (json) await printJson(context.io, { version: 1, ok: healthy, checks });
+    return healthy ? exitCode.done : exitCode.someFailed;
+  },
+});
+
+function checkLine({ what, level, detail, next }: Check): string {
+  return `${level.padEnd(4)}  ${what}: ${printable(detail)}${next === null ? '' : `; ${printable(next)}`}\n`;
+}
+
+/** From the ground up: what a later check stands on comes first. */
+async function* examine(context: Context): AsyncIterable<Check> {
+  yield nodeCheck(process.versions.node, wantedNode());
+  let loaded: LoadedConfig;
+  try {
+    loaded = await context.loadConfig();
+  } catch (error) {
+    for (const line of faultOf(error).message.split('\n')) yield fail('configuration', line, null);
+    return;
+  }
+  const { config, file } = loaded;
+  yield ok('configuration', file ?? 'no file, all defaults');
+  const { lookAtPlaces, readState } = await context.compose();
+  let manifest: ManifestView | null = null;
+  let unreadable: Fault | null = null;
+  try {
+    const view = await readState(config.stateDir);
+    manifest = view.mirrorId === '' ? null : view;
+  } catch (error) {
+    unreadable = faultOf(error);
+  }
+  const places = await lookAtPlaces(config, manifest?.mirrorId ?? null);
+  if (unreadable === null || places.root.look.kind === 'bad') yield rootCheck(config, places, manifest);
+  yield watchCheck(config, places);
+  yield stateCheck(config, places);
+  yield unreadable === null
+    ? manifestCheck(manifest, places, Date.now())
+    : fail('manifest', unreadable.message, null);
+  yield await daemonCheck(config, context);
+  yield* apiChecks(loaded, places, context);
+  yield limitsCheck(config);
+}
+
+async function daemonCheck(config: Config, context: Context): Promise<Check> {
+  try {
+    const daemon = await context.findDaemon(config);
+    return daemon === null
+      ? warn('daemon', 'does not run', 'start it with: files-mirror run')
+      : ok('daemon', `runs, pid ${daemon.pid}`);
+  } catch (error) {
+    return fail('daemon', faultOf(error).message, null);
+  }
+}
+
+async function* apiChecks({ config, baseUrlGiven }: LoadedConfig, places: Places, context: Context): AsyncIterable<Check> {
+  let apiKey: string | null;
+  try {
+    if (!baseUrlGiven && !hasApiKey(config, context.io.env) && (await places.recordedApi())?.kind === 'emulator') {
+      yield warn('api', 'no API key: mirrored to the emulator on this machine so far', 'set OPENAI_API_KEY');
+      return;
+    }
+    apiKey = await context.readApiKey(config);
+  } catch (error) {
+    yield fail('api', faultOf(error).message, null);
+    return;
+  }
+  const redact = redactor([apiKey]);
+  for await (const check of apiAnswers(config, apiKey, places, context)) {
+    yield { ...check, detail: redact(check.detail) };
+  }
+}
+
+async function* apiAnswers(
+  config: Config,
+  apiKey: string | null,
+  places: Places,
+  context: Context,
+): AsyncIterable<Check> {
+  try {
+    const verdict = await places.admitApi();
+    if (verdict === 'start-over') {
+      const next = 'the next start uploads everything there; nothing is deleted';
+      yield warn('api', 'what was mirrored so far went to the emulator on this machine', next);
+    }
+  } catch (error) {
+    yield fail('api', faultOf(error).message, null);
+  }
+  const { origin } = new URL(config.api.baseUrl);
+  const { openRemote } = await context.compose();
+  const remote = await openRemote(config, apiKey);
+  try {
+    await remote.probe(AbortSignal.timeout(probeTimeoutMs));
+    yield ok('api', `${origin} answers${apiKey === null ? '' : ' and accepts the key'}`);
+    yield clockCheck(remote.serverNowMs(), Date.now());
+  } catch (error) {
+    yield fail('api', `${origin}: ${whyNoAnswer(error)}`, nextFor(error));
+  } finally {
+    await remote.close();
+  }
+}
+
+function whyNoAnswer(error: unknown): string {
+  if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${probeTimeoutMs / 1000} s`;
+  return faultOf(error).message;
+}
+
+function nextFor(error: unknown): string {
+  return error instanceof Fault && error.halt === 'auth'
+    ? 'check OPENAI_API_KEY (or api.apiKeyFile), and the rights of the key'
+    : 'check api.baseUrl, the network, and a proxy if there is one';
+}
+
+/** Throws what is a defect of ours. */
+function faultOf(error: unknown): Fault {
+  if (error instanceof Fault) return error;
+  throw error;
+}
+
+function wantedNode(): string {
+  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly engines: { readonly node: string } }).engines.node;
+}

@@ -1,0 +1,91 @@
+import type { Config } from '../../config/config.ts';
+import type { FileId, Garbage } from '../../mirror/types.ts';
+import { logEvents } from '../../service/event-log.ts';
+import { counted, formatBytes, formatTime } from '../../service/quantities.ts';
+import { systemClock } from '../../service/system-clock.ts';
+import { printable } from '../../service/terminal-text.ts';
+import type { Context } from '../context.ts';
+import { exitCode } from '../exit-code.ts';
+import { print } from '../io.ts';
+import { printJson } from '../json-output.ts';
+import { createOneShotLogger } from '../one-shot.ts';
+import { stopOnSignals } from '../stop-signals.ts';
+import { aligned, type Row } from '../table.ts';
+import { defineVerb, jsonOption } from '../verb.ts';
+
+/** A remote file that this mirror made and that no path has. */
+interface Orphan extends Garbage {
+  readonly id: FileId;
+  /** What becomes of it by itself. */
+  readonly state: 'kept aside' | 'being deleted';
+}
+
+/** What `orphans delete --json` prints. */
+interface Deletion {
+  readonly version: 1;
+  readonly deleted: number;
+  /** Handed to the daemon, which deletes them in the background. */
+  readonly deleting: number;
+}
+
+export const verb = defineVerb({
+  operands: '[action]',
+  positionals: {
+    action: { choices: ['delete'], describe: 'delete: delete these remote files now, and no others' },
+  },
+  options: jsonOption,
+  async run({ action, json }, context) {
+    const { config } = await context.loadConfig();
+    if (action === 'delete') {
+      const deletion = await deleteThem(config, context);
+      if (json) await printJson(context.io, deletion);
+      else await print(context.io, deletionText(deletion));
+      return exitCode.done;
+    }
+    const orphans = await orphansOf(config, context);
+    if (json) await printJson(context.io, { version: 1, orphans });
+    else await print(context.io, listText(orphans));
+    return exitCode.done;
+  },
+});
+
+async function orphansOf(config: Config, context: Context): Promise<readonly Orphan[]> {
+  const { readState } = await context.compose();
+  const { garbage } = await readState(config.stateDir);
+  return Array.from(garbage, ([id, each]) => ({
+    id,
+    ...each,
+    state: each.hold ? 'kept aside' : 'being deleted',
+  }));
+}
+
+async function deleteThem(config: Config, context: Context): Promise<Deletion> {
+  const daemon = await context.findDaemon(config);
+  if (daemon !== null) return { version: 1, deleted: 0, deleting: await daemon.deleteOrphans() };
+  const apiKey = await context.readApiKey(config);
+  const logger = await createOneShotLogger(context);
+  if (apiKey !== null) logger.hide(apiKey);
+  const { deleteOrphans } = await context.compose();
+  using stop = stopOnSignals();
+  const listener = logEvents(logger, systemClock);
+  return { version: 1, deleted: await deleteOrphans({ config, apiKey, listener }, stop.signal), deleting: 0 };
+}
+
+function listText(orphans: readonly Orphan[]): string {
+  if (orphans.length === 0) return 'no orphans\n';
+  const rows = orphans.map(({ id, path, purpose, bytes, since, reason, state }): Row => [
+    printable(id),
+    state,
+    reason,
+    printable(purpose),
+    formatBytes(bytes),
+    formatTime(since),
+    printable(path),
+  ]);
+  return `${aligned(rows)}\n`;
+}
+
+function deletionText({ deleted, deleting }: Deletion): string {
+  if (deleting > 0) return `${counted(deleting, 'remote file')} being deleted by the daemon\n`;
+  return deleted === 0 ? 'no orphans\n' : `deleted ${counted(deleted, 'remote file')}\n`;
+}

@@ -1,0 +1,67 @@
+import { listEverything } from '../../mirror/verifier.ts';
+import { surveyRemote, type PurposeUsage } from '../../mirror/remote-survey.ts';
+import { counted, formatBytes } from '../../service/quantities.ts';
+import { printable } from '../../service/terminal-text.ts';
+import { exitCode } from '../exit-code.ts';
+import { print } from '../io.ts';
+import { printJson } from '../json-output.ts';
+import { stopOnSignals } from '../stop-signals.ts';
+import { aligned, type Row } from '../table.ts';
+import { defineVerb, jsonOption } from '../verb.ts';
+
+/** What `usage --json` prints. */
+interface UsageReport {
+  readonly version: 1;
+  readonly purposes: readonly PurposeUsage[];
+  /** Of all files that the key can see. */
+  readonly totalBytes: number;
+  /** `limits.storageBytes`; null: no limit is configured. */
+  readonly storageBytes: number | null;
+}
+
+export const verb = defineVerb({
+  options: jsonOption,
+  async run({ json }, context) {
+    const { config } = await context.loadConfig();
+    const apiKey = await context.readApiKey(config);
+    const { openRemote, readState } = await context.compose();
+    using stop = stopOnSignals();
+    const view = await readState(config.stateDir);
+    const remote = await openRemote(config, apiKey);
+    try {
+      const listed = await listEverything(remote, stop.signal);
+      const { usage } = surveyRemote(view, listed, Date.now() / 1000);
+      const report: UsageReport = {
+        version: 1,
+        purposes: usage,
+        totalBytes: usage.reduce((sum, { ownedBytes, unownedBytes }) => sum + ownedBytes + unownedBytes, 0),
+        storageBytes: config.limits.storageBytes,
+      };
+      if (json) await printJson(context.io, report);
+      else await print(context.io, usageText(report));
+      return exitCode.done;
+    } finally {
+      await remote.close();
+    }
+  },
+});
+
+function usageText({ purposes, totalBytes, storageBytes }: UsageReport): string {
+  const rows: Row[] = [
+    ['purpose', 'ours', '', 'not ours', ''],
+    ...purposes.map((each): Row => [
+      printable(each.purpose),
+      counted(each.ownedFiles, 'file'),
+      formatBytes(each.ownedBytes),
+      counted(each.unownedFiles, 'file'),
+      formatBytes(each.unownedBytes),
+    ]),
+  ];
+  return `${aligned(rows)}\n${totalText(totalBytes, storageBytes)}\n`;
+}
+
+function totalText(totalBytes: number, storageBytes: number | null): string {
+  if (storageBytes === null) return `total ${formatBytes(totalBytes)}; no limit is configured`;
+  const percent = storageBytes === 0 ? 100 : (100 * totalBytes) / storageBytes;
+  return `total ${formatBytes(totalBytes)} of ${formatBytes(storageBytes)} (${percent.toFixed(1)} %)`;
+}

@@ -1,0 +1,74 @@
+import type { FlushResult, VerifyReport } from '../../mirror/report.ts';
+import { counted, formatBytes } from '../../service/quantities.ts';
+import { printable } from '../../service/terminal-text.ts';
+import type { Context } from '../context.ts';
+import { exitCode, exitCodeOfResult } from '../exit-code.ts';
+import { printFlushResult } from '../flush-report.ts';
+import { print } from '../io.ts';
+import { printJson } from '../json-output.ts';
+import { createOneShotLogger, mirrorOnce } from '../one-shot.ts';
+import { defineVerb, jsonOption } from '../verb.ts';
+
+/** Of each kind so many are named; `--json` names them all. */
+const mostNamed = 20;
+
+interface Verification {
+  readonly report: VerifyReport;
+  /** What came of the repair; null without one. */
+  readonly repair: FlushResult | null;
+}
+
+/** Exit code: 2 if anything is missing, differs or has expired; with `--repair`, what is left of that, or failed. */
+export const verb = defineVerb({
+  options: {
+    ...jsonOption,
+    repair: { type: 'boolean', default: false, describe: 'Upload again what is gone at the API' },
+  },
+  async run({ json, repair: wanted }, context) {
+    const { report, repair } = await verification(wanted, context);
+    if (json) await printJson(context.io, report);
+    else await print(context.io, verifyText(report));
+    if (repair !== null && !json) await printFlushResult(context.io, repair, false);
+    const missing = repair === null ? report.missing.length : 0;
+    const amiss = missing + report.differing.length + report.expired.length > 0;
+    const repairCode = repair === null ? exitCode.done : exitCodeOfResult(repair);
+    return repairCode || (amiss ? exitCode.pending : exitCode.done);
+  },
+});
+
+async function verification(repair: boolean, context: Context): Promise<Verification> {
+  const { config } = await context.loadConfig();
+  const daemon = await context.findDaemon(config);
+  if (daemon !== null) {
+    const report = await daemon.verify(repair);
+    return { report, repair: repair ? await daemon.flush(null) : null };
+  }
+  const logger = await createOneShotLogger(context);
+  return await mirrorOnce(context, { readOnly: false, logger }, async (mirror, signal) => {
+    const report = await mirror.control.verify(repair, signal);
+    return { report, repair: repair ? await mirror.converge(signal) : null };
+  });
+}
+
+function verifyText({ checked, missing, differing, expired, usage, repaired }: VerifyReport): string {
+  const fate = repaired ? ': gone at the API, uploaded again' : ': gone at the API';
+  const lines = [
+    ...named('missing', missing, ({ path, id }) => `${printable(path)} (${printable(id)})${fate}`),
+    ...named('differing', differing, ({ path, id, what }) => `${printable(path)} (${printable(id)}): ${printable(what)}`),
+    ...named('expired', expired, printable),
+    ...usage
+      .filter(({ unownedFiles }) => unownedFiles > 0)
+      .map(
+        ({ purpose, unownedFiles, unownedBytes }) =>
+          `${'not ours'.padEnd(9)}  ${printable(purpose)}: ${counted(unownedFiles, 'file')}, ${formatBytes(unownedBytes)}`,
+      ),
+    `${counted(checked, 'mirrored file')} compared: ${missing.length} missing, ${differing.length} differing, ${expired.length} expired`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function named<T>(label: string, items: readonly T[], textOf: (item: T) => string): readonly string[] {
+  const lines = items.slice(0, mostNamed).map((item) => `${label.padEnd(9)}  ${textOf(item)}`);
+  const more = items.length - lines.length;
+  return more > 0 ? [...lines, `${label.padEnd(9)}  … and ${more} more (--json names them)`] : lines;
+}

@@ -1,0 +1,24 @@
+import { Fault } from './faults.ts';
+import type { LocalTree } from './ports.ts';
+import type { ManifestView } from './types.ts';
+
+/**
+ * For work without an engine: is the root this mirror's? INVARIANT: as in the engine, a root without a marker is only
+ * accepted, and marked, while nothing is remembered. Throws `Fault` with halt `root`.
+ */
+export async function requireOwnRoot(local: LocalTree, view: ManifestView): Promise<'marked' | 'unmarked'> {
+  const look = await local.lookRoot(view.mirrorId);
+  if (look.kind === 'ok') return 'marked';
+  if (look.kind === 'bad') throw wrongRoot(look.reason);
+  if (view.files.size === 0 && view.intents.size === 0 && view.garbage.size === 0) return 'unmarked';
+  throw wrongRoot('the root bears no marker .files-mirror.json; the disk may not be mounted');
+}
+
+function wrongRoot(reason: string): Fault {
+  return new Fault(`nothing was done: ${reason}`, {
+    disposition: 'halt',
+    outcome: 'refused',
+    halt: 'root',
+    rule: 'root',
+  });
+}

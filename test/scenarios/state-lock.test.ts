@@ -1,0 +1,40 @@
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { openTestMirror } from '../support/blackbox/mirror-process.ts';
+
+describe('two at once', { concurrent: true }, () => {
+  test('C10: a second daemon on the same state folder exits 6 and names the pid of the first', async (context) => {
+    const mirror = await openTestMirror(context);
+    await mirror.write('user_data/a.txt', 'content');
+    await mirror.start();
+    await mirror.expectConverged({ posts: 1, deletes: 0 });
+    for (const verb of ['run', 'sync']) {
+      const { code, stderr } = await mirror.run(verb);
+      expect(code, stderr).toBe(6);
+      expect(stderr).toContain(`pid ${mirror.process.pid}`);
+    }
+    await mirror.write('user_data/b.txt', 'the first goes on');
+    await mirror.untilConverged({ posts: 2, deletes: 0 });
+  });
+
+  test('C10: a second daemon on the same root with another state folder exits 6, too', async (context) => {
+    const mirror = await openTestMirror(context);
+    await mirror.write('user_data/a.txt', 'content');
+    await mirror.start();
+    await mirror.expectConverged({ posts: 1, deletes: 0 });
+    const { code, stderr } = await mirror.run('run', '--state-dir', join(mirror.folder, 'other'));
+    expect(code, stderr).toBe(6);
+    expect(stderr).toContain(`pid ${mirror.process.pid}`);
+    await mirror.expectConverged({ posts: 1, deletes: 0 });
+  });
+
+  test('C10: after kill -9 of the first both locks are free at once', async (context) => {
+    const mirror = await openTestMirror(context);
+    await mirror.write('user_data/a.txt', 'content');
+    await mirror.start();
+    await mirror.expectConverged({ posts: 1, deletes: 0 });
+    await mirror.kill9();
+    await mirror.start();
+    await mirror.expectConverged({ posts: 1, deletes: 0 });
+  });
+});
