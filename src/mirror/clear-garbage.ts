@@ -26,7 +26,7 @@ export async function clearGarbage(parts: ClearGarbageParts, signal: AbortSignal
   let gone = 0;
   for (let round = 1; ; round += 1) {
     let lastFault: Fault | null = null;
-    for (const id of [...manifest.garbage.keys()]) {
+    for (const id of manifest.garbage.keys()) {
       const fault = await deleteOne(parts, id, signal);
       if (fault === null) gone += 1;
       else if (fault.disposition === 'halt' || fault.disposition === 'fatal') throw fault;

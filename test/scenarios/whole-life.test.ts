@@ -67,7 +67,7 @@ const LIVES: readonly { readonly title: string; readonly config: TestConfig }[] 
 
 describe.concurrent('whole life', { timeout: LIFE_TIMEOUT_MS }, () => {
   for (const { title, config } of LIVES) {
-    test(`${title}`, async (context) => {
+    test(title, async (context) => {
       const { expect } = context;
       const files = mixedTree();
       expect(files.size).toBe(200);

@@ -132,7 +132,7 @@ class Inspector {
   #rulesAt(directory: string): FolderRules | null {
     if (this.#forced !== null) return this.#forced;
     const { folders } = this.#config;
-    for (const name of directory.split(sep).reverse()) {
+    for (const name of directory.split(sep).toReversed()) {
       const rules = folders.find(({ folder }) => folder === name);
       if (rules !== undefined) return rules;
     }

@@ -247,7 +247,11 @@ export class TestMirror {
 
   /** What `list --json` says: of the daemon, or of the manifest when none runs. */
   async list(): Promise<readonly PathReport[]> {
-    if (this.isRunning) return await Array.fromAsync((await this.daemon()).list());
+    if (this.isRunning) {
+      const reports: PathReport[] = [];
+      for await (const report of (await this.daemon()).list()) reports.push(report);
+      return reports;
+    }
     const { stdout } = await this.run('list', '--json');
     return JSON.parse(stdout) as PathReport[];
   }
