@@ -7,6 +7,7 @@ import type {
   FileId,
   FolderLook,
   FolderRules,
+  GarbageReason,
   LocalLook,
   ManifestView,
   MirrorPath,
@@ -174,7 +175,7 @@ export interface SendQueue {
 export type MirrorEvent =
   | { readonly kind: 'uploaded'; readonly path: MirrorPath; readonly id: FileId; readonly bytes: number; readonly tookMs: number; readonly replaced: FileId | null; readonly adopted: boolean }
   | { readonly kind: 'moved'; readonly path: MirrorPath; readonly from: MirrorPath; readonly id: FileId }
-  | { readonly kind: 'deleted'; readonly path: MirrorPath; readonly id: FileId; readonly why: string }
+  | { readonly kind: 'deleted'; readonly path: MirrorPath; readonly id: FileId; readonly why: GarbageReason }
   | { readonly kind: 'rejected'; readonly path: MirrorPath; readonly rule: string; readonly message: string }
   | { readonly kind: 'skipped'; readonly path: MirrorPath; readonly reason: string }
   | { readonly kind: 'failed'; readonly path: MirrorPath; readonly message: string; readonly retryInMs: number; readonly failures: number; readonly status: number | null; readonly requestId: string | null }

@@ -1,4 +1,5 @@
 import type { Clock, Listener, MirrorEvent } from '../mirror/ports.ts';
+import type { GarbageReason } from '../mirror/types.ts';
 import type { LogFields, Logger, LogLevel } from './logger.ts';
 import { formatBytes, formatDuration } from './quantities.ts';
 import { printable } from './terminal-text.ts';
@@ -21,6 +22,14 @@ const levels: Readonly<Record<MirrorEvent['kind'], LogLevel>> = {
   failed: 'warn',
   warning: 'warn',
   halted: 'error',
+};
+
+const whyDeleted: Readonly<Record<GarbageReason, string>> = {
+  deleted: 'removed locally',
+  replaced: 'a newer version took its place',
+  void: 'the file changed while it was sent',
+  mismatch: 'it was not stored as asked',
+  orphan: 'kept aside, and released',
 };
 
 /** While an API is down every file fails for the same reason; one line of them in this time is enough. */
@@ -74,7 +83,7 @@ function messageOf(event: MirrorEvent): string {
     case 'moved':
       return `moved ${printable(event.from)} to ${printable(event.path)}, still ${event.id}`;
     case 'deleted':
-      return `deleted ${event.id} of ${printable(event.path)}: ${printable(event.why)}`;
+      return `deleted ${event.id} of ${printable(event.path)}: ${whyDeleted[event.why]}`;
     case 'rejected':
       return `rejected ${printable(event.path)}: ${printable(event.message)}`;
     case 'skipped':

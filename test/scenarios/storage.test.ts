@@ -80,6 +80,24 @@ describe('limits.storageBytes', { concurrent: true }, () => {
   });
 });
 
+describe('storage that others use', { concurrent: true }, () => {
+  test('counts once a verification has seen it, and no longer once one has seen that it went', async (context) => {
+    const mirror = await openTestMirror(context, { config: { limits: { storageBytes: 1_000 } } });
+    const others = await mirror.addForeign('assistants', 'theirs.txt', file('x', 800));
+    await mirror.start();
+    expect((await mirror.run('verify')).code).toBe(0);
+    await mirror.write('user_data/a.txt', file('a', 300));
+    const { problems } = await mirror.flush();
+    expect(problems).toMatchObject([{ path: 'user_data/a.txt', state: 'held' }]);
+    expect(problems[0]?.reason).toContain('800 of 1000 bytes');
+    expect(mirror.emulator.requests.uploads()).toEqual([]);
+
+    mirror.removeForeign(others);
+    expect((await mirror.run('verify')).code).toBe(0);
+    await mirror.untilConverged({ posts: 1 });
+  });
+});
+
 describe('a quota that the API reports', { concurrent: true }, () => {
   test('D13: storage full (400) halts uploads, deletes go on, and it ends by itself', async (context) => {
     const { mirror, forward } = await openTimeMachine(context, { emulator: { storageBytes: 1_000 } });

@@ -91,9 +91,9 @@ test.each<[MirrorEvent, LogLevel, string]>([
     'moved batch/a to batch/b, still file-1',
   ],
   [
-    { kind: 'deleted', path: 'batch/a', id: 'file-1', why: 'gone' },
+    { kind: 'deleted', path: 'batch/a', id: 'file-1', why: 'deleted' },
     'info',
-    'deleted file-1 of batch/a: gone',
+    'deleted file-1 of batch/a: removed locally',
   ],
   [
     { kind: 'rejected', path: 'batch/a', rule: 'empty', message: 'it is empty' },

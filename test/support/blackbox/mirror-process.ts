@@ -10,35 +10,28 @@
  *
  * Everything is taken down when the test ends; what the daemon logged is printed when it fails. `emulator.faults`
  * makes the server fail. `expectConverged` asks for a flush, which scans; `untilConverged` only watches, and so
- * proves that the mirror notices by itself. The configuration is a fast one (see `FAST`), rescans and verification
+ * proves that the mirror notices by itself. The configuration is a fast one (`fast-config.ts`), rescans and verification
  * off; `config` is merged over it, key by key.
  */
-import { chmod, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, type TestContext } from 'vitest';
-import type { z } from 'zod';
-import type { configSchema } from '../../../src/config/schema.ts';
 import { startEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/emulator.ts';
 import type { FlushResult, MirrorStatus, PathReport } from '../../../src/mirror/report.ts';
 import { connectDaemon, type DaemonClient } from '../../../src/service/control-client.ts';
+import { fastConfig, type TestConfig } from './fast-config.ts';
 import { DigestCache, differences, type Expectation } from './oracle.ts';
 import { RunningProgram, runProgram, type Exit, type ProgramOptions } from './program.ts';
+import { removeFolder } from './remove-folder.ts';
 
-export type TestConfig = z.input<typeof configSchema>;
+export type { TestConfig };
 
 /** For a whole test. On an idle machine each takes a few seconds; this is for one that is busy otherwise. */
 export const SCENARIO_TIMEOUT_MS = 90_000;
 
 export const TEST_KEY = 'sk-test-black-box-0123456789';
-
-const FAST = {
-  limits: { uploadsPerMinute: null },
-  watch: { settleSeconds: 0.2, rescanSeconds: 0 },
-  deletes: { graceSeconds: 0.3 },
-  verifyHours: 0,
-} satisfies TestConfig;
 
 /** Two cores may be shared by ten daemons that start together. */
 const START_TIMEOUT_MS = 30_000;
@@ -107,16 +100,8 @@ export class TestMirror {
 
   /** Writes the configuration anew: `config` over the fast settings, key by key. */
   async configure(config: TestConfig): Promise<void> {
-    const merged: TestConfig = {
-      ...FAST,
-      ...config,
-      limits: { ...FAST.limits, ...config.limits },
-      watch: { ...FAST.watch, ...config.watch },
-      deletes: { ...FAST.deletes, ...config.deletes },
-      root: this.root,
-      stateDir: this.stateDir,
-    };
-    await writeFile(this.configFile, JSON.stringify(merged));
+    const places = { root: this.root, stateDir: this.stateDir };
+    await writeFile(this.configFile, JSON.stringify({ ...fastConfig(config), ...places }));
   }
 
   /** The absolute path of a mirror path. */
@@ -338,15 +323,6 @@ export class TestMirror {
       await daemon.exited;
     }
     await this.emulator.close();
-    await makeListable(this.folder);
-    await rm(this.folder, { recursive: true, force: true });
-  }
-}
-
-/** A test may have taken the permissions away that removing needs. */
-async function makeListable(folder: string): Promise<void> {
-  await chmod(folder, 0o700);
-  for (const entry of await readdir(folder, { withFileTypes: true })) {
-    if (entry.isDirectory()) await makeListable(join(folder, entry.name));
+    await removeFolder(this.folder);
   }
 }
