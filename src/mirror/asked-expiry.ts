@@ -11,6 +11,7 @@ export function ignoredExpiry(rules: FolderRules, remote: RemoteFile): string | 
   const { expiresAfterSeconds, folder } = rules;
   if (expiresAfterSeconds === null) return null;
   const { expiresAt, createdAt } = remote;
-  if (expiresAt !== null && Math.abs(expiresAt - createdAt - expiresAfterSeconds) <= TOLERANCE_SECONDS) return null;
+  if (expiresAt !== null && Math.abs(expiresAt - createdAt - expiresAfterSeconds) <= TOLERANCE_SECONDS)
+    return null;
   return `the server did not set the expiry that was asked for (${expiresAfterSeconds} s); set folders.${folder}.expiresAfterSeconds to null if it cannot`;
 }

@@ -8,7 +8,7 @@ const HELD_LANES: Readonly<Record<HaltName, readonly ('upload' | 'delete')[]>> =
   auth: ['upload', 'delete'],
   quota: ['upload'],
   storage: [],
-  state: ['upload'],
+  state: ['upload', 'delete'],
   'mass-delete': [],
 };
 

@@ -6,6 +6,11 @@ import type { Change, Entry, MirrorPath } from './types.ts';
 
 /** How long to wait before trying again to write what could not be written. */
 const STATE_RETRY_MS = 5_000;
+/**
+ * Removes a key that no path can be, so it changes nothing, but is longer than any record. On a full disk a short
+ * one still fits into the rest of the last block, when the next real one does not.
+ */
+const PROBE: Change = { rejected: { ['/'.padEnd(8_192, '-')]: null } };
 
 /** The one way to change the manifest: keeps the index in step, and raises and ends the halt `state`. */
 export class Ledger {
@@ -35,7 +40,6 @@ export class Ledger {
       throw error;
     }
     this.#index.apply(change, before);
-    this.#halts.end('state');
   }
 
   /**
@@ -54,10 +58,11 @@ export class Ledger {
     }
   }
 
-  /** While the halt `state` lasts: finds out whether the manifest can be written again. */
+  /** While the halt `state` lasts: finds out whether the manifest can be written again, and ends the halt then. */
   async probe(): Promise<void> {
     try {
-      await this.commit({});
+      await this.commit(PROBE);
+      this.#halts.end('state');
     } catch (error) {
       if (!(error instanceof Fault)) throw error;
     }
@@ -68,7 +73,7 @@ export class Ledger {
       name: 'state',
       since: Math.floor(this.#clock.wallMs() / 1000),
       cause: fault.message,
-      held: 'nothing is uploaded, since it could not be recorded',
+      held: 'nothing is uploaded and nothing is deleted, since it could not be recorded',
       next: 'make the state folder writable or free disk space; it then goes on by itself',
       folder: null,
     });

@@ -87,6 +87,8 @@ export class Quiet {
     // Stopped lanes and an API that does not answer hold everything that has something to send.
     const isStuck = halts.holds('upload') || this.unreachable() !== null;
     if (isStuck && (state === 'pending' || state === 'failed' || state === 'held')) return true;
+    // Sent, and it cannot be recorded: its intent stays open until it can.
+    if (state === 'uploading' && halts.has('state')) return true;
     if (state === 'failed') return this.#failures.total(path) >= FAILURES_TO_TELL;
     if (state === 'settling') return impatient;
     return state === 'skipped' || state === 'held';

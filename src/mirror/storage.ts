@@ -28,7 +28,11 @@ export class Storage {
   }
 
   /** Runs the upload of a path if it fits, its bytes set aside meanwhile. Otherwise holds the path, and says why. */
-  async within<T>(path: MirrorPath, sizeBytes: number, upload: () => Promise<T>): Promise<T | StorageRefusal> {
+  async within<T>(
+    path: MirrorPath,
+    sizeBytes: number,
+    upload: () => Promise<T>,
+  ): Promise<T | StorageRefusal> {
     const reason = this.#refusal(sizeBytes);
     if (reason !== null) {
       this.#hold(path, reason);
@@ -84,7 +88,8 @@ export class Storage {
   #comingBytes(): number {
     let bytes = 0;
     for (const sizeBytes of this.#promised.values()) bytes += sizeBytes;
-    for (const [path, intent] of this.#core.view.intents) if (!this.#promised.has(path)) bytes += intent.bytes;
+    for (const [path, intent] of this.#core.view.intents)
+      if (!this.#promised.has(path)) bytes += intent.bytes;
     return bytes;
   }
 }

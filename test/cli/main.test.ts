@@ -359,7 +359,8 @@ describe('without a daemon, what was recorded last', () => {
       openIntents: 0,
       garbage: 1,
       heldGarbage: 0,
-      nextExpiry: { path: 'batch/a.jsonl', expiresAt: 5 },
+      // Not that of a.jsonl, which is over.
+      nextExpiry: { path: 'batch/b.jsonl', expiresAt: 4_000_000_000 },
     });
   });
 

@@ -21,19 +21,34 @@ const third = (what: string, rule: string, line: string | Buffer): Input => ({
   content: Buffer.concat([linesOf(two), Buffer.from(line), Buffer.from('\n')]),
   breaks: { line: 3, rule },
 });
-const good = (what: string, content: Buffer | string): Input => ({ what, content: Buffer.from(content), breaks: null });
+const good = (what: string, content: Buffer | string): Input => ({
+  what,
+  content: Buffer.from(content),
+  breaks: null,
+});
 
 const INPUTS: readonly Input[] = [
   good('a line of 50 MB', request(`"${'x'.repeat(50_000_000)}"`)),
-  { what: 'one endless line', content: Buffer.alloc(60_000_000, '{"a":"'), breaks: { line: 1, rule: 'not-json' } },
+  {
+    what: 'one endless line',
+    content: Buffer.alloc(60_000_000, '{"a":"'),
+    breaks: { line: 1, rule: 'not-json' },
+  },
   third('bytes that are no UTF-8', 'not-utf8', Buffer.from('{"a":"\xff\xfe"}', 'latin1')),
   third('a NUL byte', 'nul-byte', '{"a":"\0"}'),
   third('100,000 levels deep', 'too-deep', nested(100_000)),
   good('900 levels deep', nested(900)),
   good('lines that end in CRLF', linesOf(two).toString().replaceAll('\n', '\r\n')),
   good('no line feed at the end', linesOf(two).subarray(0, -1)),
-  good('a key twice, the last one counts', linesOf(two).toString().replaceAll('"method":', '"method":"GET","method":')),
-  third('a key twice, the last one is wrong', 'method', '{"custom_id":"c","method":"POST","method":"GET","url":"/v1/chat/completions","body":{"model":"gpt-4o-mini"}}'),
+  good(
+    'a key twice, the last one counts',
+    linesOf(two).toString().replaceAll('"method":', '"method":"GET","method":'),
+  ),
+  third(
+    'a key twice, the last one is wrong',
+    'method',
+    '{"custom_id":"c","method":"POST","method":"GET","url":"/v1/chat/completions","body":{"model":"gpt-4o-mini"}}',
+  ),
 ];
 
 describe('checks at the door', () => {
@@ -80,7 +95,10 @@ describe('checks at the door', () => {
 
     const { code, stdout } = await mirror.run('check', '--json', mirror.at('batch'));
     expect(code).toBe(1);
-    const { files, findings } = JSON.parse(stdout) as { files: number; findings: { file: string; line: number; rule: string }[] };
+    const { files, findings } = JSON.parse(stdout) as {
+      files: number;
+      findings: { file: string; line: number; rule: string }[];
+    };
     expect(files).toBe(INPUTS.length);
     expect(Object.fromEntries(findings.map(({ file, line, rule }) => [file, { line, rule }]))).toEqual(
       Object.fromEntries(bad.map((input) => [mirror.at(pathOf(input)), input.breaks])),

@@ -7,7 +7,12 @@ import { loadConfig } from '../../src/config/load.ts';
 import type { Expectation } from '../support/blackbox/oracle.ts';
 import { openTestMirror, type TestConfig, type TestMirror } from '../support/blackbox/mirror-process.ts';
 import { batchFile } from '../support/blackbox/samples.ts';
-import { dialectExamples, renderDialects, withDialects, type DialectExample } from '../support/dialect-configs.ts';
+import {
+  dialectExamples,
+  renderDialects,
+  withDialects,
+  type DialectExample,
+} from '../support/dialect-configs.ts';
 
 /** The example's server, with the example's configuration and nothing else but the address changed. */
 async function openDialect(context: TestContext, example: DialectExample): Promise<TestMirror> {
@@ -33,7 +38,10 @@ interface Contents {
 }
 
 /** One upload, one replace, one delete. */
-async function liveOnce(mirror: TestMirror, { path, first, second, expectation = {} }: Contents): Promise<void> {
+async function liveOnce(
+  mirror: TestMirror,
+  { path, first, second, expectation = {} }: Contents,
+): Promise<void> {
   await mirror.start();
   await mirror.write(path, first);
   await mirror.expectConverged({ posts: 1, deletes: 0, ...expectation });
@@ -55,7 +63,8 @@ describe('other servers, by their documented configuration alone', { concurrent:
     const mirror = await openDialect(context, dialectExamples.azure);
     await liveOnce(mirror, { ...batch, first: azureLine(1), second: azureLine(1) + azureLine(2) });
     expect(mirror.emulator.requests.uploads().map(({ status }) => status)).toEqual([201, 201]);
-    for (const { query } of mirror.emulator.requests.all()) expect(query).toHaveProperty('api-version', '2025-04-01-preview');
+    for (const { query } of mirror.emulator.requests.all())
+      expect(query).toHaveProperty('api-version', '2025-04-01-preview');
   });
 
   test('Groq: batch only, a list without parameters', async (context) => {
@@ -65,7 +74,10 @@ describe('other servers, by their documented configuration alone', { concurrent:
     await mirror.write('batch/big.jsonl', 'x');
     await truncate(mirror.at('batch/big.jsonl'), 100_000_001);
     await mirror.flush();
-    expect(await mirror.report('batch/big.jsonl')).toMatchObject({ state: 'rejected', reason: expect.stringContaining('100,000,000') as string });
+    expect(await mirror.report('batch/big.jsonl')).toMatchObject({
+      state: 'rejected',
+      reason: expect.stringContaining('100,000,000') as string,
+    });
     expect(mirror.emulator.requests.uploads()).toHaveLength(2);
     expect(await mirror.report('evals')).toMatchObject({ state: 'ignored' });
   });
@@ -84,17 +96,28 @@ describe('other servers, by their documented configuration alone', { concurrent:
 
   test('Moonshot: purposes that OpenAI does not know, mapped from folders of any name', async (context) => {
     const mirror = await openDialect(context, dialectExamples.moonshot);
-    const expectation: Expectation = { purposes: { batch: 'batch', documents: 'file-extract', images: 'image' } };
+    const expectation: Expectation = {
+      purposes: { batch: 'batch', documents: 'file-extract', images: 'image' },
+    };
     await liveOnce(mirror, { path: 'documents/manual.docx', first: 'one', second: 'another', expectation });
     await mirror.write('images/a.heic', 'an image');
     await mirror.write('batch/a.jsonl', batchFile(1));
     await mirror.expectConverged({ posts: 4, deletes: 2, ...expectation });
-    expect(mirror.emulator.files().map(({ purpose }) => purpose).sort()).toEqual(['batch', 'image']);
+    expect(
+      mirror.emulator
+        .files()
+        .map(({ purpose }) => purpose)
+        .sort(),
+    ).toEqual(['batch', 'image']);
   });
 
   test('a lost reply is found again where the list has no parameters', async (context) => {
     const mirror = await openDialect(context, dialectExamples.groq);
-    mirror.emulator.faults.add({ match: { method: 'POST' }, act: { kind: 'reset', at: 'handled' }, times: 1 });
+    mirror.emulator.faults.add({
+      match: { method: 'POST' },
+      act: { kind: 'reset', at: 'handled' },
+      times: 1,
+    });
     await mirror.write('batch/a.jsonl', batchFile(1));
     await mirror.start();
     await mirror.expectConverged({ posts: 1, deletes: 0 });
@@ -123,17 +146,20 @@ describe('other servers, by their documented configuration alone', { concurrent:
 });
 
 describe('the documented configurations', () => {
-  test.each(Object.values<DialectExample>(dialectExamples))('$title: is accepted as it is printed', async ({ config }) => {
-    const folder = await mkdtemp(join(tmpdir(), 'dialect-'));
-    try {
-      const file = join(folder, 'config.json');
-      await writeFile(file, JSON.stringify(config));
-      const loaded = await loadConfig({ flags: { config: file }, env: {}, cwd: folder, homeDir: folder });
-      expect(loaded.config.api.baseUrl).toBe(config.api.baseUrl);
-    } finally {
-      await rm(folder, { recursive: true });
-    }
-  });
+  test.each(Object.values<DialectExample>(dialectExamples))(
+    '$title: is accepted as it is printed',
+    async ({ config }) => {
+      const folder = await mkdtemp(join(tmpdir(), 'dialect-'));
+      try {
+        const file = join(folder, 'config.json');
+        await writeFile(file, JSON.stringify(config));
+        const loaded = await loadConfig({ flags: { config: file }, env: {}, cwd: folder, homeDir: folder });
+        expect(loaded.config.api.baseUrl).toBe(config.api.baseUrl);
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    },
+  );
 
   test('the README shows them: node test/support/write-dialects.ts', () => {
     const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');

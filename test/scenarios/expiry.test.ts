@@ -13,7 +13,7 @@ const silentListing: FaultAct = {
   kind: 'rewrite',
   patch: (reply) => ({
     ...reply,
-    data: (reply['data'] as readonly Record<string, unknown>[]).map(({ expires_at: _, ...file }) => file),
+    data: (reply['data'] as readonly object[]).map((file) => ({ ...file, expires_at: null })),
   }),
 };
 
@@ -120,7 +120,9 @@ describe('expiry', { concurrent: true }, () => {
 
     await rm(mirror.at('user_data/a.txt'));
     await mirror.untilReport('user_data/a.txt', (report) => report === null);
-    const asked = mirror.emulator.requests.all().filter((request) => request.id === id && request.method === 'GET');
+    const asked = mirror.emulator.requests
+      .all()
+      .filter((request) => request.id === id && request.method === 'GET');
     expect(asked.map(({ status }) => status)).toEqual([404]);
     expect(mirror.emulator.requests.deletes()).toEqual([]);
     expect(await mirror.report('user_data/b.txt')).toMatchObject({ state: 'expired' });

@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
 import type { FaultAct } from '../../src/emulator/fault-injection.ts';
-import { forbidden, insufficientQuota, storageQuotaFull, unauthorized } from '../../src/emulator/fault-presets.ts';
+import {
+  forbidden,
+  insufficientQuota,
+  storageQuotaFull,
+  unauthorized,
+} from '../../src/emulator/fault-presets.ts';
 import { openTestMirror, type TestMirror } from '../support/blackbox/mirror-process.ts';
 import { shiftClocks, withShiftableClocks } from '../support/clock-shift.ts';
 
@@ -11,7 +16,9 @@ const ONE_MINUTE_MS = 60_000;
 const PATHS = Array.from({ length: 20 }, (_, index) => `user_data/${index}.txt`);
 
 /** A mirror whose time passes as the test says. */
-async function withTime(context: TestContext): Promise<{ mirror: TestMirror; pass: (ms: number) => Promise<void> }> {
+async function withTime(
+  context: TestContext,
+): Promise<{ mirror: TestMirror; pass: (ms: number) => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'clocks-'));
   context.onTestFinished(() => rm(folder, { recursive: true }));
   const orders = join(folder, 'order');
@@ -89,12 +96,16 @@ describe('halts that the API causes', { concurrent: true }, () => {
     mirror.process.signal('SIGHUP');
     await mirror.untilStatus((status) => status.halts.length === 0);
     await mirror.expectConverged({ deletes: 0 });
-    expect(mirror.emulator.requests.uploads().filter(({ status }) => status === 200)).toHaveLength(PATHS.length);
+    expect(mirror.emulator.requests.uploads().filter(({ status }) => status === 200)).toHaveLength(
+      PATHS.length,
+    );
     expect(mirror.logs).not.toMatch(/sk-the-(wrong|right)-one/);
   });
 
   test('D10: sync with a wrong key exits 77', async (context) => {
-    const mirror = await openTestMirror(context, { emulator: { authorization: { key: 'sk-the-right-one' } } });
+    const mirror = await openTestMirror(context, {
+      emulator: { authorization: { key: 'sk-the-right-one' } },
+    });
     await mirror.write('user_data/1.txt', 'x');
     const { code, result } = await mirror.sync();
     expect(code).toBe(77);

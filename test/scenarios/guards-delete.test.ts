@@ -27,7 +27,7 @@ async function started(mirror: TestMirror, paths: readonly string[]): Promise<vo
 async function doAsTold(mirror: TestMirror, next: string): Promise<void> {
   const [verb = '', ...args] = /^files-mirror (\S+(?: \S+)*?) to /.exec(next)?.[1]?.split(' ') ?? [];
   const { code, stderr } = await mirror.run(verb, ...args);
-  expect(code, stderr).toBe(0);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 }
 
 const isMassDelete = ({ halts }: { readonly halts: readonly { readonly name: string }[] }): boolean =>
@@ -135,7 +135,9 @@ describe('guards over deletes', { concurrent: true }, () => {
   });
 
   test('B16: below a folder that cannot be listed nothing counts as gone; others proceed', async (context) => {
-    const mirror = await openTestMirror(context, { withoutCapabilities: ['dac_override', 'dac_read_search'] });
+    const mirror = await openTestMirror(context, {
+      withoutCapabilities: ['dac_override', 'dac_read_search'],
+    });
     const hidden = numbered('user_data/closed', 3);
     await started(mirror, [...hidden, ...numbered('user_data', 3)]);
     await chmod(mirror.at('user_data/closed'), 0o000);
@@ -150,7 +152,9 @@ describe('guards over deletes', { concurrent: true }, () => {
     expect(mirror.emulator.requests.deletes()).toHaveLength(1);
     expect(mirror.emulator.requests.uploads()).toHaveLength(1);
     const { problems } = await mirror.status();
-    expect(problems.map(({ path }) => path)).toEqual(expect.arrayContaining([expect.stringMatching(/^user_data\/closed/)]));
+    expect(problems.map(({ path }) => path)).toEqual(
+      expect.arrayContaining([expect.stringMatching(/^user_data\/closed/)]),
+    );
     expect(problems.map(({ reason }) => reason).join('\n')).toContain('EACCES');
 
     await chmod(mirror.at('user_data/closed'), 0o755);

@@ -5,7 +5,9 @@ import { batchFile } from '../support/blackbox/samples.ts';
 
 describe('drop folders: deletes.mode keep', { concurrent: true }, () => {
   test('a folder that is emptied keeps its remote files, unhalted; its neighbours mirror deletes', async (context) => {
-    const mirror = await openTestMirror(context, { config: { folders: { batch: { deletes: { mode: 'keep' } } } } });
+    const mirror = await openTestMirror(context, {
+      config: { folders: { batch: { deletes: { mode: 'keep' } } } },
+    });
     const drops = Array.from({ length: 15 }, (_, n) => `batch/${n}.jsonl`);
     for (const [n, path] of drops.entries()) await mirror.write(path, batchFile(n));
     await mirror.write('user_data/a.txt', 'a');
@@ -20,12 +22,17 @@ describe('drop folders: deletes.mode keep', { concurrent: true }, () => {
     expect(halts).toEqual([]);
     expect(counts).toMatchObject({ kept: 15, synced: 1 });
     const kept = await mirror.report('batch/3.jsonl');
-    expect(kept).toMatchObject({ state: 'kept', reason: expect.stringContaining('keeps remote files') as string });
+    expect(kept).toMatchObject({
+      state: 'kept',
+      reason: expect.stringContaining('keeps remote files') as string,
+    });
     expect((await mirror.run('id', 'batch/3.jsonl')).stdout).toBe(`${kept?.id}\n`);
   });
 
   test('the same file dropped again is known, and stays known over a restart', async (context) => {
-    const mirror = await openTestMirror(context, { config: { folders: { batch: { deletes: { mode: 'keep' } } } } });
+    const mirror = await openTestMirror(context, {
+      config: { folders: { batch: { deletes: { mode: 'keep' } } } },
+    });
     await mirror.write('batch/a.jsonl', batchFile(1));
     await mirror.start();
     await mirror.expectConverged({ posts: 1 });

@@ -15,7 +15,11 @@ const LARGE_BYTES = 16 * MEBIBYTE;
 const uploadsOf = ({ emulator }: TestMirror, filename: string) =>
   emulator.requests.uploads().filter((upload) => upload.filename === filename);
 
-async function startWith(mirror: TestMirror, path: string, content: string | Buffer = 'content'): Promise<void> {
+async function startWith(
+  mirror: TestMirror,
+  path: string,
+  content: string | Buffer = 'content',
+): Promise<void> {
   await mirror.write(path, content);
   await mirror.start();
   await mirror.expectConverged({ posts: 1, deletes: 0 });
@@ -61,7 +65,11 @@ describe('errors of the server and of the line', { concurrent: true }, () => {
 
   test('D7: the connection breaks in the middle of the body: sent again at once, nothing left over', async (context) => {
     const mirror = await openTestMirror(context);
-    mirror.emulator.faults.add({ match: UPLOADS, act: { kind: 'reset', at: { afterFraction: 0.5 } }, times: 2 });
+    mirror.emulator.faults.add({
+      match: UPLOADS,
+      act: { kind: 'reset', at: { afterFraction: 0.5 } },
+      times: 2,
+    });
     await mirror.write('user_data/a.bin', Buffer.alloc(LARGE_BYTES, 'x'));
     await mirror.start();
     await mirror.untilConverged({ posts: 3, deletes: 0 });
@@ -69,7 +77,11 @@ describe('errors of the server and of the line', { concurrent: true }, () => {
 
   test('D8: a server that takes the body and says nothing: given up in time, others go on meanwhile', async (context) => {
     const mirror = await openTestMirror(context, { config: { api: { timeoutSeconds: 4 } } });
-    mirror.emulator.faults.add({ match: { filename: 'stuck.txt' }, act: { kind: 'hang', at: 'body' }, times: 1 });
+    mirror.emulator.faults.add({
+      match: { filename: 'stuck.txt' },
+      act: { kind: 'hang', at: 'body' },
+      times: 1,
+    });
     await mirror.write('user_data/stuck.txt', 'content');
     await mirror.start();
     await mirror.until(
@@ -87,7 +99,10 @@ describe('errors of the server and of the line', { concurrent: true }, () => {
 
   test('D11: a file that the server refuses is parked with the server’s words until its bytes change', async (context) => {
     const mirror = await openTestMirror(context);
-    const fault = mirror.emulator.faults.add({ match: { filename: 'bad.txt' }, act: badRequest('Line 3 is not to our taste.') });
+    const fault = mirror.emulator.faults.add({
+      match: { filename: 'bad.txt' },
+      act: badRequest('Line 3 is not to our taste.'),
+    });
     await mirror.write('user_data/bad.txt', 'content');
     await mirror.write('user_data/good.txt', 'content');
     await mirror.start();
@@ -117,7 +132,9 @@ describe('errors of the server and of the line', { concurrent: true }, () => {
     }
     await mirror.start();
     const { problems } = await mirror.flush();
-    expect(problems.map(({ path, state }) => `${path} ${state}`).sort()).toEqual(Object.keys(large).map((path) => `${path} rejected`));
+    expect(problems.map(({ path, state }) => `${path} ${state}`).sort()).toEqual(
+      Object.keys(large).map((path) => `${path} rejected`),
+    );
     expect(mirror.emulator.requests.uploads()).toHaveLength(1);
   });
 
@@ -143,7 +160,10 @@ describe('errors of the server and of the line', { concurrent: true }, () => {
   for (const { name, act } of [
     { name: '409', act: { kind: 'respond', status: 409, body: { error: { message: 'busy' } } } },
     { name: 'no answer', act: { kind: 'hang', at: 'arrival' } },
-    { name: '200 that says it was not done', act: { kind: 'respond', status: 200, body: { id: 'x', object: 'file', deleted: false } } },
+    {
+      name: '200 that says it was not done',
+      act: { kind: 'respond', status: 200, body: { id: 'x', object: 'file', deleted: false } },
+    },
   ] as const) {
     test(`D15: a DELETE that meets ${name} is tried again, over a kill -9 too`, async (context) => {
       const mirror = await openTestMirror(context, { config: { api: { timeoutSeconds: 1 } } });

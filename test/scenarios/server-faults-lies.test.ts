@@ -1,5 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { dropReplyField, falsifyReply, htmlWithSuccess, serverError } from '../../src/emulator/fault-presets.ts';
+import {
+  dropReplyField,
+  falsifyReply,
+  htmlWithSuccess,
+  serverError,
+} from '../../src/emulator/fault-presets.ts';
 import { openTestMirror, type TestMirror } from '../support/blackbox/mirror-process.ts';
 
 const UPLOADS = { method: 'POST', path: /\/files$/ } as const;
@@ -12,7 +17,9 @@ async function startWithFile(mirror: TestMirror): Promise<void> {
 }
 
 const untilNamed = (mirror: TestMirror, reason: RegExp) =>
-  mirror.untilStatus(({ problems }) => problems.some((problem) => problem.path === PATH && reason.test(problem.reason ?? '')));
+  mirror.untilStatus(({ problems }) =>
+    problems.some((problem) => problem.path === PATH && reason.test(problem.reason ?? '')),
+  );
 
 describe('servers that lie', { concurrent: true }, () => {
   const lies = [
@@ -36,7 +43,10 @@ describe('servers that lie', { concurrent: true }, () => {
         match: LISTINGS,
         act: {
           kind: 'rewrite',
-          patch: (reply) => ({ ...reply, data: (reply['data'] as object[]).map((file) => ({ ...file, ...fields })) }),
+          patch: (reply) => ({
+            ...reply,
+            data: (reply['data'] as object[]).map((file) => ({ ...file, ...fields })),
+          }),
         },
       });
       await startWithFile(mirror);
@@ -105,7 +115,9 @@ describe('servers that lie', { concurrent: true }, () => {
 
   test('an older file of somebody else with the same name and size is neither adopted nor deleted', async (context) => {
     let aheadMs = -3_600_000;
-    const mirror = await openTestMirror(context, { emulator: { clock: { nowMs: () => Date.now() + aheadMs } } });
+    const mirror = await openTestMirror(context, {
+      emulator: { clock: { nowMs: () => Date.now() + aheadMs } },
+    });
     await mirror.addForeign('user_data', 'a.txt', 'CONTENT');
     aheadMs = 0;
     mirror.emulator.faults.add({ match: UPLOADS, act: serverError('body'), times: 1 });
@@ -114,7 +126,9 @@ describe('servers that lie', { concurrent: true }, () => {
   });
 
   test('an expiry that was asked for and not set: refused with what to do, and the copy is deleted', async (context) => {
-    const mirror = await openTestMirror(context, { config: { folders: { user_data: { expiresAfterSeconds: 3_600 } } } });
+    const mirror = await openTestMirror(context, {
+      config: { folders: { user_data: { expiresAfterSeconds: 3_600 } } },
+    });
     mirror.emulator.faults.add({ match: UPLOADS, act: dropReplyField('expires_at') });
     await startWithFile(mirror);
     const report = await mirror.untilReport(PATH, (each) => each?.state === 'rejected');

@@ -5,7 +5,8 @@ import { openTestMirror, type TestMirror } from '../support/blackbox/mirror-proc
 /** Timers count whole milliseconds, and the log two clocks. */
 const CLOCK_MS = 5;
 
-const numbered = (count: number): string[] => Array.from({ length: count }, (_, index) => `user_data/${index}.txt`);
+const numbered = (count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `user_data/${index}.txt`);
 
 async function writeAll(mirror: TestMirror, paths: readonly string[]): Promise<void> {
   for (const path of paths) await mirror.write(path, `content of ${path}`);
@@ -14,7 +15,8 @@ async function writeAll(mirror: TestMirror, paths: readonly string[]): Promise<v
 /** When the first upload was refused, and when the next one was accepted, by the server's wall clock. */
 function refusedAndResumed({ emulator }: TestMirror): { refusedMs: number; resumedMs: number } {
   const uploads = emulator.requests.uploads();
-  const arrivalOf = (wanted: number) => uploads.find(({ status }) => status === wanted)?.arrivedWallMs ?? Number.NaN;
+  const arrivalOf = (wanted: number) =>
+    uploads.find(({ status }) => status === wanted)?.arrivedWallMs ?? Number.NaN;
   return { refusedMs: arrivalOf(429), resumedMs: arrivalOf(200) };
 }
 
@@ -25,7 +27,9 @@ describe('rate limits', { concurrent: true }, () => {
   ];
   for (const { name, hint, waitMs } of hints) {
     test(`D1, D2: after a 429 with ${name} the whole lane waits that long, and says so`, async (context) => {
-      const mirror = await openTestMirror(context, { config: { limits: { concurrentUploads: 1, uploadsPerMinute: null } } });
+      const mirror = await openTestMirror(context, {
+        config: { limits: { concurrentUploads: 1, uploadsPerMinute: null } },
+      });
       mirror.emulator.faults.add({ match: { method: 'POST' }, act: rateLimited(hint), times: 1 });
       const paths = numbered(12);
       await writeAll(mirror, paths);
@@ -40,7 +44,9 @@ describe('rate limits', { concurrent: true }, () => {
   }
 
   test('D2: after a 429 with Retry-After as an HTTP date the whole lane waits until then', async (context) => {
-    const mirror = await openTestMirror(context, { config: { limits: { concurrentUploads: 1, uploadsPerMinute: null } } });
+    const mirror = await openTestMirror(context, {
+      config: { limits: { concurrentUploads: 1, uploadsPerMinute: null } },
+    });
     const paths = numbered(12);
     await mirror.start();
     await mirror.untilStatus(({ phase }) => phase === 'idle');
@@ -67,10 +73,17 @@ describe('rate limits', { concurrent: true }, () => {
 
   test('D2: a 429 that does not say for how long: many at once count as one, the first wait is short', async (context) => {
     const mirror = await openTestMirror(context);
-    const refusal = mirror.emulator.faults.add({ match: { method: 'POST' }, act: rateLimited(null), times: 8 });
+    const refusal = mirror.emulator.faults.add({
+      match: { method: 'POST' },
+      act: rateLimited(null),
+      times: 8,
+    });
     await writeAll(mirror, numbered(20));
     await mirror.start();
-    await mirror.until(() => refusal.hits, (hits) => hits === 8);
+    await mirror.until(
+      () => refusal.hits,
+      (hits) => hits === 8,
+    );
     // 0.5 s at first, then twice that; all eight counted by themselves would be up to 64 s.
     await mirror.untilConverged({ posts: 28, deletes: 0 });
     expect(mirror.logs).toContain('uploads wait');
@@ -86,7 +99,9 @@ describe('rate limits', { concurrent: true }, () => {
     const sent = mirror.emulator.requests.uploads().length;
     expect(sent).toBe(limit);
     await mirror.start();
-    const { uploads } = await mirror.untilStatus(({ lastScanAt, uploads }) => lastScanAt !== null && uploads.waiting > 0);
+    const { uploads } = await mirror.untilStatus(
+      ({ lastScanAt, uploads }) => lastScanAt !== null && uploads.waiting > 0,
+    );
     expect(uploads.inWindow).toBe(limit);
     await mirror.write('user_data/one-more.txt', 'x');
     await mirror.untilReport('user_data/one-more.txt', (report) => report?.state === 'pending');

@@ -33,7 +33,9 @@ describe('clocks that jump', { concurrent: true }, () => {
       await mirror.until(() => requests.uploads().length, full);
       await shift({ wallMs, monotonicMs: 0 });
       await mirror.write('user_data/after.txt', 'after the jump');
-      const { uploads } = await mirror.untilStatus((status) => status.uploads.waiting >= 5 && status.uploads.running === 0);
+      const { uploads } = await mirror.untilStatus(
+        (status) => status.uploads.waiting >= 5 && status.uploads.running === 0,
+      );
       expect(uploads.inWindow).toBe(limit);
       expect(requests.uploads()).toHaveLength(limit);
       // A minute later by the clock that cannot jump.

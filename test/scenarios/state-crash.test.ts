@@ -6,7 +6,9 @@ const MEBIBYTE = 1024 * 1024;
 
 describe('kill -9', { concurrent: true }, () => {
   test('C1: while a body is in flight: the file is there once afterwards, after at most 2 POSTs', async (context) => {
-    const mirror = await openTestMirror(context, { config: { limits: { uploadBytesPerSecond: MEBIBYTE, uploadsPerMinute: null } } });
+    const mirror = await openTestMirror(context, {
+      config: { limits: { uploadBytesPerSecond: MEBIBYTE, uploadsPerMinute: null } },
+    });
     await mirror.write('user_data/a.bin', Buffer.alloc(4 * MEBIBYTE, 'x'));
     await mirror.start();
     await mirror.until(
@@ -71,7 +73,10 @@ describe('kill -9', { concurrent: true }, () => {
     await mirror.write('user_data/a.txt', 'old');
     await mirror.start();
     await mirror.expectConverged({ posts: 1, deletes: 0 });
-    const fault = mirror.emulator.faults.add({ match: { method: 'DELETE' }, act: { kind: 'hang', at: 'arrival' } });
+    const fault = mirror.emulator.faults.add({
+      match: { method: 'DELETE' },
+      act: { kind: 'hang', at: 'arrival' },
+    });
     await mirror.write('user_data/a.txt', 'new content');
     await mirror.untilStatus(({ garbage }) => garbage === 1);
     await mirror.kill9();

@@ -32,7 +32,16 @@ function prepare(mirror: TestMirror): void {
   }
   writeFileSync(mirror.at('.files-mirror.json'), JSON.stringify({ version: 1, mirrorId, note: '' }));
   mkdirSync(mirror.stateDir, { mode: 0o700 });
-  const manifest = { version: 1, mirrorId, seq: ENTRIES, attempts: [], files, intents: {}, garbage: {}, rejected: {} };
+  const manifest = {
+    version: 1,
+    mirrorId,
+    seq: ENTRIES,
+    attempts: [],
+    files,
+    intents: {},
+    garbage: {},
+    rejected: {},
+  };
   writeFileSync(`${mirror.stateDir}/manifest.json`, JSON.stringify(manifest));
 }
 

@@ -10,8 +10,10 @@ describe('two at once', { concurrent: true }, () => {
     await mirror.expectConverged({ posts: 1, deletes: 0 });
     for (const verb of ['run', 'sync']) {
       const { code, stderr } = await mirror.run(verb);
-      expect(code, stderr).toBe(6);
-      expect(stderr).toContain(`pid ${mirror.process.pid}`);
+      expect({ code, stderr }).toEqual({
+        code: 6,
+        stderr: expect.stringContaining(`pid ${mirror.process.pid}`),
+      });
     }
     await mirror.write('user_data/b.txt', 'the first goes on');
     await mirror.untilConverged({ posts: 2, deletes: 0 });
@@ -23,8 +25,10 @@ describe('two at once', { concurrent: true }, () => {
     await mirror.start();
     await mirror.expectConverged({ posts: 1, deletes: 0 });
     const { code, stderr } = await mirror.run('run', '--state-dir', join(mirror.folder, 'other'));
-    expect(code, stderr).toBe(6);
-    expect(stderr).toContain(`pid ${mirror.process.pid}`);
+    expect({ code, stderr }).toEqual({
+      code: 6,
+      stderr: expect.stringContaining(`pid ${mirror.process.pid}`),
+    });
     await mirror.expectConverged({ posts: 1, deletes: 0 });
   });
 

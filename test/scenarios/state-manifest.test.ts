@@ -19,8 +19,7 @@ async function ended(context: TestContext, how: 'stopped' | 'killed'): Promise<T
 
 async function expectRefused(mirror: TestMirror, words: RegExp): Promise<void> {
   const exit = await mirror.launch().exit();
-  expect(exit.code, exit.stderr).toBe(78);
-  expect(exit.stderr).toMatch(words);
+  expect(exit).toMatchObject({ code: 78, stderr: expect.stringMatching(words) });
   expect(mirror.emulator.requests.all()).toEqual([]);
 }
 
@@ -28,11 +27,23 @@ const snapshotOf = ({ stateDir }: TestMirror): string => join(stateDir, 'manifes
 const journalOf = ({ stateDir }: TestMirror): string => join(stateDir, 'manifest.journal');
 
 describe('a manifest that cannot be used', { concurrent: true }, () => {
-  const damages: readonly { readonly name: string; readonly words: RegExp; readonly damage: (text: string) => string }[] = [
-    { name: 'C6: cut in half', words: /Restore manifest\.json/, damage: (text) => text.slice(0, text.length / 2) },
+  const damages: readonly {
+    readonly name: string;
+    readonly words: RegExp;
+    readonly damage: (text: string) => string;
+  }[] = [
+    {
+      name: 'C6: cut in half',
+      words: /Restore manifest\.json/,
+      damage: (text) => text.slice(0, text.length / 2),
+    },
     { name: 'C6: garbage', words: /Restore manifest\.json/, damage: () => '\u0000\u0001 not a manifest' },
     { name: 'C6: emptied', words: /Restore manifest\.json/, damage: () => '' },
-    { name: 'C6: one changed byte', words: /Restore manifest\.json/, damage: (text) => text.replace('"bytes":2', '"bytes":3') },
+    {
+      name: 'C6: one changed byte',
+      words: /Restore manifest\.json/,
+      damage: (text) => text.replace('"bytes":2', '"bytes":3'),
+    },
     {
       name: 'C6, C15: written by a newer version',
       words: /newer files-mirror.*Run that version again/s,

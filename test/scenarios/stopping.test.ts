@@ -9,7 +9,9 @@ const PATHS = Array.from({ length: 40 }, (_, index) => `user_data/${index}.txt`)
 
 /** Forty files to send, of which the first twenty are on their way and meet `act`. */
 async function withUploadsInFlight(context: TestContext, act: FaultAct): Promise<TestMirror> {
-  const mirror = await openTestMirror(context, { config: { limits: { concurrentUploads: IN_FLIGHT, uploadsPerMinute: null } } });
+  const mirror = await openTestMirror(context, {
+    config: { limits: { concurrentUploads: IN_FLIGHT, uploadsPerMinute: null } },
+  });
   mirror.emulator.faults.add({ match: { method: 'POST' }, act, times: IN_FLIGHT });
   for (const path of PATHS) await mirror.write(path, path);
   await mirror.start();
@@ -24,7 +26,9 @@ describe('stopping and reloading', { concurrent: true }, () => {
   test('C12: SIGTERM with 20 uploads in flight: they end, no other starts, exit 0', async (context) => {
     const mirror = await withUploadsInFlight(context, { kind: 'delay', at: 'handled', ms: 2_000 });
     await mirror.stop();
-    expect(mirror.emulator.requests.uploads().map(({ status }) => status)).toEqual(Array<number>(IN_FLIGHT).fill(200));
+    expect(mirror.emulator.requests.uploads().map(({ status }) => status)).toEqual(
+      Array<number>(IN_FLIGHT).fill(200),
+    );
     await mirror.start();
     await mirror.expectConverged({ posts: PATHS.length, deletes: 0 });
   });
@@ -61,7 +65,8 @@ describe('stopping and reloading', { concurrent: true }, () => {
       mirror.process.signal('SIGHUP');
       await mirror.until(
         () => mirror.logs.slice(before),
-        (logs) => /not reloaded: .*config\.json/.test(logs) && logs.includes('the old configuration stays in force'),
+        (logs) =>
+          /not reloaded: .*config\.json/.test(logs) && logs.includes('the old configuration stays in force'),
       );
     }
     expect(mirror.logs).toContain('watch');
@@ -70,12 +75,17 @@ describe('stopping and reloading', { concurrent: true }, () => {
   });
 
   test('C13: SIGHUP with a good configuration applies it, and nothing that waits is lost', async (context) => {
-    const mirror = await openTestMirror(context, { config: { limits: { concurrentUploads: 1, uploadsPerMinute: null } } });
+    const mirror = await openTestMirror(context, {
+      config: { limits: { concurrentUploads: 1, uploadsPerMinute: null } },
+    });
     mirror.emulator.faults.add({ match: { method: 'POST' }, act: { kind: 'delay', ms: 200 } });
     for (const path of PATHS) await mirror.write(path, path);
     await mirror.start();
     await mirror.untilStatus(({ uploads }) => uploads.running === 1);
-    await mirror.configure({ limits: { concurrentUploads: 16, uploadsPerMinute: null }, watch: { ignore: ['*.skip'] } });
+    await mirror.configure({
+      limits: { concurrentUploads: 16, uploadsPerMinute: null },
+      watch: { ignore: ['*.skip'] },
+    });
     mirror.process.signal('SIGHUP');
     await mirror.untilStatus(({ uploads }) => uploads.running > 1);
     await mirror.write('user_data/new.skip', 'ignored from now on');

@@ -4,7 +4,11 @@ import { join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
 import { insufficientQuota } from '../../src/emulator/fault-presets.ts';
 import type { Halt } from '../../src/mirror/types.ts';
-import { openTestMirror, type TestMirror, type TestMirrorOptions } from '../support/blackbox/mirror-process.ts';
+import {
+  openTestMirror,
+  type TestMirror,
+  type TestMirrorOptions,
+} from '../support/blackbox/mirror-process.ts';
 import { shiftClocks, withShiftableClocks } from '../support/clock-shift.ts';
 
 const file = (letter: string, sizeBytes: number): string => letter.repeat(sizeBytes);
@@ -16,7 +20,7 @@ function haltIn(halts: readonly Halt[], name: Halt['name']): Halt | undefined {
 interface TimeMachine {
   readonly mirror: TestMirror;
   /** As if so many seconds had passed for the daemon. */
-  forward(seconds: number): Promise<void>;
+  readonly forward: (seconds: number) => Promise<void>;
 }
 
 async function openTimeMachine(context: TestContext, options: TestMirrorOptions): Promise<TimeMachine> {
@@ -27,7 +31,7 @@ async function openTimeMachine(context: TestContext, options: TestMirrorOptions)
   let monotonicMs = 0;
   return {
     mirror,
-    async forward(seconds) {
+    forward: async (seconds) => {
       monotonicMs += seconds * 1000;
       await shiftClocks(mirror.process.pid, orders, { wallMs: 0, monotonicMs });
     },
@@ -83,7 +87,11 @@ describe('limits.storageBytes', { concurrent: true }, () => {
 describe('storage that others use', { concurrent: true }, () => {
   test('counts once a verification has seen it, and no longer once one has seen that it went', async (context) => {
     const mirror = await openTestMirror(context, { config: { limits: { storageBytes: 1_000 } } });
-    const others = await mirror.addForeign('assistants', 'theirs.txt', file('x', 800));
+    const others = await mirror.emulator.store.add({
+      purpose: 'assistants',
+      filename: 'theirs.txt',
+      content: file('x', 800),
+    });
     await mirror.start();
     expect((await mirror.run('verify')).code).toBe(0);
     await mirror.write('user_data/a.txt', file('a', 300));
@@ -92,7 +100,7 @@ describe('storage that others use', { concurrent: true }, () => {
     expect(problems[0]?.reason).toContain('800 of 1000 bytes');
     expect(mirror.emulator.requests.uploads()).toEqual([]);
 
-    mirror.removeForeign(others);
+    mirror.emulator.store.remove(others.id);
     expect((await mirror.run('verify')).code).toBe(0);
     await mirror.untilConverged({ posts: 1 });
   });

@@ -21,11 +21,22 @@ export function startMirror(ports: SimPorts): MirrorEngine {
     concurrentDeletes: settings.concurrentDeletes,
     recentAttemptsMs: ports.recentAttemptsMs,
   });
-  const mirror = new Mirror({ clock, local, api, manifest, queue, settings: mirrorSettings(settings), listener });
+  const mirror = new Mirror({
+    clock,
+    local,
+    api,
+    manifest,
+    queue,
+    settings: mirrorSettings(settings),
+    listener,
+  });
   const unsubscribe = ports.subscribe((hint) => mirror.hint(hint));
   mirror.start();
   mirror.ended().catch((error: unknown) => {
-    listener({ kind: 'warning', message: `ENGINE BROKE: ${error instanceof Error ? error.stack : String(error)}` });
+    listener({
+      kind: 'warning',
+      message: `ENGINE BROKE: ${error instanceof Error ? error.stack : String(error)}`,
+    });
   });
   return {
     mirror,

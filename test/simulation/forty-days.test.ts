@@ -78,7 +78,12 @@ class FortyDays {
 
   async live(): Promise<void> {
     for (const { folder } of SETTINGS.folders) this.world.disk.mkdir(folder);
-    for (const path of [...numbered('nightly', TWINS), ...numbered('batch', 40), ...numbered('evals', 20), ...numbered('user_data', 20)]) {
+    for (const path of [
+      ...numbered('nightly', TWINS),
+      ...numbered('batch', 40),
+      ...numbered('evals', 20),
+      ...numbered('user_data', 20),
+    ]) {
       this.#write(path);
     }
     this.world.start();
@@ -116,7 +121,9 @@ class FortyDays {
     return {
       problems,
       shown: [...mirror.reports()].filter(({ state }) => state === 'expired').map(({ path }) => path),
-      over: [...this.world.manifest.files].filter(([, entry]) => isOver(entry.expiresAt)).map(([path]) => path),
+      over: [...this.world.manifest.files]
+        .filter(([, entry]) => isOver(entry.expiresAt))
+        .map(([path]) => path),
       nextExpiry: nextExpiry && { path: nextExpiry.path, isToCome: nextExpiry.expiresAt > nowSeconds },
     };
   }
@@ -127,7 +134,9 @@ class FortyDays {
   }
 
   #deleteOutOfBand(): void {
-    const live = [...this.world.manifest.files.values()].filter(({ id }) => this.world.server.find(id, this.world.clock.monotonicMs()) !== null);
+    const live = [...this.world.manifest.files.values()].filter(
+      ({ id }) => this.world.server.find(id, this.world.clock.monotonicMs()) !== null,
+    );
     for (let count = 0; count < 3; count += 1) this.world.server.remove(this.#random.pick(live).id, 'others');
   }
 
@@ -138,7 +147,11 @@ class FortyDays {
   }
 
   #removeSomeExpired(): void {
-    const expired = this.days.at(-1)?.shown.filter((path) => path.startsWith('batch/')).slice(0, 8) ?? [];
+    const expired =
+      this.days
+        .at(-1)
+        ?.shown.filter((path) => path.startsWith('batch/'))
+        .slice(0, 8) ?? [];
     for (const path of expired) {
       this.dropped.set(path, this.world.manifest.files.get(path)?.id ?? '');
       this.world.disk.remove(path);
@@ -182,7 +195,7 @@ describe('forty days', () => {
   test('under `renew` there is a live remote file at every moment', () => {
     for (const path of numbered('nightly', TWINS)) {
       const versions = life.versionsOf(path);
-      expect(versions.length, path).toBeGreaterThanOrEqual(2);
+      expect(versions.length, `of ${path}`).toBeGreaterThanOrEqual(2);
       for (const [index, version] of versions.entries()) {
         const next = versions[index + 1];
         if (next === undefined || version.gone?.by === 'others') continue;
@@ -195,12 +208,13 @@ describe('forty days', () => {
     const renewals = numbered('nightly', TWINS).flatMap((path) => {
       const versions = life.versionsOf(path);
       if (versions.some(({ gone }) => gone?.by === 'others')) return [];
-      expect(versions.length, path).toBe(2);
+      expect(versions.length, `of ${path}`).toBe(2);
       return versions.slice(1).map(({ storedAtMs }) => storedAtMs);
     });
     expect(renewals.length).toBeGreaterThan(TWINS - 30);
     renewals.sort((a, b) => a - b);
-    const inMinuteFrom = (fromMs: number): number => renewals.filter((atMs) => atMs >= fromMs && atMs < fromMs + 60_000).length;
+    const inMinuteFrom = (fromMs: number): number =>
+      renewals.filter((atMs) => atMs >= fromMs && atMs < fromMs + 60_000).length;
     expect(Math.max(...renewals.map(inMinuteFrom))).toBeLessThanOrEqual(RENEWALS_A_MINUTE);
     // Spread over half of the lead time, within the day before the first would have gone.
     expect((renewals.at(-1) ?? 0) - (renewals[0] ?? 0)).toBeGreaterThan(10 * HOUR_MS);
@@ -224,9 +238,9 @@ describe('forty days', () => {
     for (const [path, id] of life.dropped) {
       expect(life.day(33).shown).toContain(path);
       expect(life.day(34).shown).not.toContain(path);
-      expect(life.world.manifest.files.has(path), path).toBe(false);
-      expect(life.world.retrieved, path).toContain(id);
-      expect(life.world.deleted, path).not.toContain(id);
+      expect(life.world.manifest.files.has(path), `of ${path}`).toBe(false);
+      expect(life.world.retrieved, `of ${path}`).toContain(id);
+      expect(life.world.deleted, `of ${path}`).not.toContain(id);
     }
   });
 
@@ -243,7 +257,7 @@ describe('forty days', () => {
     for (const path of numbered('user_data', 20)) {
       const versions = life.versionsOf(path);
       const lost = versions.filter(({ gone }) => gone?.by === 'others').length;
-      expect(versions, path).toHaveLength(1 + lost);
+      expect(versions, `of ${path}`).toHaveLength(1 + lost);
     }
   });
 });

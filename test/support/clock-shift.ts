@@ -10,7 +10,10 @@ export interface ClockShift {
 }
 
 /** What a program must be started with so that `shiftClocks` can reach it. `orderFile`: a path that is free. */
-export function withShiftableClocks(orderFile: string): { readonly NODE_OPTIONS: string; readonly CLOCK_SHIFT_FILE: string } {
+export function withShiftableClocks(orderFile: string): {
+  readonly NODE_OPTIONS: string;
+  readonly CLOCK_SHIFT_FILE: string;
+} {
   const preload = new URL('shifted-clocks.ts', import.meta.url);
   return { NODE_OPTIONS: `--import=${preload.href}`, CLOCK_SHIFT_FILE: orderFile };
 }

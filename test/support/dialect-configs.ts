@@ -22,7 +22,10 @@ export const dialectExamples = {
     sentence:
       'The key goes into an `api-key` header, the API version into the query of the base URL, and batch lines name their endpoint without `/v1`, which only the server can judge.',
     config: {
-      api: { baseUrl: 'https://RESOURCE.openai.azure.com/openai?api-version=2025-04-01-preview', auth: 'api-key' },
+      api: {
+        baseUrl: 'https://RESOURCE.openai.azure.com/openai?api-version=2025-04-01-preview',
+        auth: 'api-key',
+      },
       folders: { batch: { check: 'basic' }, vision: false, user_data: false },
     },
   },
@@ -55,7 +58,8 @@ export const dialectExamples = {
   moonshot: {
     title: 'Moonshot',
     dialect: 'moonshot',
-    sentence: 'It has purposes of its own: folders of any name are mapped to them, and what is not there is switched off.',
+    sentence:
+      'It has purposes of its own: folders of any name are mapped to them, and what is not there is switched off.',
     config: {
       api: { baseUrl: 'https://api.moonshot.ai/v1', listParameters: 'none' },
       folders: {
@@ -88,7 +92,10 @@ const end = '<!-- dialects:end -->';
 /** The examples as Markdown. */
 export function renderDialects(): string {
   return Object.values(dialectExamples)
-    .map(({ title, sentence, config }) => `**${title}.** ${sentence}\n\n\`\`\`json\n${JSON.stringify(config, null, 2)}\n\`\`\``)
+    .map(
+      ({ title, sentence, config }) =>
+        `**${title}.** ${sentence}\n\n\`\`\`json\n${JSON.stringify(config, null, 2)}\n\`\`\``,
+    )
     .join('\n\n');
 }
 

@@ -61,7 +61,12 @@ export class LongWorld<E extends SimEngine> {
     this.#knobs = knobsOf(options);
     this.trace = new SimTrace(clock, 500);
     this.disk = new SimDisk(clock, random.fork('disk'));
-    this.server = new SimServer({ clock, knobs: this.#knobs, random: random.fork('server'), trace: this.trace });
+    this.server = new SimServer({
+      clock,
+      knobs: this.#knobs,
+      random: random.fork('server'),
+      trace: this.trace,
+    });
     this.server.calmDown();
     this.#stateDir = new SimStateDir(random.fork('uuid').uuid(), clock, random.fork('state'), () => {});
     this.safety = new SafetyMonitor({
@@ -97,14 +102,24 @@ export class LongWorld<E extends SimEngine> {
     this.#incarnations += 1;
     const { clock, disk, server, safety, trace } = this;
     const random = this.#random.fork(`incarnation ${this.#incarnations}`);
-    const incarnation = new Incarnation({ number: this.#incarnations, clock, killAtCall: null, onKill: () => {} });
+    const incarnation = new Incarnation({
+      number: this.#incarnations,
+      clock,
+      killAtCall: null,
+      onKill: () => {},
+    });
     const shared = { clock, disk, incarnation, knobs: this.#knobs };
     const api = new SimApi({ ...shared, server, random: random.fork('api'), safety, trace });
     safety.incarnationStarted();
     this.#incarnation = incarnation;
     this.#engine = this.#options.startEngine({
       clock: this.#drowsy(incarnation.clock),
-      local: new SimLocal({ ...shared, random: random.fork('local'), isCalm: () => true, onCreate: () => {} }),
+      local: new SimLocal({
+        ...shared,
+        random: random.fork('local'),
+        isCalm: () => true,
+        onCreate: () => {},
+      }),
       api: this.#noting(api),
       manifest: this.#stateDir.open(incarnation),
       settings: this.settings,
@@ -145,7 +160,8 @@ export class LongWorld<E extends SimEngine> {
         manifest: this.manifest,
         knobs: this.#knobs,
       });
-      if (found.length === 0 || this.clock.monotonicMs() >= deadlineMs) return [...found, ...this.safety.violations];
+      if (found.length === 0 || this.clock.monotonicMs() >= deadlineMs)
+        return [...found, ...this.safety.violations];
       await this.clock.runFor(10_000);
     }
   }

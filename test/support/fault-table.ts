@@ -1,0 +1,289 @@
+/**
+ * What goes wrong, what files-mirror does then, and what the user sees: the README's table, and for each row the
+ * test that proves it. `test/scenarios/fault-table.test.ts` checks that the tests exist and the README is current.
+ */
+
+export interface FaultRow {
+  readonly fault: string;
+  readonly does: string;
+  readonly userSees: string;
+  /** Below `test/scenarios`. */
+  readonly testFile: string;
+  /** As the test runner shows it. */
+  readonly testTitle: string;
+}
+
+export const faultTableBegin = '<!-- faults:begin -->';
+export const faultTableEnd = '<!-- faults:end -->';
+
+export const faultTable: readonly FaultRow[] = [
+  {
+    fault: 'The root is unmounted, also lazily',
+    does: 'sends and deletes nothing; when it is mounted again, looks at everything and goes on',
+    userSees: '`HALTED root`, exit 5; it ends by itself',
+    testFile: 'guards-root.test.ts',
+    testTitle: 'B10: umount of the root while running halts; mounted again it goes on by itself',
+  },
+  {
+    fault: 'Started while the root is not mounted',
+    does: 'creates, sends and deletes nothing',
+    userSees: '`HALTED root`: the marker is missing, the disk may not be mounted',
+    testFile: 'guards-root.test.ts',
+    testTitle: 'B11: started while the root is unmounted: nothing is planned, created or deleted',
+  },
+  {
+    fault: 'Another disk or another mirror’s folder in place of the root',
+    does: 'sends and deletes nothing, whatever is on it',
+    userSees: '`HALTED root`: belongs to another mirror, with its id',
+    testFile: 'guards-root.test.ts',
+    testTitle: 'B10: another mirror’s disk in its place halts, whatever is on it',
+  },
+  {
+    fault: 'The disk of one purpose folder is unmounted',
+    does: 'deletes nothing of that folder; uploads go on',
+    userSees: '`HALTED mass-delete (FOLDER)`: it is on another disk; ends when the disk is back',
+    testFile: 'guards-root.test.ts',
+    testTitle: 'B10: a purpose folder on a disk of its own, unmounted: its files are not deleted',
+  },
+  {
+    fault: 'More than half of the files, and more than 10, disappear',
+    does: 'holds the deletes; uploads go on; files that come back cancel them',
+    userSees: '`HALTED mass-delete`, e.g. 600/1000, and the command that approves them',
+    testFile: 'guards-delete.test.ts',
+    testTitle: 'B8: 600 of 1,000 files removed: none is deleted until that is approved, uploads go on',
+  },
+  {
+    fault: 'A purpose folder is removed as a whole',
+    does: 'holds its deletes; everything else goes on',
+    userSees: '`HALTED mass-delete (FOLDER)`',
+    testFile: 'guards-delete.test.ts',
+    testTitle: 'B14: a purpose folder that is removed as a whole halts its deletes, others go on',
+  },
+  {
+    fault: 'A folder cannot be listed (permissions, disk errors)',
+    does: 'takes nothing below it for gone; everything else goes on',
+    userSees: 'the folder in `status`, with the error',
+    testFile: 'guards-delete.test.ts',
+    testTitle: 'B16: below a folder that cannot be listed nothing counts as gone; others proceed',
+  },
+  {
+    fault: 'The key is refused (401, 403)',
+    does: 'sends nothing but one probe a minute; files stay queued',
+    userSees: '`HALTED auth`, exit 77; a new key and `SIGHUP` end it at once',
+    testFile: 'guards-api.test.ts',
+    testTitle: 'D10: 401 halts everything; one probe a minute; it goes on by itself when the key works',
+  },
+  {
+    fault: 'Storage or credit is used up',
+    does: 'holds uploads, tries one after a long and growing wait; deletes go on',
+    userSees: '`HALTED quota`, exit 5; it ends by itself',
+    testFile: 'guards-api.test.ts',
+    testTitle: 'D13: a full storage (400) halts uploads, deletes go on; it tries again after a long wait',
+  },
+  {
+    fault: 'Too many requests (429)',
+    does: 'holds all uploads for as long as `Retry-After` says, else with growing waits; then tries one',
+    userSees: 'why the uploads wait, and for how long, in `status`',
+    testFile: 'server-faults-rate.test.ts',
+    testTitle: 'D1, D2: after a 429 with Retry-After in seconds the whole lane waits that long, and says so',
+  },
+  {
+    fault: 'Stopped or killed in the middle of a busy minute',
+    does: 'remembers what the last 60 s held; no window exceeds the limit across the restart',
+    userSees: 'nothing',
+    testFile: 'server-faults-rate.test.ts',
+    testTitle: 'D3, D4: in no 60 s more uploads than configured, also over a kill -9 and a restart',
+  },
+  {
+    fault: 'A 5xx, a reset or a timeout after the file was stored',
+    does: 'finds the file in the list and adopts it; it is not sent again',
+    userSees: '`adopted` in the log',
+    testFile: 'server-faults-errors.test.ts',
+    testTitle: 'D6: a 500 after it was stored: found in the list and adopted, not sent again',
+  },
+  {
+    fault: 'The connection breaks while a file is sent',
+    does: 'sends it again; a body that was cut off stores nothing',
+    userSees: '`failed` with the cause and the next try, once',
+    testFile: 'server-faults-errors.test.ts',
+    testTitle: 'D7: the connection breaks in the middle of the body: sent again at once, nothing left over',
+  },
+  {
+    fault: 'The server does not answer',
+    does: 'gives up in time (`api.timeoutSeconds`, more for large files); other uploads go on',
+    userSees: '`failed`: no complete answer in time',
+    testFile: 'server-faults-errors.test.ts',
+    testTitle: 'D8: a server that takes the body and says nothing: given up in time, others go on meanwhile',
+  },
+  {
+    fault: 'The server refuses a file (400, 413, 422)',
+    does: 'leaves it alone until its bytes change; an older remote version stays',
+    userSees: '`rejected` with the server’s words',
+    testFile: 'server-faults-errors.test.ts',
+    testTitle: 'D11: a file that the server refuses is parked with the server’s words until its bytes change',
+  },
+  {
+    fault: 'A DELETE fails',
+    does: 'tries again, over restarts too; 404 is as good as done',
+    userSees: 'remote files still to be deleted, counted in `status`',
+    testFile: 'server-faults-errors.test.ts',
+    testTitle: 'D15: a DELETE that meets 409 is tried again, over a kill -9 too',
+  },
+  {
+    fault: 'Somebody deletes a remote file',
+    does: 'notices it at the next verification, makes sure, and uploads it again',
+    userSees: 'a warning that names the file',
+    testFile: 'server-faults-errors.test.ts',
+    testTitle: 'D16: a remote file that somebody deleted is found missing and uploaded again',
+  },
+  {
+    fault: 'The network is down',
+    does: 'probes with one upload at a time, ever more seldom; then sends everything',
+    userSees: 'the cause in `status`, and few lines in the log; `sync` exits 69',
+    testFile: 'server-faults-network.test.ts',
+    testTitle:
+      'D20: the network is down: one probe at a time, few words, and everything is sent when it is back',
+  },
+  {
+    fault: 'No trusted TLS connection',
+    does: 'tries again, ever more seldom; no file is rejected',
+    userSees: '“no trusted TLS connection” in `status` and log',
+    testFile: 'server-faults-network.test.ts',
+    testTitle:
+      'D21: a server without TLS behind an https URL: named as such, tried again, no file is rejected',
+  },
+  {
+    fault: 'A wrong base URL',
+    does: 'waits and probes; no file is rejected',
+    userSees: '“is the base URL right?”',
+    testFile: 'server-faults-network.test.ts',
+    testTitle: 'D21: a base URL with a wrong path: named as such, no file is rejected',
+  },
+  {
+    fault: 'A captive portal answers 200 with HTML',
+    does: 'takes nothing for stored and nothing for refused',
+    userSees: '`failed`, with the beginning of the reply',
+    testFile: 'server-faults-lies.test.ts',
+    testTitle: 'HTML with 200 instead of the API: nothing counts as stored, nothing as refused',
+  },
+  {
+    fault: 'The server says that other bytes, or another purpose, were stored',
+    does: 'keeps that id aside and asks the list; deletes nothing because of it',
+    userSees: '`failed` with what it said; ids kept aside are counted in `status`',
+    testFile: 'server-faults-lies.test.ts',
+    testTitle: 'other bytes in every reply: named in status, the id kept aside, no DELETE',
+  },
+  {
+    fault: 'The server gives the id of another file',
+    does: 'touches neither file, and finds the true id in the list',
+    userSees: '`failed`, with the file that the id belongs to',
+    testFile: 'server-faults-lies.test.ts',
+    testTitle: 'an id that already belongs to another file: named, neither file is touched, no DELETE',
+  },
+  {
+    fault: 'A list that never ends',
+    does: 'stops reading when a page brings nothing new',
+    userSees: 'nothing',
+    testFile: 'server-faults-lies.test.ts',
+    testTitle: 'a list that never ends: the lost upload is found in it all the same',
+  },
+  {
+    fault: '`kill -9` or a crash while a file is sent',
+    does: 'finds out at the next start whether it arrived; it is there once',
+    userSees: 'nothing',
+    testFile: 'state-crash.test.ts',
+    testTitle: 'C2: after the server stored it, before the reply was read: adopted, not sent again',
+  },
+  {
+    fault: 'The disk of the state folder is full',
+    does: 'uploads and deletes nothing, since it could not be recorded',
+    userSees: '`HALTED state`, exit 5; it ends by itself when there is room',
+    testFile: 'state-disk.test.ts',
+    testTitle:
+      'full: uploads and deletes halt, since they could not be recorded; with space again it goes on by itself',
+  },
+  {
+    fault: 'The state folder cannot be written at the start',
+    does: 'does not start',
+    userSees: 'exit 78, the cause, and what to do',
+    testFile: 'state-disk.test.ts',
+    testTitle: 'C9: read-only: exit 78 at the start, with the cause and what to do',
+  },
+  {
+    fault: 'The manifest is damaged, or of a newer version',
+    does: 'does not start; leaves the file as it is, sends nothing',
+    userSees: 'exit 78, and what to do',
+    testFile: 'state-manifest.test.ts',
+    testTitle: 'C6: cut in half: exit 78 with what to do; the file stays as it is, nothing is sent',
+  },
+  {
+    fault: 'The last line of the journal is torn (power cut)',
+    does: 'drops it and goes on',
+    userSees: 'nothing',
+    testFile: 'state-manifest.test.ts',
+    testTitle: 'C6: a torn last line of the journal is healed without a word',
+  },
+  {
+    fault: 'The manifest is lost',
+    does: 'does not start, lest everything be uploaded a second time',
+    userSees: 'exit 78, naming `files-mirror adopt`',
+    testFile: 'state-manifest.test.ts',
+    testTitle: 'C7: a manifest that is lost: exit 78 naming adopt; nothing is uploaded a second time',
+  },
+  {
+    fault: 'A second files-mirror on the same folder',
+    does: 'does not start; after `kill -9` of the first the lock is free',
+    userSees: 'exit 6, with the pid of the first',
+    testFile: 'state-lock.test.ts',
+    testTitle: 'C10: a second daemon on the same state folder exits 6 and names the pid of the first',
+  },
+  {
+    fault: 'The wall clock jumps',
+    does: 'neither bursts nor stalls: limits and waits go by a clock that cannot jump',
+    userSees: 'nothing',
+    testFile: 'state-clock.test.ts',
+    testTitle: 'C14: the wall clock jumps a day ahead: no burst of uploads, and no stall',
+  },
+  {
+    fault: '`SIGTERM` while uploads are under way',
+    does: 'starts no other, lets them end for 15 s, breaks off the rest and finds out about it at the next start',
+    userSees: 'exit 0 within 20 s; a second signal ends it at once',
+    testFile: 'stopping.test.ts',
+    testTitle:
+      'C12: SIGTERM with 20 uploads that never end: exit 0 within 20 s; what was stored is adopted later',
+  },
+  {
+    fault: '`SIGHUP` with a bad configuration',
+    does: 'keeps the old one',
+    userSees: 'the error in the log, with the place',
+    testFile: 'stopping.test.ts',
+    testTitle: 'C13: SIGHUP with a bad configuration keeps the old one and says why',
+  },
+  {
+    fault: 'No inotify watches are left',
+    does: 'polls instead',
+    userSees: 'a warning with the sysctl and the number needed; `watching: polling (inotify limit)`',
+    testFile: 'watching.test.ts',
+    testTitle: 'F3: no inotify watches left: goes on by polling and names the sysctl and the number needed',
+  },
+];
+
+/** As Markdown. */
+export function renderFaultTable(): string {
+  const rows = faultTable.map(
+    ({ fault, does, userSees }) => `| ${cell(fault)} | ${cell(does)} | ${cell(userSees)} |`,
+  );
+  return ['| fault | what files-mirror does | what you see |', '| --- | --- | --- |', ...rows].join('\n');
+}
+
+/** The text with what stands between the two markers replaced; null when it has no markers. */
+export function withFaultTable(readme: string): string | null {
+  const begin = readme.indexOf(faultTableBegin);
+  const end = readme.indexOf(faultTableEnd);
+  if (begin === -1 || end < begin) return null;
+  return `${readme.slice(0, begin + faultTableBegin.length)}\n${renderFaultTable()}\n${readme.slice(end)}`;
+}
+
+function cell(text: string): string {
+  return text.replaceAll('|', String.raw`\|`);
+}
