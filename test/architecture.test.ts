@@ -35,7 +35,8 @@ function roomOf(file: string): string {
 
 function importsOf(file: string): Import[] {
   const source = readFileSync(join(SRC, file), 'utf8');
-  const pattern = /(?:^|\s)(?:import|export)\s[^;]*?from\s*'([^']+)'|\bimport\s*\(\s*'([^']+)'\s*\)|^import\s+'([^']+)'/gm;
+  const pattern =
+    /(?:^|\s)(?:import|export)\s[^;]*?from\s*'([^']+)'|\bimport\s*\(\s*'([^']+)'\s*\)|^import\s+'([^']+)'/gm;
   return [...source.matchAll(pattern)].map((match) => ({
     file,
     room: roomOf(file),
@@ -59,7 +60,9 @@ describe('the house', () => {
   test('a room imports only the rooms that it may know', () => {
     const forbidden = imports
       .filter(({ target }) => target.startsWith('.'))
-      .filter((each) => roomOfImport(each) !== each.room && !MAY_IMPORT[each.room]?.includes(roomOfImport(each)))
+      .filter(
+        (each) => roomOfImport(each) !== each.room && !MAY_IMPORT[each.room]?.includes(roomOfImport(each)),
+      )
       .map(({ file, target }) => `${file} imports ${target}`);
     expect(forbidden).toEqual([]);
   });
@@ -74,7 +77,11 @@ describe('the house', () => {
   test('each npm package is imported by one room', () => {
     const rooms = Map.groupBy(
       imports.filter(({ target }) => !target.startsWith('.') && !target.startsWith('node:')),
-      ({ target }) => target.split('/').slice(0, target.startsWith('@') ? 2 : 1).join('/'),
+      ({ target }) =>
+        target
+          .split('/')
+          .slice(0, target.startsWith('@') ? 2 : 1)
+          .join('/'),
     );
     const shared = [...rooms]
       .filter(([name, each]) => !SHARED_PACKAGES.has(name) && new Set(each.map(({ room }) => room)).size > 1)

@@ -1,4 +1,10 @@
-import { matchKey, planAdoption, type Adoption, type AmbiguousMatch, type LocalCandidate } from './adoption.ts';
+import {
+  matchKey,
+  planAdoption,
+  type Adoption,
+  type AmbiguousMatch,
+  type LocalCandidate,
+} from './adoption.ts';
 import { Fault } from './faults.ts';
 import { uploaded } from './fold.ts';
 import { folderOf } from './mirror-path.ts';
@@ -31,7 +37,12 @@ export interface AdoptReport {
   readonly version: 1;
   /** True: `adopted` is what would be. */
   readonly dryRun: boolean;
-  readonly adopted: readonly { readonly path: MirrorPath; readonly id: FileId; readonly purpose: string; readonly bytes: number }[];
+  readonly adopted: readonly {
+    readonly path: MirrorPath;
+    readonly id: FileId;
+    readonly purpose: string;
+    readonly bytes: number;
+  }[];
   readonly ambiguous: readonly AmbiguousMatch[];
   /** Local files without a remote twin: the next sync uploads them. */
   readonly unmatched: readonly MirrorPath[];
@@ -66,7 +77,12 @@ export async function adopt(parts: AdoptParts, signal: AbortSignal): Promise<Ado
   return {
     version: 1,
     dryRun: openManifest === null,
-    adopted: adopted.map(({ local: { path, purpose, bytes }, remote: { id } }) => ({ path, id, purpose, bytes })),
+    adopted: adopted.map(({ local: { path, purpose, bytes }, remote: { id } }) => ({
+      path,
+      id,
+      purpose,
+      bytes,
+    })),
     ambiguous,
     unmatched,
     left,
@@ -134,7 +150,8 @@ function adoptable(view: ManifestView, listed: ReadonlyMap<FileId, RemoteFile>):
   const owned = new Set<FileId>(view.garbage.keys());
   for (const { id } of view.files.values()) owned.add(id);
   const claimed = new Set<string>();
-  for (const { purpose, remoteName, bytes } of view.intents.values()) claimed.add(matchKey(purpose, remoteName, bytes));
+  for (const { purpose, remoteName, bytes } of view.intents.values())
+    claimed.add(matchKey(purpose, remoteName, bytes));
   return [...listed.values()].filter(
     ({ id, purpose, filename, bytes }) => !owned.has(id) && !claimed.has(matchKey(purpose, filename, bytes)),
   );

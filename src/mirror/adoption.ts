@@ -32,9 +32,14 @@ export interface AdoptionPlan {
 }
 
 /** Pairs local files with remote ones that nobody owns, by purpose, name and size, one to one. Pure. */
-export function planAdoption(locals: readonly LocalCandidate[], remotes: readonly RemoteFile[]): AdoptionPlan {
+export function planAdoption(
+  locals: readonly LocalCandidate[],
+  remotes: readonly RemoteFile[],
+): AdoptionPlan {
   const remotesByKey = Map.groupBy(remotes, (file) => matchKey(file.purpose, file.filename, file.bytes));
-  const localsByKey = Map.groupBy(locals, (file) => matchKey(file.purpose, remoteNameOf(file.path), file.bytes));
+  const localsByKey = Map.groupBy(locals, (file) =>
+    matchKey(file.purpose, remoteNameOf(file.path), file.bytes),
+  );
   const matches: Adoption[] = [];
   const ambiguous: AmbiguousMatch[] = [];
   const unmatched: MirrorPath[] = [];

@@ -86,7 +86,8 @@ export class Deleter {
   approve(folder: string | null): number {
     let count = 0;
     for (const [path, missing] of this.#missing) {
-      if ((folder !== null && folderOf(path) !== folder) || missing.approved || !this.#verdict.held.has(path)) continue;
+      if ((folder !== null && folderOf(path) !== folder) || missing.approved || !this.#verdict.held.has(path))
+        continue;
       missing.approved = true;
       count += 1;
     }
@@ -141,7 +142,11 @@ export class Deleter {
       }
     }
     if (!this.#verdict.held.has(path)) {
-      notes.set(path, 'deleting', `removed locally; the remote file is deleted after ${settings.graceMs / 1000} s`);
+      notes.set(
+        path,
+        'deleting',
+        `removed locally; the remote file is deleted after ${settings.graceMs / 1000} s`,
+      );
     }
     return REST;
   }
@@ -167,7 +172,8 @@ export class Deleter {
   #collect(signal: AbortSignal): void {
     const now = this.#core.clock.monotonicMs();
     for (const [id, garbage] of this.#core.view.garbage) {
-      if (garbage.hold || this.#collecting.has(id) || (this.#garbageRetry.get(id)?.notBeforeMs ?? 0) > now) continue;
+      if (garbage.hold || this.#collecting.has(id) || (this.#garbageRetry.get(id)?.notBeforeMs ?? 0) > now)
+        continue;
       if (this.#collecting.size >= 64) return;
       this.#collecting.add(id);
       this.#core.queue
@@ -196,7 +202,15 @@ export class Deleter {
       this.#garbageRetry.set(id, { failures, notBeforeMs: clock.monotonicMs() + waitMs });
       const { path } = garbage;
       const { message, status, requestId } = error;
-      listener({ kind: 'failed', path, message: `deleting ${id}: ${message}`, retryInMs: waitMs, failures, status, requestId });
+      listener({
+        kind: 'failed',
+        path,
+        message: `deleting ${id}: ${message}`,
+        retryInMs: waitMs,
+        failures,
+        status,
+        requestId,
+      });
       return;
     }
     this.#garbageRetry.delete(id);
@@ -216,7 +230,8 @@ export class Deleter {
       }
       if (await this.#hasSuccessor(path)) continue;
       const age = now - missing.sinceMs;
-      const due = age >= settings.graceMs && !scanSoon && (quiet || age >= settings.graceMs + MAX_POSTPONE_MS);
+      const due =
+        age >= settings.graceMs && !scanSoon && (quiet || age >= settings.graceMs + MAX_POSTPONE_MS);
       const otherDevice = missing.onDevice !== deviceOf(entry.stat);
       waiting.push({ path, folder: folderOf(path), due, approved: missing.approved, otherDevice });
     }
@@ -232,7 +247,8 @@ export class Deleter {
     // A refused successor will never take over: then the old path is simply gone.
     const state = notes.stateOf(to);
     const outside = rulesOf(this.#core, to) === null;
-    const hopeless = outside || view.files.has(to) || state === 'rejected' || state === 'ignored' || state === 'skipped';
+    const hopeless =
+      outside || view.files.has(to) || state === 'rejected' || state === 'ignored' || state === 'skipped';
     const stat = hopeless ? null : await local.statOf(to);
     if (stat === null || identityKey(stat) !== identityKey(entry.stat)) {
       this.#successors.delete(path);
@@ -259,7 +275,8 @@ export class Deleter {
       minCount: settings.minCount,
     });
     for (const old of before) {
-      if (!this.#verdict.halts.some((halt) => halt.folder === old.folder)) halts.end('mass-delete', old.folder);
+      if (!this.#verdict.halts.some((halt) => halt.folder === old.folder))
+        halts.end('mass-delete', old.folder);
     }
     for (const halt of this.#verdict.halts) {
       halts.raise({
@@ -271,7 +288,8 @@ export class Deleter {
         folder: halt.folder,
       });
     }
-    for (const path of this.#verdict.held) notes.set(path, 'held', 'its delete waits for approval (mass-delete)');
+    for (const path of this.#verdict.held)
+      notes.set(path, 'held', 'its delete waits for approval (mass-delete)');
   }
 
   #nextGarbageMs(now: number): number | null {

@@ -82,13 +82,21 @@ export function refreshed(path: MirrorPath, entry: Entry, stat: StatToken): Chan
 }
 
 /** The id keeps; a replaced entry at the new path becomes garbage. */
-export function moved(view: ManifestView, from: MirrorPath, to: MirrorPath, stat: StatToken, now: number): Change {
+export function moved(
+  view: ManifestView,
+  from: MirrorPath,
+  to: MirrorPath,
+  stat: StatToken,
+  now: number,
+): Change {
   const entry = view.files.get(from);
   if (entry === undefined) return {};
   const replaced = view.files.get(to);
   return {
     files: { [from]: null, [to]: { ...entry, stat } },
-    ...(replaced === undefined ? {} : { garbage: { [replaced.id]: garbageOf(to, replaced, 'replaced', now) } }),
+    ...(replaced === undefined
+      ? {}
+      : { garbage: { [replaced.id]: garbageOf(to, replaced, 'replaced', now) } }),
     ...clearOf(view, to),
   };
 }
@@ -142,14 +150,11 @@ export function orphansReleased(view: ManifestView): Change {
 }
 
 /** An id that an attempt of ours brought into being and that no entry shall have. */
-export function discarded(
-  path: MirrorPath,
-  remote: RemoteFile,
-  reason: GarbageReason,
-  now: number,
-): Change {
+export function discarded(path: MirrorPath, remote: RemoteFile, reason: GarbageReason, now: number): Change {
   return {
-    garbage: { [remote.id]: { path, purpose: remote.purpose, bytes: remote.bytes, since: now, reason, hold: false } },
+    garbage: {
+      [remote.id]: { path, purpose: remote.purpose, bytes: remote.bytes, since: now, reason, hold: false },
+    },
     intents: { [path]: null },
   };
 }

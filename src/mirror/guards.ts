@@ -46,13 +46,23 @@ export function guardDeletes(input: DeleteGuardInput): DeleteVerdict {
   const unapproved = input.waiting.filter((each) => !each.approved);
   const halts: MassDelete[] = [];
   const held = new Set<MirrorPath>();
-  const hold = (folder: string | null, deletes: readonly WaitingDelete[], of: number, cause: string): void => {
+  const hold = (
+    folder: string | null,
+    deletes: readonly WaitingDelete[],
+    of: number,
+    cause: string,
+  ): void => {
     halts.push({ folder, count: deletes.length, of, cause });
     for (const each of deletes) held.add(each.path);
   };
 
   if (isMassDelete(unapproved.length, input)) {
-    hold(null, unapproved, input.entriesTotal, `${unapproved.length} of ${input.entriesTotal} mirrored files disappeared`);
+    hold(
+      null,
+      unapproved,
+      input.entriesTotal,
+      `${unapproved.length} of ${input.entriesTotal} mirrored files disappeared`,
+    );
   }
   for (const [folder, deletes] of byFolder(unapproved)) {
     const cause = folderCause(folder, deletes, input);
@@ -66,11 +76,17 @@ function isMassDelete(count: number, { entriesTotal, maxFraction, minCount }: De
   return count > minCount && count > maxFraction * entriesTotal;
 }
 
-function folderCause(folder: string, deletes: readonly WaitingDelete[], input: DeleteGuardInput): string | null {
+function folderCause(
+  folder: string,
+  deletes: readonly WaitingDelete[],
+  input: DeleteGuardInput,
+): string | null {
   const look = input.lookOfFolder(folder);
   const count = deletes.length;
-  if (look !== null && look.kind === 'gone') return `the folder ${folder}/ is gone, with ${count} mirrored files`;
-  if (look !== null && look.kind === 'unknown') return `the folder ${folder}/ cannot be read (${look.reason})`;
+  if (look !== null && look.kind === 'gone')
+    return `the folder ${folder}/ is gone, with ${count} mirrored files`;
+  if (look !== null && look.kind === 'unknown')
+    return `the folder ${folder}/ cannot be read (${look.reason})`;
   if (deletes.some((each) => each.otherDevice)) {
     return `${folder}/ is on another disk than when its files were recorded; a disk may not be mounted`;
   }

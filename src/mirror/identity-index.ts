@@ -32,7 +32,10 @@ export class IdentityIndex {
   }
 
   /** To be called with every change right after it was committed; `before`: the entries it touched, as they were. */
-  apply(change: Change, before: ReadonlyMap<MirrorPath, { readonly id: FileId; readonly stat: StatToken }>): void {
+  apply(
+    change: Change,
+    before: ReadonlyMap<MirrorPath, { readonly id: FileId; readonly stat: StatToken }>,
+  ): void {
     for (const [path, old] of before) {
       if (this.#owners?.get(old.id) === path) this.#owners.delete(old.id);
       const key = this.#identities === null ? null : identityKey(old.stat);

@@ -46,7 +46,10 @@ export class LaneGovernor {
     if (!isHeld) this.#failuresInRow += 1;
     if (fault.scope !== 'lane' && this.#failuresInRow < FAILURES_TO_HOLD) return;
     if (isHeld && fault.retryAfterMs === null) return;
-    const failures = Math.max(1, fault.scope === 'lane' ? this.#failuresInRow : this.#failuresInRow - FAILURES_TO_HOLD + 1);
+    const failures = Math.max(
+      1,
+      fault.scope === 'lane' ? this.#failuresInRow : this.#failuresInRow - FAILURES_TO_HOLD + 1,
+    );
     const forMs = fault.retryAfterMs ?? this.#core.queue.backoffMs(failures);
     this.#heldUntilMs = Math.max(this.#heldUntilMs, now + forMs);
     if (fault.retryAfterMs === null) this.#core.queue.hold('upload', 'backoff', fault.message, forMs);
@@ -55,7 +58,10 @@ export class LaneGovernor {
     if (isHeld) return;
     // Said at the first trouble, and then ever more seldom.
     if (Number.isInteger(Math.log2(failures))) {
-      this.#core.listener({ kind: 'warning', message: `uploads wait ${(forMs / 1000).toFixed(1)} s: ${fault.message}` });
+      this.#core.listener({
+        kind: 'warning',
+        message: `uploads wait ${(forMs / 1000).toFixed(1)} s: ${fault.message}`,
+      });
     }
   }
 

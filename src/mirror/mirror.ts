@@ -351,9 +351,8 @@ export class Mirror implements MirrorControl {
   async #createFolders(): Promise<void> {
     const { settings, local, view, listener } = this.#core;
     this.#foldersReady = true;
-    const used = new Set([...view.files.keys()].map(folderOf));
     for (const folder of settings.folders.keys()) {
-      if (used.has(folder) || (await local.lookFolder(folder)).kind !== 'gone') continue;
+      if ((await local.lookFolder(folder)).kind !== 'gone' || holdsSomeOf(view.files, folder)) continue;
       try {
         await local.createFolder(folder);
       } catch (error) {
@@ -426,4 +425,10 @@ export class Mirror implements MirrorControl {
     for (const path of worklist.paths()) if (notes.stateOf(path) !== 'skipped') return true;
     return false;
   }
+}
+
+/** Does an entry lie in this folder? */
+function holdsSomeOf(files: ReadonlyMap<MirrorPath, unknown>, folder: string): boolean {
+  for (const path of files.keys()) if (folderOf(path) === folder) return true;
+  return false;
 }

@@ -66,7 +66,8 @@ export class PathNotes {
   }
 
   *reports(): IterableIterator<PathReport> {
-    for (const [path, entry] of this.#view.files) yield this.#reportOf(path, entry, this.#notes.get(path) ?? null);
+    for (const [path, entry] of this.#view.files)
+      yield this.#reportOf(path, entry, this.#notes.get(path) ?? null);
     yield* this.#withoutEntry();
   }
 
@@ -93,7 +94,8 @@ export class PathNotes {
   }
 
   *#withoutEntry(): IterableIterator<PathReport> {
-    for (const [path, note] of this.#notes) if (!this.#view.files.has(path)) yield this.#reportOf(path, null, note);
+    for (const [path, note] of this.#notes)
+      if (!this.#view.files.has(path)) yield this.#reportOf(path, null, note);
   }
 
   #reportOf(path: MirrorPath, entry: Entry | null, note: Note | null): PathReport {

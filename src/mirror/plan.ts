@@ -1,7 +1,16 @@
 import type { Inspection } from './ports.ts';
 import { folderOf, remoteNameOf } from './mirror-path.ts';
 import { sameVersionByStat, sizeOf } from './stat-token.ts';
-import type { Entry, FolderRules, Intent, LocalLook, MirrorPath, PathState, Rejection, StatToken } from './types.ts';
+import type {
+  Entry,
+  FolderRules,
+  Intent,
+  LocalLook,
+  MirrorPath,
+  PathState,
+  Rejection,
+  StatToken,
+} from './types.ts';
 
 /** Everything that is known about one path at one moment. */
 export interface Situation {
@@ -71,7 +80,11 @@ export function plan(situation: Situation): Action {
       return { kind: 'wait', waitMs: look.waitMs, reason: look.why };
     case 'file':
       if (situation.rules === null) {
-        return { kind: 'nothing', state: 'ignored', reason: `no folder "${folderOf(situation.path)}" is configured` };
+        return {
+          kind: 'nothing',
+          state: 'ignored',
+          reason: `no folder "${folderOf(situation.path)}" is configured`,
+        };
       }
       return entry === null
         ? planNewFile(situation, situation.rules, look.stat)
@@ -85,7 +98,11 @@ function planAbsent({ entry, rejection, rules, nowSeconds }: Situation): Action 
   }
   if (isExpired(entry, nowSeconds)) return { kind: 'forget' };
   if (rules === null) {
-    return { kind: 'nothing', state: 'ignored', reason: 'its folder is no longer configured; the remote file stays' };
+    return {
+      kind: 'nothing',
+      state: 'ignored',
+      reason: 'its folder is no longer configured; the remote file stays',
+    };
   }
   if (rules.deletes === 'keep') {
     return { kind: 'nothing', state: 'kept', reason: 'removed locally; this folder keeps remote files' };
@@ -96,7 +113,11 @@ function planAbsent({ entry, rejection, rules, nowSeconds }: Situation): Action 
 function planNewFile(situation: Situation, rules: FolderRules, stat: StatToken): Action {
   const { path, movedFrom, inspection } = situation;
   const refused = refusal(situation, rules, stat);
-  if (movedFrom !== null && movedFrom.entry.purpose === rules.purpose && movedFrom.entry.remoteName === remoteNameOf(path)) {
+  if (
+    movedFrom !== null &&
+    movedFrom.entry.purpose === rules.purpose &&
+    movedFrom.entry.remoteName === remoteNameOf(path)
+  ) {
     // The identity says it is the same file; only the same content makes it a move.
     if (inspection === null) return { kind: 'inspect' };
     if (inspection.sha256 === movedFrom.entry.sha256) return { kind: 'move', from: movedFrom.path, stat };
@@ -125,21 +146,37 @@ function planKnownFile(situation: Situation, rules: FolderRules, entry: Entry, s
     const refused = knownRejection(situation, rules, stat);
     return refused ?? { kind: 'inspect' };
   }
-  if (inspection !== null && inspection.sha256 === entry.sha256 && samePurpose) return { kind: 'refresh', stat };
+  if (inspection !== null && inspection.sha256 === entry.sha256 && samePurpose)
+    return { kind: 'refresh', stat };
   return uploadOrRefusal(situation, rules, stat, 'changed');
 }
 
-function planByExpiry(situation: Situation, rules: FolderRules, entry: Entry, stat: StatToken, nowSeconds: number): Action {
+function planByExpiry(
+  situation: Situation,
+  rules: FolderRules,
+  entry: Entry,
+  stat: StatToken,
+  nowSeconds: number,
+): Action {
   if (rules.onExpiry === 'renew' && renewalIsDue(situation.path, entry, rules, nowSeconds)) {
     return uploadOrRefusal(situation, rules, stat, 'renewed');
   }
   if (isExpired(entry, nowSeconds)) {
-    return { kind: 'nothing', state: 'expired', reason: 'expired at the API; uploaded again when its content changes' };
+    return {
+      kind: 'nothing',
+      state: 'expired',
+      reason: 'expired at the API; uploaded again when its content changes',
+    };
   }
   return { kind: 'nothing', state: 'synced', reason: null };
 }
 
-function uploadOrRefusal(situation: Situation, rules: FolderRules, stat: StatToken, why: UploadReason): Action {
+function uploadOrRefusal(
+  situation: Situation,
+  rules: FolderRules,
+  stat: StatToken,
+  why: UploadReason,
+): Action {
   const refused = refusal(situation, rules, stat);
   if (refused !== null) return refused;
   if (situation.needsFullRead && situation.inspection === null) return { kind: 'inspect' };
@@ -156,7 +193,12 @@ function refusal(situation: Situation, rules: FolderRules, stat: StatToken): Act
 
 /** A rejection holds for one version under one set of rules. */
 function knownRejection({ rejection }: Situation, rules: FolderRules, stat: StatToken): Action | null {
-  if (rejection === null || !sameVersionByStat(rejection.stat, stat) || rejection.rulesKey !== rulesKey(rules)) return null;
+  if (
+    rejection === null ||
+    !sameVersionByStat(rejection.stat, stat) ||
+    rejection.rulesKey !== rulesKey(rules)
+  )
+    return null;
   return { kind: 'nothing', state: 'rejected', reason: rejection.message };
 }
 
@@ -169,15 +211,29 @@ export function rulesKey(rules: FolderRules): string {
  * Whether an entry whose file shows this stat needs no look at all: the cheap test that most files pass at every
  * scan. What it lets pass, `plan` would answer with `synced`.
  */
-export function isAtRest(path: MirrorPath, entry: Entry, stat: StatToken, rules: FolderRules | null, nowSeconds: number): boolean {
+export function isAtRest(
+  path: MirrorPath,
+  entry: Entry,
+  stat: StatToken,
+  rules: FolderRules | null,
+  nowSeconds: number,
+): boolean {
   if (entry.stat !== stat || rules === null || entry.purpose !== rules.purpose) return false;
   return !expiryWantsLook(path, entry, rules, nowSeconds);
 }
 
 /** Expired, or due to be renewed. */
-export function expiryWantsLook(path: MirrorPath, entry: Entry, rules: FolderRules, nowSeconds: number): boolean {
+export function expiryWantsLook(
+  path: MirrorPath,
+  entry: Entry,
+  rules: FolderRules,
+  nowSeconds: number,
+): boolean {
   if (entry.expiresAt === null) return false;
-  return isExpired(entry, nowSeconds) || (rules.onExpiry === 'renew' && renewalIsDue(path, entry, rules, nowSeconds));
+  return (
+    isExpired(entry, nowSeconds) ||
+    (rules.onExpiry === 'renew' && renewalIsDue(path, entry, rules, nowSeconds))
+  );
 }
 
 export function isExpired(entry: Entry, nowSeconds: number): boolean {
@@ -189,7 +245,12 @@ export function isExpired(entry: Entry, nowSeconds: number): boolean {
  * spread over the first half of the lead time by a hash of their path, so that they do not renew in one minute.
  * The lead time is never more than half of the file's life.
  */
-export function renewalIsDue(path: MirrorPath, entry: Entry, rules: FolderRules, nowSeconds: number): boolean {
+export function renewalIsDue(
+  path: MirrorPath,
+  entry: Entry,
+  rules: FolderRules,
+  nowSeconds: number,
+): boolean {
   if (entry.expiresAt === null) return false;
   // A lead as long as the life itself would renew for ever.
   const longestSeconds = Math.max(0, entry.expiresAt - entry.createdAt) / 2;

@@ -80,7 +80,11 @@ export interface LocalTree {
   /** Reads the whole version once: hash, and the checks that `rules` demand. Throws `Fault`. */
   inspect(path: MirrorPath, stat: StatToken, rules: FolderRules, signal: AbortSignal): Promise<Inspection>;
   /** What the rules say about a file's name and size alone; null: nothing against it. Pure. */
-  precheck(path: MirrorPath, sizeBytes: number, rules: FolderRules): { readonly rule: string; readonly message: string } | null;
+  precheck(
+    path: MirrorPath,
+    sizeBytes: number,
+    rules: FolderRules,
+  ): { readonly rule: string; readonly message: string } | null;
   /** True when the rules can only be decided by reading the whole content before anything is sent. */
   needsFullRead(rules: FolderRules): boolean;
   /** Opens this version for sending. Throws `Fault` (`moved` when the file is another one by now). */
@@ -163,26 +167,61 @@ export interface SendQueue {
   hold(lane: Lane, name: string, why: string, forMs: number | null): void;
   release(lane: Lane, name: string): void;
   /** The holds of a lane, for status. `remainingMs` null: until released. */
-  holds(lane: Lane): readonly { readonly name: string; readonly why: string; readonly remainingMs: number | null }[];
+  holds(
+    lane: Lane,
+  ): readonly { readonly name: string; readonly why: string; readonly remainingMs: number | null }[];
   /** On: one upload at a time, to find out whether the API works again. */
   setProbing(on: boolean): void;
   /** Full-jitter exponential backoff for the n-th failure in a row (n ≥ 1), milliseconds. */
   backoffMs(failures: number): number;
-  uploadWindow(): { readonly inWindow: number; readonly limit: number | null; readonly waiting: number; readonly running: number };
+  uploadWindow(): {
+    readonly inWindow: number;
+    readonly limit: number | null;
+    readonly waiting: number;
+    readonly running: number;
+  };
 }
 
 /** What happened, for logs, status and metrics. The engine only tells; it never waits for a listener. */
 export type MirrorEvent =
-  | { readonly kind: 'uploaded'; readonly path: MirrorPath; readonly id: FileId; readonly bytes: number; readonly tookMs: number; readonly replaced: FileId | null; readonly adopted: boolean }
+  | {
+      readonly kind: 'uploaded';
+      readonly path: MirrorPath;
+      readonly id: FileId;
+      readonly bytes: number;
+      readonly tookMs: number;
+      readonly replaced: FileId | null;
+      readonly adopted: boolean;
+    }
   | { readonly kind: 'moved'; readonly path: MirrorPath; readonly from: MirrorPath; readonly id: FileId }
   | { readonly kind: 'deleted'; readonly path: MirrorPath; readonly id: FileId; readonly why: GarbageReason }
   | { readonly kind: 'rejected'; readonly path: MirrorPath; readonly rule: string; readonly message: string }
   | { readonly kind: 'skipped'; readonly path: MirrorPath; readonly reason: string }
-  | { readonly kind: 'failed'; readonly path: MirrorPath; readonly message: string; readonly retryInMs: number; readonly failures: number; readonly status: number | null; readonly requestId: string | null }
+  | {
+      readonly kind: 'failed';
+      readonly path: MirrorPath;
+      readonly message: string;
+      readonly retryInMs: number;
+      readonly failures: number;
+      readonly status: number | null;
+      readonly requestId: string | null;
+    }
   | { readonly kind: 'expired'; readonly path: MirrorPath; readonly id: FileId }
-  | { readonly kind: 'halted'; readonly name: string; readonly cause: string; readonly held: string; readonly next: string }
+  | {
+      readonly kind: 'halted';
+      readonly name: string;
+      readonly cause: string;
+      readonly held: string;
+      readonly next: string;
+    }
   | { readonly kind: 'resumed'; readonly name: string }
-  | { readonly kind: 'scanned'; readonly files: number; readonly dirty: number; readonly tookMs: number; readonly why: string }
+  | {
+      readonly kind: 'scanned';
+      readonly files: number;
+      readonly dirty: number;
+      readonly tookMs: number;
+      readonly why: string;
+    }
   | { readonly kind: 'warning'; readonly message: string };
 
 export type Listener = (event: MirrorEvent) => void;

@@ -27,7 +27,10 @@ const UPLOAD_REASONS = {
 } as const;
 
 /** What a pass would do, decided by the same `plan` and guards, with nothing sent and nothing written. */
-export async function previewPlan(parts: PreviewParts, signal: AbortSignal): Promise<readonly PlannedAction[]> {
+export async function previewPlan(
+  parts: PreviewParts,
+  signal: AbortSignal,
+): Promise<readonly PlannedAction[]> {
   return await new Preview(parts).run(signal);
 }
 
@@ -56,13 +59,17 @@ class Preview {
       for (const item of items) {
         seen.add(item.path);
         if (item.kind === 'unlistable') unlistable.push(item.path);
-        if (item.kind === 'unlistable' || item.kind === 'skipped') this.#planned.push(problem(item.path, item.reason));
+        if (item.kind === 'unlistable' || item.kind === 'skipped')
+          this.#planned.push(problem(item.path, item.reason));
         if (item.kind !== 'file' || this.#isAtRest(item.path, item.stat)) continue;
         await this.#present(item.path, item.stat, signal);
       }
     }
     const gone = [...view.files.keys()].filter(
-      (path) => !seen.has(path) && !this.#explained.has(path) && !unlistable.some((each) => path.startsWith(`${each}/`)),
+      (path) =>
+        !seen.has(path) &&
+        !this.#explained.has(path) &&
+        !unlistable.some((each) => path.startsWith(`${each}/`)),
     );
     await this.#absent(gone);
     return this.#planned.sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -71,7 +78,10 @@ class Preview {
   #isAtRest(path: MirrorPath, stat: string): boolean {
     const { view, settings, nowSeconds } = this.#parts;
     const entry = view.files.get(path);
-    return entry !== undefined && isAtRest(path, entry, stat, settings.folders.get(folderOf(path)) ?? null, nowSeconds);
+    return (
+      entry !== undefined &&
+      isAtRest(path, entry, stat, settings.folders.get(folderOf(path)) ?? null, nowSeconds)
+    );
   }
 
   async #present(path: MirrorPath, stat: string, signal: AbortSignal): Promise<void> {
@@ -105,13 +115,21 @@ class Preview {
       }
       case 'move':
         this.#explained.add(action.from);
-        this.#planned.push({ op: '>', path, from: action.from, bytes, reason: `moved from ${action.from}; the id stays` });
+        this.#planned.push({
+          op: '>',
+          path,
+          from: action.from,
+          bytes,
+          reason: `moved from ${action.from}; the id stays`,
+        });
         return;
       case 'reject':
         this.#planned.push(problem(path, action.message));
         return;
       case 'resolve':
-        this.#planned.push(problem(path, 'an earlier upload of it may have arrived; that is found out first'));
+        this.#planned.push(
+          problem(path, 'an earlier upload of it may have arrived; that is found out first'),
+        );
         return;
       case 'nothing':
         if (action.state === 'rejected' || action.state === 'skipped' || action.state === 'held') {
@@ -137,7 +155,8 @@ class Preview {
       const entry = view.files.get(path);
       if (entry === undefined || look.kind !== 'absent') continue;
       const action = plan(this.#situation(path, look, null, null));
-      if (action.kind === 'forget') this.#planned.push({ op: '-', path, from: null, bytes: null, reason: 'expired and removed locally' });
+      if (action.kind === 'forget')
+        this.#planned.push({ op: '-', path, from: null, bytes: null, reason: 'expired and removed locally' });
       if (action.kind !== 'missing') continue;
       const folder = folderOf(path);
       if (!folders.has(folder)) folders.set(folder, await local.lookFolder(folder));
@@ -154,7 +173,10 @@ class Preview {
     });
     for (const { path } of waiting) {
       const bytes = view.files.get(path)?.bytes ?? null;
-      if (verdict.held.has(path)) this.#planned.push(problem(path, 'removed locally; its delete would wait for approval (mass-delete)'));
+      if (verdict.held.has(path))
+        this.#planned.push(
+          problem(path, 'removed locally; its delete would wait for approval (mass-delete)'),
+        );
       else this.#planned.push({ op: '-', path, from: null, bytes, reason: 'removed locally' });
     }
   }

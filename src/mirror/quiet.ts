@@ -12,7 +12,15 @@ const SETTLING_TO_TELL_MS = 30_000;
 const FIRST_POLL_MS = 10;
 const LAST_POLL_MS = 250;
 
-const FINAL: ReadonlySet<PathState> = new Set(['synced', 'rejected', 'skipped', 'ignored', 'expired', 'kept', 'held']);
+const FINAL: ReadonlySet<PathState> = new Set([
+  'synced',
+  'rejected',
+  'skipped',
+  'ignored',
+  'expired',
+  'kept',
+  'held',
+]);
 
 /** Waiting for rest: `flush`, `sync` and `id --wait`. */
 export class Quiet {
@@ -60,7 +68,8 @@ export class Quiet {
       const report = notes.report(path);
       // A skipped path is looked at again now and then, but that is an answer all the same.
       const isAtRest = !worklist.has(path) || report?.state === 'skipped';
-      if (report !== null && isAtRest && FINAL.has(report.state) && !this.#isHeldByHalt(report.state)) return report;
+      if (report !== null && isAtRest && FINAL.has(report.state) && !this.#isHeldByHalt(report.state))
+        return report;
       await clock.sleep(pollMs, signal);
       pollMs = Math.min(LAST_POLL_MS, pollMs * 1.5);
     }

@@ -30,7 +30,11 @@ export interface Survey {
 }
 
 /** Compares the manifest with a complete listing. Pure. `nowSeconds`: by the server's clock. */
-export function surveyRemote(view: ManifestView, listed: ReadonlyMap<FileId, RemoteFile>, nowSeconds: number): Survey {
+export function surveyRemote(
+  view: ManifestView,
+  listed: ReadonlyMap<FileId, RemoteFile>,
+  nowSeconds: number,
+): Survey {
   const unseen: MirrorPath[] = [];
   const expired: MirrorPath[] = [];
   const differing: Difference[] = [];
@@ -45,12 +49,20 @@ export function surveyRemote(view: ManifestView, listed: ReadonlyMap<FileId, Rem
     if (what !== null) differing.push({ path, id: entry.id, what });
     if (remote.expiresAt !== entry.expiresAt) expiryCorrections.push({ path, expiresAt: remote.expiresAt });
   }
-  return { unseen, expired, differing, expiryCorrections, usage: usageOf(view, listed), checked: view.files.size };
+  return {
+    unseen,
+    expired,
+    differing,
+    expiryCorrections,
+    usage: usageOf(view, listed),
+    checked: view.files.size,
+  };
 }
 
 function differenceOf(entry: Entry, remote: RemoteFile): string | null {
   if (remote.bytes !== entry.bytes) return `${remote.bytes} bytes remotely, ${entry.bytes} recorded`;
-  if (remote.purpose !== entry.purpose) return `purpose ${remote.purpose} remotely, ${entry.purpose} recorded`;
+  if (remote.purpose !== entry.purpose)
+    return `purpose ${remote.purpose} remotely, ${entry.purpose} recorded`;
   return null;
 }
 

@@ -45,7 +45,12 @@ export class Resolver {
    * One look for the upload that `intent` stands for. When it is decided, the intent is gone and the path is to
    * be looked at again at once. `movedFrom`: the entry whose file was renamed to here.
    */
-  async look(path: MirrorPath, intent: Intent, movedFrom: Superseded | null, signal: AbortSignal): Promise<Next> {
+  async look(
+    path: MirrorPath,
+    intent: Intent,
+    movedFrom: Superseded | null,
+    signal: AbortSignal,
+  ): Promise<Next> {
     const { clock, settings } = this.#core;
     const looks = this.#looks.get(path) ?? { count: 0, firstAtMs: clock.monotonicMs() };
     const dueInMs = looks.firstAtMs + (settings.resolveLooksMs[looks.count] ?? 0) - clock.monotonicMs();
@@ -55,7 +60,8 @@ export class Resolver {
     }
     const sinceMs = startOf(intent);
     const found = (await this.#listSince(intent.purpose, sinceMs, signal)).filter(
-      (file) => this.#matches(intent, file) && file.createdAt * 1000 >= sinceMs && !this.#isTaken(file.id, path),
+      (file) =>
+        this.#matches(intent, file) && file.createdAt * 1000 >= sinceMs && !this.#isTaken(file.id, path),
     );
     const count = looks.count + 1;
     this.#looks.set(path, { ...looks, count });
@@ -107,7 +113,15 @@ export class Resolver {
     const upload = { path, stat, sha256, remote, rules, supersedes: movedFrom, now };
     const replaced = view.files.get(path)?.id ?? null;
     await recordUpload(this.#core, upload, orphans, signal);
-    listener({ kind: 'uploaded', path, id: remote.id, bytes: remote.bytes, tookMs: 0, replaced, adopted: true });
+    listener({
+      kind: 'uploaded',
+      path,
+      id: remote.id,
+      bytes: remote.bytes,
+      tookMs: 0,
+      replaced,
+      adopted: true,
+    });
   }
 
   #forget(path: MirrorPath): void {
@@ -170,7 +184,11 @@ function startOf(intent: Intent): number {
 }
 
 /** Further files that look like the same upload: one of them may be somebody else's, so a person decides. */
-function heldAside(path: MirrorPath, files: readonly RemoteFile[], now: number): Readonly<Record<FileId, Garbage>> {
+function heldAside(
+  path: MirrorPath,
+  files: readonly RemoteFile[],
+  now: number,
+): Readonly<Record<FileId, Garbage>> {
   return Object.fromEntries(
     files.map((file) => [
       file.id,
@@ -178,4 +196,3 @@ function heldAside(path: MirrorPath, files: readonly RemoteFile[], now: number):
     ]),
   );
 }
-

@@ -45,7 +45,8 @@ export class RootGuard {
     const look = await local.lookRoot(view.mirrorId);
     if (look.kind === 'bad') return look.reason;
     if (look.kind === 'unmarked') {
-      if (!isEmpty(this.#core)) return 'its marker .files-mirror.json is missing; the disk may not be mounted';
+      if (!isEmpty(this.#core))
+        return 'its marker .files-mirror.json is missing; the disk may not be mounted';
       try {
         await local.markRoot(view.mirrorId);
       } catch (error) {

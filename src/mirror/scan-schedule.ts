@@ -45,7 +45,9 @@ export class ScanSchedule {
 
   /** A scan is running or about to: conclusions from absence had better wait for it. */
   isSoon(): boolean {
-    return this.#running !== null || this.#request !== null || this.#trees.size > 0 || this.#lastScanAt === null;
+    return (
+      this.#running !== null || this.#request !== null || this.#trees.size > 0 || this.#lastScanAt === null
+    );
   }
 
   /** Wants a full scan soon. */

@@ -53,7 +53,11 @@ export class Scanner {
         files += 1;
         const entry = view.files.get(item.path);
         if (entry !== undefined) seen.addEntry(entry);
-        if (entry === undefined || !isAtRest(item.path, entry, item.stat, rulesOf(this.#core, item.path), now) || notes.stateOf(item.path) !== 'synced') {
+        if (
+          entry === undefined ||
+          !isAtRest(item.path, entry, item.stat, rulesOf(this.#core, item.path), now) ||
+          notes.stateOf(item.path) !== 'synced'
+        ) {
           seen.addPath(item.path);
           this.noteArrival(item.path, item.stat);
           mark(item.path);

@@ -26,7 +26,14 @@ export function statToken(stat: StatSource): StatToken {
 export function parseStatToken(token: StatToken): StatParts {
   const parts = token.split(' ');
   const [size, mtimeNs, ctimeNs, inode, device] = parts;
-  if (parts.length !== 5 || size === undefined || mtimeNs === undefined || ctimeNs === undefined || inode === undefined || device === undefined) {
+  if (
+    parts.length !== 5 ||
+    size === undefined ||
+    mtimeNs === undefined ||
+    ctimeNs === undefined ||
+    inode === undefined ||
+    device === undefined
+  ) {
     throw new TypeError(`not a stat token: ${JSON.stringify(token)}`);
   }
   return { sizeBytes: Number(size), mtimeNs: BigInt(mtimeNs), ctimeNs: BigInt(ctimeNs), inode, device };

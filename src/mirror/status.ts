@@ -50,7 +50,8 @@ function nextExpiryOf(core: Core): MirrorStatus['nextExpiry'] {
   const now = serverNowSeconds(core);
   let next: MirrorStatus['nextExpiry'] = null;
   for (const [path, { expiresAt }] of core.view.files) {
-    if (expiresAt !== null && expiresAt > now && (next === null || expiresAt < next.expiresAt)) next = { path, expiresAt };
+    if (expiresAt !== null && expiresAt > now && (next === null || expiresAt < next.expiresAt))
+      next = { path, expiresAt };
   }
   return next;
 }

@@ -125,7 +125,12 @@ export type LocalLook =
 /** One item of a scan. `stat` is raw: the file may still be changing. */
 export type ScanItem =
   | { readonly kind: 'file'; readonly path: MirrorPath; readonly stat: StatToken }
-  | { readonly kind: 'skipped'; readonly path: MirrorPath; readonly reason: SkipReason; readonly detail: string }
+  | {
+      readonly kind: 'skipped';
+      readonly path: MirrorPath;
+      readonly reason: SkipReason;
+      readonly detail: string;
+    }
   | { readonly kind: 'ignored'; readonly path: MirrorPath; readonly rule: string }
   /** This directory could not be listed: everything at or below it is unknown. */
   | { readonly kind: 'unlistable'; readonly path: MirrorPath; readonly reason: string }

@@ -3,7 +3,14 @@ import type { Core, Next } from './core.ts';
 import { again, nowSeconds, REST } from './core.ts';
 import type { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
-import { discardedAndRejected, intentCleared, intentOpened, keptAside, rejected, type Superseded } from './fold.ts';
+import {
+  discardedAndRejected,
+  intentCleared,
+  intentOpened,
+  keptAside,
+  rejected,
+  type Superseded,
+} from './fold.ts';
 import { recordUpload } from './record-upload.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import type { LaneGovernor } from './lane-governor.ts';
@@ -50,7 +57,10 @@ export class Uploader {
     this.#governor = governor;
     this.#failures = failures;
     for (const [path, intent] of core.view.intents) {
-      this.#heldByIntent.set(path, this.#locks.take(keyOf(intent.purpose, intent.remoteName, intent.bytes)).release);
+      this.#heldByIntent.set(
+        path,
+        this.#locks.take(keyOf(intent.purpose, intent.remoteName, intent.bytes)).release,
+      );
     }
   }
 
@@ -174,7 +184,13 @@ export class Uploader {
   }
 
   /** The server says it stored the file: believes it only if nothing contradicts. */
-  async #accepted(job: UploadJob, sha256: string, remote: RemoteFile, tookMs: number, signal: AbortSignal): Promise<Next> {
+  async #accepted(
+    job: UploadJob,
+    sha256: string,
+    remote: RemoteFile,
+    tookMs: number,
+    signal: AbortSignal,
+  ): Promise<Next> {
     const { ledger, view, listener } = this.#core;
     const { path, stat, rules, supersedes } = job;
     const lie = this.#contradiction(job, remote);
@@ -190,7 +206,15 @@ export class Uploader {
     await recordUpload(this.#core, { path, stat, sha256, remote, rules, supersedes, now }, {}, signal);
     this.#failures.clear(path);
     this.#core.notes.clear(path);
-    listener({ kind: 'uploaded', path, id: remote.id, bytes: remote.bytes, tookMs, replaced, adopted: false });
+    listener({
+      kind: 'uploaded',
+      path,
+      id: remote.id,
+      bytes: remote.bytes,
+      tookMs,
+      replaced,
+      adopted: false,
+    });
     return again(0);
   }
 
@@ -201,14 +225,21 @@ export class Uploader {
       const owner = index.ownerOf(remote.id) ?? view.garbage.get(remote.id)?.path;
       return `replied with the id ${remote.id}, which already belongs to ${owner}`;
     }
-    if (remote.bytes !== sizeOf(job.stat)) return `replied that ${remote.bytes} bytes were stored, not ${sizeOf(job.stat)}`;
+    if (remote.bytes !== sizeOf(job.stat))
+      return `replied that ${remote.bytes} bytes were stored, not ${sizeOf(job.stat)}`;
     if (remote.purpose !== job.rules.purpose) {
       return `replied with purpose "${remote.purpose}", not "${job.rules.purpose}"`;
     }
     return null;
   }
 
-  async #lied(job: UploadJob, sha256: string, remote: RemoteFile, lie: string, signal: AbortSignal): Promise<Next> {
+  async #lied(
+    job: UploadJob,
+    sha256: string,
+    remote: RemoteFile,
+    lie: string,
+    signal: AbortSignal,
+  ): Promise<Next> {
     const { path, stat } = job;
     if (!this.#core.index.isOwned(remote.id)) {
       await this.#core.ledger.record(keptAside(path, remote, nowSeconds(this.#core)), signal);
@@ -232,7 +263,10 @@ export class Uploader {
     }
     if (fault.disposition === 'skip') {
       const now = nowSeconds(this.#core);
-      await ledger.record(rejected(view, { path, stat, rules, rule: fault.rule, message: fault.message, now }), signal);
+      await ledger.record(
+        rejected(view, { path, stat, rules, rule: fault.rule, message: fault.message, now }),
+        signal,
+      );
       this.#governor.works();
       return this.#refused(path, fault.rule, fault.message);
     }
@@ -267,7 +301,13 @@ export class Uploader {
     return waitMs;
   }
 
-  #tellFailed(path: MirrorPath, message: string, retryInMs: number, failures: number, fault: Fault | null): void {
+  #tellFailed(
+    path: MirrorPath,
+    message: string,
+    retryInMs: number,
+    failures: number,
+    fault: Fault | null,
+  ): void {
     this.#core.notes.set(path, 'failed', message);
     this.#core.listener({
       kind: 'failed',

@@ -11,7 +11,10 @@ const TOO_YOUNG_SECONDS = 60;
 const CONFIRM_AFTER_MS = 5_000;
 
 /** Everything that the API lists, by id. */
-export async function listEverything(api: FilesApi, signal: AbortSignal): Promise<ReadonlyMap<FileId, RemoteFile>> {
+export async function listEverything(
+  api: FilesApi,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<FileId, RemoteFile>> {
   const listed = new Map<FileId, RemoteFile>();
   for await (const page of api.list({ purpose: null, order: 'desc' }, signal)) {
     for (const file of page) listed.set(file.id, file);
@@ -45,7 +48,10 @@ export class Verifier {
     const missing = await this.#confirm(survey.unseen, signal);
     if (repair) {
       for (const { path } of missing) {
-        this.#core.listener({ kind: 'warning', message: `${path}: its remote file is gone; it is uploaded again` });
+        this.#core.listener({
+          kind: 'warning',
+          message: `${path}: its remote file is gone; it is uploaded again`,
+        });
         this.#onLost(path);
       }
     }
@@ -60,7 +66,10 @@ export class Verifier {
     };
   }
 
-  async #confirm(unseen: readonly MirrorPath[], signal: AbortSignal): Promise<{ path: MirrorPath; id: FileId }[]> {
+  async #confirm(
+    unseen: readonly MirrorPath[],
+    signal: AbortSignal,
+  ): Promise<{ path: MirrorPath; id: FileId }[]> {
     const { api, view, clock } = this.#core;
     const youngest = serverNowSeconds(this.#core) - TOO_YOUNG_SECONDS;
     let suspects = unseen.flatMap((path) => {

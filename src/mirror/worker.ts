@@ -70,13 +70,18 @@ export class Worker {
     const movedFrom = 'stat' in look ? await this.#movedFrom(path, look.stat) : null;
     const action = plan(this.#situation(path, look, movedFrom, null));
     try {
-      if (action.kind !== 'inspect' || look.kind !== 'file') return await this.#act(path, look, movedFrom, action, signal);
+      if (action.kind !== 'inspect' || look.kind !== 'file')
+        return await this.#act(path, look, movedFrom, action, signal);
       const rules = rulesOf(this.#core, path);
       if (rules === null) return REST;
       if (!this.#core.sendingRoom.enter(path, rules.priority)) return this.#park(path);
       this.#core.notes.set(path, 'pending', 'its content is being read');
-      const inspection = await this.#reads.run(() => this.#core.local.inspect(path, look.stat, rules, signal), signal);
-      for (const message of inspection.warnings) this.#core.listener({ kind: 'warning', message: `${path}: ${message}` });
+      const inspection = await this.#reads.run(
+        () => this.#core.local.inspect(path, look.stat, rules, signal),
+        signal,
+      );
+      for (const message of inspection.warnings)
+        this.#core.listener({ kind: 'warning', message: `${path}: ${message}` });
       const informed = plan(this.#situation(path, look, movedFrom, inspection));
       return await this.#act(path, look, movedFrom, informed, signal);
     } catch (error) {
@@ -185,7 +190,11 @@ export class Worker {
     return next;
   }
 
-  async #move(path: MirrorPath, action: Extract<Action, { kind: 'move' }>, signal: AbortSignal): Promise<Next> {
+  async #move(
+    path: MirrorPath,
+    action: Extract<Action, { kind: 'move' }>,
+    signal: AbortSignal,
+  ): Promise<Next> {
     const { ledger, view, listener, worklist, notes } = this.#core;
     const { from, stat } = action;
     // RACE: the old path's worker may be about to delete the id that is to move.
@@ -226,7 +235,8 @@ export class Worker {
   }
 
   #park(path: MirrorPath): Next {
-    if (this.#core.notes.stateOf(path) !== 'failed') this.#core.notes.set(path, 'pending', 'waits for its turn');
+    if (this.#core.notes.stateOf(path) !== 'failed')
+      this.#core.notes.set(path, 'pending', 'waits for its turn');
     return PARK;
   }
 
@@ -276,4 +286,3 @@ export class Worker {
     return again(retryInMs);
   }
 }
-

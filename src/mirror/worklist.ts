@@ -116,7 +116,6 @@ export class Worklist {
     yield* this.#busy.keys();
   }
 
-
   get busyCount(): number {
     return this.#busy.size;
   }

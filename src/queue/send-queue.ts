@@ -58,7 +58,10 @@ export class LaneQueue implements SendQueue {
     const queueClass = function queueOfThisLane(): SendOrder {
       return order;
     } as unknown as new () => SendOrder;
-    this.#uploads = new PQueue<SendOrder, SendOptions>({ concurrency: options.concurrentUploads, queueClass });
+    this.#uploads = new PQueue<SendOrder, SendOptions>({
+      concurrency: options.concurrentUploads,
+      queueClass,
+    });
     this.#deletes = new PQueue({ concurrency: options.concurrentDeletes });
     this.#holds = {
       upload: new Holds(clock, () => this.#apply('upload')),
@@ -66,7 +69,11 @@ export class LaneQueue implements SendQueue {
     };
   }
 
-  async upload<T>(slot: UploadSlot, attempt: (sending: () => void) => Promise<T>, signal: AbortSignal): Promise<T> {
+  async upload<T>(
+    slot: UploadSlot,
+    attempt: (sending: () => void) => Promise<T>,
+    signal: AbortSignal,
+  ): Promise<T> {
     const large = slot.sizeBytes >= LARGE_BYTES;
     const turnMs = virtualArrivalMs(this.#clock.monotonicMs(), slot.priority, slot.sizeBytes);
     const started = this.#enqueue(this.#uploads, signal, { priority: -turnMs, large }, async (isWanted) => {
@@ -102,7 +109,9 @@ export class LaneQueue implements SendQueue {
     this.#holds[lane].release(name);
   }
 
-  holds(lane: Lane): readonly { readonly name: string; readonly why: string; readonly remainingMs: number | null }[] {
+  holds(
+    lane: Lane,
+  ): readonly { readonly name: string; readonly why: string; readonly remainingMs: number | null }[] {
     return this.#holds[lane].all();
   }
 
@@ -123,7 +132,12 @@ export class LaneQueue implements SendQueue {
     return backoffMs(failures, this.#random);
   }
 
-  uploadWindow(): { readonly inWindow: number; readonly limit: number | null; readonly waiting: number; readonly running: number } {
+  uploadWindow(): {
+    readonly inWindow: number;
+    readonly limit: number | null;
+    readonly waiting: number;
+    readonly running: number;
+  } {
     return {
       inWindow: this.#window.inWindow(this.#clock.monotonicMs()),
       limit: this.#window.limit,

@@ -42,12 +42,18 @@ describe('the delete guards', () => {
   });
 
   test('the only file, or two of three: allowed below the floor', () => {
-    expect(guardDeletes(input({ waiting: waiting(1), entriesTotal: 1, entriesInFolder: () => 1 })).release).toHaveLength(1);
-    expect(guardDeletes(input({ waiting: waiting(2), entriesTotal: 3, entriesInFolder: () => 3 })).release).toHaveLength(2);
+    expect(
+      guardDeletes(input({ waiting: waiting(1), entriesTotal: 1, entriesInFolder: () => 1 })).release,
+    ).toHaveLength(1);
+    expect(
+      guardDeletes(input({ waiting: waiting(2), entriesTotal: 3, entriesInFolder: () => 3 })).release,
+    ).toHaveLength(2);
   });
 
   test('exactly the floor is still allowed', () => {
-    const verdict = guardDeletes(input({ waiting: waiting(10), entriesTotal: 10, entriesInFolder: () => 10 }));
+    const verdict = guardDeletes(
+      input({ waiting: waiting(10), entriesTotal: 10, entriesInFolder: () => 10 }),
+    );
     expect(verdict.release).toHaveLength(10);
   });
 
@@ -93,7 +99,9 @@ describe('the delete guards', () => {
     fc.assert(
       fc.property(anyWaiting, fc.integer({ min: 0, max: 100 }), (some, total) => {
         const each = some.map((one, index) => ({ ...one, path: `${one.folder}/${index}` }));
-        const verdict = guardDeletes(input({ waiting: each, entriesTotal: total, entriesInFolder: () => total }));
+        const verdict = guardDeletes(
+          input({ waiting: each, entriesTotal: total, entriesInFolder: () => total }),
+        );
         const byPath = new Map(each.map((one) => [one.path, one]));
         for (const path of verdict.release) {
           expect(byPath.get(path)?.due).toBe(true);

@@ -28,7 +28,14 @@ const ENTRY: Entry = {
   createdAt: 1,
   expiresAt: null,
 };
-const REJECTION: Rejection = { stat: STAT, purpose: 'batch', rulesKey: rulesKey(RULES), rule: 'line', message: 'line 3 is bad', at: 1 };
+const REJECTION: Rejection = {
+  stat: STAT,
+  purpose: 'batch',
+  rulesKey: rulesKey(RULES),
+  rule: 'line',
+  message: 'line 3 is bad',
+  at: 1,
+};
 const FILE: LocalLook = { kind: 'file', stat: STAT, sizeBytes: 10 };
 const ABSENT: LocalLook = { kind: 'absent', onDevice: '1' };
 const BASE: Situation = {
@@ -45,7 +52,10 @@ const BASE: Situation = {
   lost: false,
   nowSeconds: 10_000,
 };
-const read = (sha256: string, problem: { rule: string; message: string } | null = null): Situation['inspection'] => ({
+const read = (
+  sha256: string,
+  problem: { rule: string; message: string } | null = null,
+): Situation['inspection'] => ({
   sha256,
   sizeBytes: 10,
   problem,
@@ -57,43 +67,186 @@ const OLD = { path: 'batch/old/a.jsonl', entry: ENTRY };
 const TABLE: readonly (readonly [string, Partial<Situation>, object])[] = [
   ['absent and unknown to us: nothing, and not a word', { look: ABSENT }, { kind: 'nothing', state: null }],
   ['absent with an entry: its delete is due', { look: ABSENT, entry: ENTRY }, { kind: 'missing' }],
-  ['absent with an expired entry: forget it', { look: ABSENT, entry: { ...ENTRY, expiresAt: 9_999 } }, { kind: 'forget' }],
-  ['absent in a folder that keeps: the remote file stays', { look: ABSENT, entry: ENTRY, rules: { ...RULES, deletes: 'keep' } }, { kind: 'nothing', state: 'kept' }],
-  ['absent in a folder that is no longer configured: the remote file stays', { look: ABSENT, entry: ENTRY, rules: null }, { kind: 'nothing', state: 'ignored' }],
-  ['absent after a rejection: the reason goes with it', { look: ABSENT, rejection: REJECTION }, { kind: 'forget-rejection' }],
+  [
+    'absent with an expired entry: forget it',
+    { look: ABSENT, entry: { ...ENTRY, expiresAt: 9_999 } },
+    { kind: 'forget' },
+  ],
+  [
+    'absent in a folder that keeps: the remote file stays',
+    { look: ABSENT, entry: ENTRY, rules: { ...RULES, deletes: 'keep' } },
+    { kind: 'nothing', state: 'kept' },
+  ],
+  [
+    'absent in a folder that is no longer configured: the remote file stays',
+    { look: ABSENT, entry: ENTRY, rules: null },
+    { kind: 'nothing', state: 'ignored' },
+  ],
+  [
+    'absent after a rejection: the reason goes with it',
+    { look: ABSENT, rejection: REJECTION },
+    { kind: 'forget-rejection' },
+  ],
   ['stat as recorded: nothing', { entry: ENTRY }, { kind: 'nothing', state: 'synced' }],
-  ['only the device number differs (reboot): refresh', { entry: ENTRY, look: file('10 100 100 7 2') }, { kind: 'refresh' }],
-  ['stat differs, same size, content unread: read it', { entry: ENTRY, look: file(OTHER_STAT) }, { kind: 'inspect' }],
-  ['stat differs, same SHA-256: refresh the stat only', { entry: ENTRY, look: file(OTHER_STAT), inspection: read('aa') }, { kind: 'refresh', stat: OTHER_STAT }],
-  ['stat differs, same SHA-256, though the rules now refuse it: refresh', { entry: ENTRY, look: file(OTHER_STAT), inspection: read('aa', { rule: 'x', message: 'x' }) }, { kind: 'refresh' }],
-  ['other content: replace', { entry: ENTRY, look: file(OTHER_STAT), inspection: read('bb') }, { kind: 'upload', why: 'changed' }],
-  ['other size, no rule needs the content: replace without reading twice', { entry: ENTRY, look: file(OTHER_SIZE) }, { kind: 'upload', why: 'changed' }],
-  ['other size, rules need the content: read it', { entry: ENTRY, look: file(OTHER_SIZE), needsFullRead: true }, { kind: 'inspect' }],
-  ['other content that breaks a rule: rejected, the older version stays', { entry: ENTRY, look: file(OTHER_STAT), inspection: read('bb', { rule: 'line', message: 'bad' }) }, { kind: 'reject', rule: 'line' }],
+  [
+    'only the device number differs (reboot): refresh',
+    { entry: ENTRY, look: file('10 100 100 7 2') },
+    { kind: 'refresh' },
+  ],
+  [
+    'stat differs, same size, content unread: read it',
+    { entry: ENTRY, look: file(OTHER_STAT) },
+    { kind: 'inspect' },
+  ],
+  [
+    'stat differs, same SHA-256: refresh the stat only',
+    { entry: ENTRY, look: file(OTHER_STAT), inspection: read('aa') },
+    { kind: 'refresh', stat: OTHER_STAT },
+  ],
+  [
+    'stat differs, same SHA-256, though the rules now refuse it: refresh',
+    { entry: ENTRY, look: file(OTHER_STAT), inspection: read('aa', { rule: 'x', message: 'x' }) },
+    { kind: 'refresh' },
+  ],
+  [
+    'other content: replace',
+    { entry: ENTRY, look: file(OTHER_STAT), inspection: read('bb') },
+    { kind: 'upload', why: 'changed' },
+  ],
+  [
+    'other size, no rule needs the content: replace without reading twice',
+    { entry: ENTRY, look: file(OTHER_SIZE) },
+    { kind: 'upload', why: 'changed' },
+  ],
+  [
+    'other size, rules need the content: read it',
+    { entry: ENTRY, look: file(OTHER_SIZE), needsFullRead: true },
+    { kind: 'inspect' },
+  ],
+  [
+    'other content that breaks a rule: rejected, the older version stays',
+    { entry: ENTRY, look: file(OTHER_STAT), inspection: read('bb', { rule: 'line', message: 'bad' }) },
+    { kind: 'reject', rule: 'line' },
+  ],
   ['new: upload', {}, { kind: 'upload', why: 'new' }],
   ['new, rules need the content: read it first', { needsFullRead: true }, { kind: 'inspect' }],
-  ['new, read and accepted: upload', { needsFullRead: true, inspection: read('aa') }, { kind: 'upload', why: 'new' }],
-  ['new, name or size breaks a rule: rejected unread', { needsFullRead: true, precheck: { rule: 'extension', message: 'x' } }, { kind: 'reject', rule: 'extension' }],
-  ['rejected before and unchanged: not tried again', { rejection: REJECTION }, { kind: 'nothing', state: 'rejected', reason: 'line 3 is bad' }],
-  ['rejected before, changed since: tried again', { rejection: { ...REJECTION, stat: OTHER_STAT } }, { kind: 'upload', why: 'new' }],
-  ['rejected under other rules: tried again', { rejection: { ...REJECTION, rulesKey: 'batch/off/1/-' } }, { kind: 'upload', why: 'new' }],
-  ['identity of a gone path, unread: read it before it is called a move', { movedFrom: OLD }, { kind: 'inspect' }],
-  ['identity and content of a gone path, same name and purpose: move', { movedFrom: OLD, inspection: read('aa') }, { kind: 'move', from: OLD.path }],
-  ['identity of a gone path but other content: upload', { movedFrom: OLD, inspection: read('bb') }, { kind: 'upload', why: 'renamed' }],
-  ['other base name: upload under the new one', { path: 'batch/b.jsonl', movedFrom: OLD }, { kind: 'upload', why: 'renamed' }],
-  ['other purpose: upload under the new one', { movedFrom: { ...OLD, entry: { ...ENTRY, purpose: 'evals' } } }, { kind: 'upload', why: 'renamed' }],
-  ['its folder now has another purpose: replace', { entry: { ...ENTRY, purpose: 'evals' } }, { kind: 'upload', why: 'purpose-changed' }],
-  ['its remote file is gone, the local one unchanged: upload it again', { entry: ENTRY, lost: true }, { kind: 'upload', why: 'lost' }],
-  ['expires soon, policy renew: replace', { entry: { ...ENTRY, expiresAt: 10_100 }, rules: { ...RULES, onExpiry: 'renew' } }, { kind: 'upload', why: 'renewed' }],
-  ['expires soon, policy forget: nothing', { entry: { ...ENTRY, expiresAt: 10_100 } }, { kind: 'nothing', state: 'synced' }],
-  ['expired, policy forget: shown as expired', { entry: { ...ENTRY, expiresAt: 9_999 } }, { kind: 'nothing', state: 'expired' }],
-  ['expired, policy forget, new content: replace', { entry: { ...ENTRY, expiresAt: 9_999 }, look: file(OTHER_SIZE) }, { kind: 'upload', why: 'changed' }],
-  ['changing: look again when it can be settled', { look: { kind: 'changing', waitMs: 700, why: 'written 1 s ago', stat: STAT } }, { kind: 'wait', waitMs: 700 }],
-  ['cannot be looked at: nothing is concluded', { look: { kind: 'unknown', reason: 'EIO' }, entry: ENTRY }, { kind: 'nothing', state: 'held', reason: 'EIO' }],
-  ['unreadable: skipped, never absent', { look: { kind: 'skipped', reason: 'unreadable', detail: 'EACCES' }, entry: ENTRY }, { kind: 'nothing', state: 'skipped' }],
-  ['newly ignored: its remote file stays', { look: { kind: 'ignored', rule: '*.bak' }, entry: ENTRY }, { kind: 'nothing', state: 'ignored', reason: '*.bak' }],
+  [
+    'new, read and accepted: upload',
+    { needsFullRead: true, inspection: read('aa') },
+    { kind: 'upload', why: 'new' },
+  ],
+  [
+    'new, name or size breaks a rule: rejected unread',
+    { needsFullRead: true, precheck: { rule: 'extension', message: 'x' } },
+    { kind: 'reject', rule: 'extension' },
+  ],
+  [
+    'rejected before and unchanged: not tried again',
+    { rejection: REJECTION },
+    { kind: 'nothing', state: 'rejected', reason: 'line 3 is bad' },
+  ],
+  [
+    'rejected before, changed since: tried again',
+    { rejection: { ...REJECTION, stat: OTHER_STAT } },
+    { kind: 'upload', why: 'new' },
+  ],
+  [
+    'rejected under other rules: tried again',
+    { rejection: { ...REJECTION, rulesKey: 'batch/off/1/-' } },
+    { kind: 'upload', why: 'new' },
+  ],
+  [
+    'identity of a gone path, unread: read it before it is called a move',
+    { movedFrom: OLD },
+    { kind: 'inspect' },
+  ],
+  [
+    'identity and content of a gone path, same name and purpose: move',
+    { movedFrom: OLD, inspection: read('aa') },
+    { kind: 'move', from: OLD.path },
+  ],
+  [
+    'identity of a gone path but other content: upload',
+    { movedFrom: OLD, inspection: read('bb') },
+    { kind: 'upload', why: 'renamed' },
+  ],
+  [
+    'other base name: upload under the new one',
+    { path: 'batch/b.jsonl', movedFrom: OLD },
+    { kind: 'upload', why: 'renamed' },
+  ],
+  [
+    'other purpose: upload under the new one',
+    { movedFrom: { ...OLD, entry: { ...ENTRY, purpose: 'evals' } } },
+    { kind: 'upload', why: 'renamed' },
+  ],
+  [
+    'its folder now has another purpose: replace',
+    { entry: { ...ENTRY, purpose: 'evals' } },
+    { kind: 'upload', why: 'purpose-changed' },
+  ],
+  [
+    'its remote file is gone, the local one unchanged: upload it again',
+    { entry: ENTRY, lost: true },
+    { kind: 'upload', why: 'lost' },
+  ],
+  [
+    'expires soon, policy renew: replace',
+    { entry: { ...ENTRY, expiresAt: 10_100 }, rules: { ...RULES, onExpiry: 'renew' } },
+    { kind: 'upload', why: 'renewed' },
+  ],
+  [
+    'expires soon, policy forget: nothing',
+    { entry: { ...ENTRY, expiresAt: 10_100 } },
+    { kind: 'nothing', state: 'synced' },
+  ],
+  [
+    'expired, policy forget: shown as expired',
+    { entry: { ...ENTRY, expiresAt: 9_999 } },
+    { kind: 'nothing', state: 'expired' },
+  ],
+  [
+    'expired, policy forget, new content: replace',
+    { entry: { ...ENTRY, expiresAt: 9_999 }, look: file(OTHER_SIZE) },
+    { kind: 'upload', why: 'changed' },
+  ],
+  [
+    'changing: look again when it can be settled',
+    { look: { kind: 'changing', waitMs: 700, why: 'written 1 s ago', stat: STAT } },
+    { kind: 'wait', waitMs: 700 },
+  ],
+  [
+    'cannot be looked at: nothing is concluded',
+    { look: { kind: 'unknown', reason: 'EIO' }, entry: ENTRY },
+    { kind: 'nothing', state: 'held', reason: 'EIO' },
+  ],
+  [
+    'unreadable: skipped, never absent',
+    { look: { kind: 'skipped', reason: 'unreadable', detail: 'EACCES' }, entry: ENTRY },
+    { kind: 'nothing', state: 'skipped' },
+  ],
+  [
+    'newly ignored: its remote file stays',
+    { look: { kind: 'ignored', rule: '*.bak' }, entry: ENTRY },
+    { kind: 'nothing', state: 'ignored', reason: '*.bak' },
+  ],
   ['no folder configured for it: ignored', { rules: null }, { kind: 'nothing', state: 'ignored' }],
-  ['an intent is open: resolve it before anything else', { look: ABSENT, entry: ENTRY, intent: { purpose: 'batch', remoteName: 'a.jsonl', bytes: 10, stat: STAT, startedAtMs: 1, serverStartedAtMs: null } }, { kind: 'resolve' }],
+  [
+    'an intent is open: resolve it before anything else',
+    {
+      look: ABSENT,
+      entry: ENTRY,
+      intent: {
+        purpose: 'batch',
+        remoteName: 'a.jsonl',
+        bytes: 10,
+        stat: STAT,
+        startedAtMs: 1,
+        serverStartedAtMs: null,
+      },
+    },
+    { kind: 'resolve' },
+  ],
 ];
 
 describe('the decision table', () => {
@@ -114,8 +267,19 @@ const anySituation: fc.Arbitrary<Situation> = fc.record({
     { kind: 'skipped', reason: 'symlink', detail: '' },
     { kind: 'changing', waitMs: 5, why: '', stat: STAT },
   ),
-  rules: fc.constantFrom(RULES, { ...RULES, onExpiry: 'renew' as const }, { ...RULES, deletes: 'keep' as const }, null),
-  entry: fc.constantFrom(null, ENTRY, { ...ENTRY, expiresAt: 9_000 }, { ...ENTRY, expiresAt: 20_000 }, { ...ENTRY, purpose: 'evals' }),
+  rules: fc.constantFrom(
+    RULES,
+    { ...RULES, onExpiry: 'renew' as const },
+    { ...RULES, deletes: 'keep' as const },
+    null,
+  ),
+  entry: fc.constantFrom(
+    null,
+    ENTRY,
+    { ...ENTRY, expiresAt: 9_000 },
+    { ...ENTRY, expiresAt: 20_000 },
+    { ...ENTRY, purpose: 'evals' },
+  ),
   intent: fc.constant(null),
   rejection: fc.constantFrom(null, REJECTION, { ...REJECTION, stat: OTHER_STAT }),
   inspection: fc.constantFrom(null, read('aa'), read('bb'), read('bb', { rule: 'r', message: 'm' })),
@@ -159,7 +323,12 @@ describe('plan, for every situation', () => {
       fc.property(anySituation, (situation) => {
         const action = plan(situation);
         if (action.kind !== 'upload' || situation.rules === null) return;
-        const entry: Entry = { ...ENTRY, purpose: situation.rules.purpose, stat: action.stat, expiresAt: 90_000 };
+        const entry: Entry = {
+          ...ENTRY,
+          purpose: situation.rules.purpose,
+          stat: action.stat,
+          expiresAt: 90_000,
+        };
         const after = plan({ ...situation, entry, rejection: null, movedFrom: null, lost: false });
         expect(after).toMatchObject({ kind: 'nothing', state: 'synced' });
       }),

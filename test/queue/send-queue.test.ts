@@ -49,7 +49,18 @@ describe('the upload lane', () => {
     const clock = new ManualClock();
     const queue = queueOf(clock, { uploadsPerMinute: 3, concurrentUploads: 8 });
     let started = 0;
-    const all = Promise.all(Array.from({ length: 5 }, () => queue.upload(SMALL, async (sending) => { sending(); started += 1; }, NEVER)));
+    const all = Promise.all(
+      Array.from({ length: 5 }, () =>
+        queue.upload(
+          SMALL,
+          async (sending) => {
+            sending();
+            started += 1;
+          },
+          NEVER,
+        ),
+      ),
+    );
     await drained();
     expect(started).toBe(3);
     await clock.pass(59_000);
@@ -63,7 +74,14 @@ describe('the upload lane', () => {
     const clock = new ManualClock();
     const queue = queueOf(clock, { uploadsPerMinute: 1, recentAttemptsMs: [clock.wallMs() - 20_000] });
     let started = 0;
-    const upload = queue.upload(SMALL, async (sending) => { sending(); started += 1; }, NEVER);
+    const upload = queue.upload(
+      SMALL,
+      async (sending) => {
+        sending();
+        started += 1;
+      },
+      NEVER,
+    );
     await drained();
     expect(started).toBe(0);
     await clock.pass(40_100);
@@ -77,7 +95,14 @@ describe('the upload lane', () => {
     const order: string[] = [];
     const release = Promise.withResolvers<void>();
     const run = (name: string, sizeBytes: number): Promise<void> =>
-      queue.upload({ path: name, sizeBytes, priority: 0 }, async () => { order.push(name); await release.promise; }, NEVER);
+      queue.upload(
+        { path: name, sizeBytes, priority: 0 },
+        async () => {
+          order.push(name);
+          await release.promise;
+        },
+        NEVER,
+      );
     const all = [run('big-1', 500_000_000), run('big-2', 500_000_000), run('small', 10)];
     await drained();
     expect(order).toEqual(['big-1', 'small']);
@@ -91,8 +116,19 @@ describe('the upload lane', () => {
     const queue = queueOf(clock, { uploadsPerMinute: 1 });
     const order: string[] = [];
     const run = (name: string, priority: number): Promise<unknown> =>
-      queue.upload({ path: name, sizeBytes: 10, priority }, async (sending) => { sending(); order.push(name); }, NEVER);
-    const all = [run('first', 0), ...Array.from({ length: 20 }, (_, index) => run(`backlog-${index}`, 0)), run('urgent', 10)];
+      queue.upload(
+        { path: name, sizeBytes: 10, priority },
+        async (sending) => {
+          sending();
+          order.push(name);
+        },
+        NEVER,
+      );
+    const all = [
+      run('first', 0),
+      ...Array.from({ length: 20 }, (_, index) => run(`backlog-${index}`, 0)),
+      run('urgent', 10),
+    ];
     await drained();
     await clock.pass(60_100);
     expect(order).toEqual(['first', 'urgent']);
@@ -105,7 +141,14 @@ describe('the upload lane', () => {
     const queue = queueOf(clock);
     let started = 0;
     queue.hold('upload', 'backoff', 'rate limited', 7_000);
-    const upload = queue.upload(SMALL, async (sending) => { sending(); started += 1; }, NEVER);
+    const upload = queue.upload(
+      SMALL,
+      async (sending) => {
+        sending();
+        started += 1;
+      },
+      NEVER,
+    );
     await queue.delete(async () => {}, NEVER);
     await clock.pass(6_900);
     expect(started).toBe(0);
@@ -121,7 +164,16 @@ describe('the upload lane', () => {
     queue.setProbing(true);
     const release = Promise.withResolvers<void>();
     let started = 0;
-    const all = Array.from({ length: 3 }, () => queue.upload(SMALL, async () => { started += 1; await release.promise; }, NEVER));
+    const all = Array.from({ length: 3 }, () =>
+      queue.upload(
+        SMALL,
+        async () => {
+          started += 1;
+          await release.promise;
+        },
+        NEVER,
+      ),
+    );
     await drained();
     expect(started).toBe(1);
     queue.setProbing(false);
@@ -137,13 +189,27 @@ describe('the upload lane', () => {
     const abort = new AbortController();
     queue.hold('upload', 'test', 'test', null);
     let started = 0;
-    const upload = queue.upload(SMALL, async (sending) => { sending(); started += 1; }, abort.signal);
+    const upload = queue.upload(
+      SMALL,
+      async (sending) => {
+        sending();
+        started += 1;
+      },
+      abort.signal,
+    );
     abort.abort(new Error('stop'));
     await expect(upload).rejects.toThrow('stop');
     queue.release('upload', 'test');
     await drained();
     expect(started).toBe(0);
-    await queue.upload(SMALL, async (sending) => { sending(); started += 1; }, NEVER);
+    await queue.upload(
+      SMALL,
+      async (sending) => {
+        sending();
+        started += 1;
+      },
+      NEVER,
+    );
     expect(started).toBe(1);
   });
 

@@ -9,31 +9,38 @@ test('no window of 60 s at the server ever holds more than the limit, wherever b
     seenAt: fc.double({ min: 0, max: 1, noNaN: true }),
   });
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 6 }), fc.array(attempt, { minLength: 1, maxLength: 80 }), (limit, attempts) => {
-      const window = new UploadWindow(limit, []);
-      const ends: number[] = [];
-      const seen: number[] = [];
-      let now = 0;
-      const endUpTo = (time: number): void => {
-        ends.sort((a, b) => a - b);
-        while (ends[0] !== undefined && ends[0] <= time) window.giveBack(ends.shift() ?? 0, true);
-      };
-      for (const { gapMs, tookMs, seenAt } of attempts) {
-        now += gapMs;
-        endUpTo(now);
-        while (!window.allowsOne(now)) {
-          const next = Math.min(window.nextFreeMs() ?? Number.POSITIVE_INFINITY, ends[0] ?? Number.POSITIVE_INFINITY);
-          now = Math.max(now + 1, next);
+    fc.property(
+      fc.integer({ min: 1, max: 6 }),
+      fc.array(attempt, { minLength: 1, maxLength: 80 }),
+      (limit, attempts) => {
+        const window = new UploadWindow(limit, []);
+        const ends: number[] = [];
+        const seen: number[] = [];
+        let now = 0;
+        const endUpTo = (time: number): void => {
+          ends.sort((a, b) => a - b);
+          while (ends[0] !== undefined && ends[0] <= time) window.giveBack(ends.shift() ?? 0, true);
+        };
+        for (const { gapMs, tookMs, seenAt } of attempts) {
+          now += gapMs;
           endUpTo(now);
+          while (!window.allowsOne(now)) {
+            const next = Math.min(
+              window.nextFreeMs() ?? Number.POSITIVE_INFINITY,
+              ends[0] ?? Number.POSITIVE_INFINITY,
+            );
+            now = Math.max(now + 1, next);
+            endUpTo(now);
+          }
+          window.take();
+          ends.push(now + tookMs);
+          seen.push(now + seenAt * tookMs);
         }
-        window.take();
-        ends.push(now + tookMs);
-        seen.push(now + seenAt * tookMs);
-      }
-      for (const from of seen) {
-        expect(seen.filter((at) => at >= from && at < from + 60_000).length).toBeLessThanOrEqual(limit);
-      }
-    }),
+        for (const from of seen) {
+          expect(seen.filter((at) => at >= from && at < from + 60_000).length).toBeLessThanOrEqual(limit);
+        }
+      },
+    ),
     { numRuns: 200 },
   );
 });

@@ -11,7 +11,8 @@ const CHAOS_LIVES = 260;
 async function firstFailure(count: number, profile: typeof chaosProfile): Promise<string | null> {
   for (let seed = FIRST_SEED; seed < FIRST_SEED + count; seed += 1) {
     const { violations } = await runLife(seed, startMirror, profile);
-    if (violations.length > 0) return `seed ${seed}: ${violations.join('; ')} (npm run soak -- --from ${seed} --seeds 1)`;
+    if (violations.length > 0)
+      return `seed ${seed}: ${violations.join('; ')} (npm run soak -- --from ${seed} --seeds 1)`;
   }
   return null;
 }
@@ -20,6 +21,10 @@ test(`${CALM_LIVES} calm lives keep every promise`, { timeout: 120_000 }, async 
   expect(await firstFailure(CALM_LIVES, calmProfile)).toBeNull();
 });
 
-test(`${CHAOS_LIVES} lives full of faults, crashes and clock jumps keep every promise`, { timeout: 240_000 }, async () => {
-  expect(await firstFailure(CHAOS_LIVES, chaosProfile)).toBeNull();
-});
+test(
+  `${CHAOS_LIVES} lives full of faults, crashes and clock jumps keep every promise`,
+  { timeout: 240_000 },
+  async () => {
+    expect(await firstFailure(CHAOS_LIVES, chaosProfile)).toBeNull();
+  },
+);
