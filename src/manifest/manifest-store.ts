@@ -131,10 +131,10 @@ export class ManifestStore implements Manifest {
     return this.#attemptsBefore;
   }
 
+  /** An empty change is written too: that is how one finds out whether writing works again. */
   async commit(change: Change): Promise<void> {
     if (this.#closing.signal.aborted) throw new Error('the manifest is closed');
     const json = JSON.stringify(change);
-    if (json === '{}') return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ change, json, resolve, reject });
     this.#flushing ??= this.#flush();

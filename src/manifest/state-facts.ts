@@ -22,7 +22,9 @@ export async function stateFacts(stateDir: string): Promise<StateFacts> {
   try {
     const folder = await stat(stateDir);
     if (!folder.isDirectory()) return { kind: 'unusable', why: 'it is not a folder' };
-    const times = await Promise.all([snapshotName, journalName].map((name) => changedAtMs(join(stateDir, name))));
+    const times = await Promise.all(
+      [snapshotName, journalName].map((name) => changedAtMs(join(stateDir, name))),
+    );
     const recordedAtMs = Math.max(...times);
     return {
       kind: 'there',

@@ -1,7 +1,8 @@
 import { Damage } from './manifest-fault.ts';
 import type { StateFile } from './state-files.ts';
 
-const chunkBytes = 1 << 19;
+/** V8 keeps strings of more than 128 kB apart and frees them late. */
+const chunkBytes = 1 << 16;
 const newline = 0x0a;
 /** No line we write comes near it, and V8 could not hold much more in one string. */
 const longestLineBytes = 256 * 1024 * 1024;
@@ -14,7 +15,7 @@ export interface LineBlock {
 }
 
 /**
- * The lines of the first `endBytes` bytes, in blocks of about half a megabyte, so that no string of the whole file
+ * The lines of the first `endBytes` bytes, in blocks of about 64 kB, so that no string of the whole file
  * is ever built. `onBytes` sees every byte first; what it sees is only valid during the call.
  */
 export async function* readLines(

@@ -1,5 +1,5 @@
-import type { Core, Next } from './core.ts';
-import { nowSeconds, REST } from './core.ts';
+import type { Core } from './core.ts';
+import { nowSeconds } from './core.ts';
 import { Deleter } from './deleter.ts';
 import { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
@@ -24,12 +24,12 @@ import { Storage } from './storage.ts';
 import type { MirrorPath } from './types.ts';
 import { Uploader } from './uploader.ts';
 import { Verifier } from './verifier.ts';
+import { VerifySchedule } from './verify-schedule.ts';
 import { Wakeup } from './wakeup.ts';
+import { WorkerPool } from './worker-pool.ts';
 import { Worker } from './worker.ts';
 import { Worklist } from './worklist.ts';
 
-/** Paths that are looked at at a time. */
-const MAX_LOOKS = 64;
 const ROOT_CHECK_MS = 5_000;
 const STATE_PROBE_MS = 5_000;
 const EXPIRY_CHECK_MS = 30_000;
@@ -60,15 +60,13 @@ export class Mirror implements MirrorControl {
   readonly #scanner: Scanner;
   readonly #scans: ScanSchedule;
   readonly #quiet: Quiet;
-  readonly #verifier: Verifier;
+  readonly #verifications: VerifySchedule;
+  readonly #pool: WorkerPool;
   readonly #wakeup: Wakeup;
   readonly #abort = new AbortController();
   readonly #stopTaking = new AbortController();
   #phase: Phase = 'starting';
   #watching = 'off';
-  #lastVerifyAt: number | null = null;
-  #nextVerifyMs = Number.POSITIVE_INFINITY;
-  #verifying: Promise<VerifyReport> | null = null;
   #nextRootMs = 0;
   #nextStateProbeMs = 0;
   #nextExpiryMs = 0;
@@ -121,7 +119,15 @@ export class Mirror implements MirrorControl {
       this.#worker.noteLost(path);
       mark(path);
     };
-    this.#verifier = new Verifier(core, lost, (survey) => storage.surveyed(survey));
+    const verifier = new Verifier(core, lost, (survey) => storage.surveyed(survey));
+    this.#verifications = new VerifySchedule(core, verifier);
+    this.#pool = new WorkerPool(
+      core,
+      this.#worker,
+      this.#wakeup,
+      this.#abort.signal,
+      this.#stopTaking.signal,
+    );
     this.#scanner = new Scanner(core, this.#deleter, mark);
     this.#scans = new ScanSchedule(core, this.#scanner, () => this.#wakeup.now());
     this.#quiet = new Quiet(core, this.#deleter, this.#governor, this.#failures);
@@ -130,14 +136,14 @@ export class Mirror implements MirrorControl {
   /** Starts working: a first full scan, then whatever is marked. */
   start(): void {
     this.#scans.request('start');
-    this.#scheduleVerify();
+    this.#verifications.restart();
     this.#loop = this.#run();
   }
 
   /** Wants a look at this path. */
   mark(path: MirrorPath): void {
     this.#core.worklist.mark(path);
-    this.#pump();
+    this.#pool.pump();
   }
 
   /** Takes a hint from the watcher. */
@@ -187,7 +193,7 @@ export class Mirror implements MirrorControl {
     while (this.#inFlight() > 0 && clock.monotonicMs() < deadlineMs) await clock.sleep(20);
     this.#abort.abort(new DOMException('stopping', 'AbortError'));
     await this.#loop;
-    await this.#verifying?.catch(() => {});
+    await this.#verifications.stopped();
     while (this.#core.worklist.busyCount > 0) await clock.sleep(5);
     this.#phase = 'stopped';
   }
@@ -204,7 +210,7 @@ export class Mirror implements MirrorControl {
       watching: this.#watching,
       waitingDeletes: this.#deleter.waitingCount,
       lastScanAt: this.#scans.lastScanAt,
-      lastVerifyAt: this.#lastVerifyAt,
+      lastVerifyAt: this.#verifications.lastVerifyAt,
     });
   }
 
@@ -267,10 +273,7 @@ export class Mirror implements MirrorControl {
   }
 
   async verify(repair: boolean, signal: AbortSignal): Promise<VerifyReport> {
-    const report = await this.#verifier.verify(repair, signal);
-    this.#lastVerifyAt = nowSeconds(this.#core);
-    this.#scheduleVerify();
-    return report;
+    return await this.#verifications.verify(repair, signal);
   }
 
   async deleteOrphans(): Promise<number> {
@@ -281,34 +284,12 @@ export class Mirror implements MirrorControl {
     return view.garbage.size;
   }
 
-  #scheduleVerify(): void {
-    const { clock, settings } = this.#core;
-    this.#nextVerifyMs =
-      settings.verifyMs === 0 ? Number.POSITIVE_INFINITY : clock.monotonicMs() + settings.verifyMs;
-  }
-
-  /** The periodic verification. A failed one is tried again at the next period; the failure is told. */
-  #verifyWhenDue(signal: AbortSignal): void {
-    const { clock, halts, listener } = this.#core;
-    if (clock.monotonicMs() < this.#nextVerifyMs || this.#verifying !== null) return;
-    if (halts.has('paused') || halts.has('auth')) return;
-    this.#scheduleVerify();
-    this.#verifying = this.verify(true, signal);
-    this.#verifying
-      .catch((error: unknown) => {
-        if (!signal.aborted) listener({ kind: 'warning', message: `verifying failed: ${String(error)}` });
-      })
-      .finally(() => {
-        this.#verifying = null;
-      });
-  }
-
   async #run(): Promise<void> {
     const signal = this.#abort.signal;
     try {
       while (!this.#stopTaking.signal.aborted) {
         const nextMs = await this.#tick(signal);
-        this.#pump();
+        this.#pool.pump();
         await this.#wakeup.sleepUntil(
           Math.min(nextMs, this.#core.clock.monotonicMs() + TICK_MS),
           this.#stopTaking.signal,
@@ -338,7 +319,7 @@ export class Mirror implements MirrorControl {
       this.#nextExpiryMs = now + EXPIRY_CHECK_MS;
       this.#scanner.sweepExpiry();
     }
-    this.#verifyWhenDue(signal);
+    this.#verifications.tick(signal);
     const next = [
       worklist.wake(clock.monotonicMs()),
       await this.#deleter.tick(this.#scans.isSoon(), signal),
@@ -360,38 +341,6 @@ export class Mirror implements MirrorControl {
         listener({ kind: 'warning', message: error.message });
       }
     }
-  }
-
-  /** Gives ready paths to workers. Those that are being sent do not count: looks must never wait for them. */
-  #pump(): void {
-    const { worklist, sendingRoom } = this.#core;
-    while (!this.#stopTaking.signal.aborted && worklist.busyCount - sendingRoom.size < MAX_LOOKS) {
-      const path = worklist.take(sendingRoom.hasRoom);
-      if (path === null) return;
-      void this.#work(path);
-    }
-  }
-
-  async #work(path: MirrorPath): Promise<void> {
-    const { worklist, clock, sendingRoom } = this.#core;
-    let next: Next = REST;
-    try {
-      next = await this.#worker.step(path, this.#abort.signal);
-    } catch (error) {
-      if (!this.#abort.signal.aborted) this.#broke(error);
-    }
-    sendingRoom.leave(path);
-    if (next.kind === 'park') {
-      worklist.park(path);
-    } else if (next.kind === 'again' && next.inMs > 0) {
-      const againAtMs = clock.monotonicMs() + next.inMs;
-      worklist.done(path, againAtMs);
-      this.#wakeup.at(againAtMs);
-    } else {
-      if (next.kind === 'again') worklist.mark(path);
-      worklist.done(path, null);
-    }
-    this.#pump();
   }
 
   #broke(error: unknown): void {

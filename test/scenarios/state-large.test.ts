@@ -54,7 +54,6 @@ test.skipIf(process.platform !== 'linux')(
   async (context) => {
     const mirror = await openTestMirror(context);
     prepare(mirror);
-    await mirror.write('batch/new.jsonl', '');
     await mirror.write('user_data/new.txt', 'new');
     const startedMs = performance.now();
     await mirror.start();

@@ -100,7 +100,15 @@ describe('a daemon that is asked', () => {
     await daemon.rescan();
     expect(await daemon.verify(true)).toEqual(await control.verify(true));
     expect(await daemon.verify(false)).toEqual(await control.verify(false));
-    expect(control.told).toEqual(['approve batch', 'approve null', 'pause', 'resume', 'rescan']);
+    expect(await daemon.deleteOrphans()).toBe(2);
+    expect(control.told).toEqual([
+      'approve batch',
+      'approve null',
+      'pause',
+      'resume',
+      'rescan',
+      'delete orphans',
+    ]);
   });
 
   test('waits as long as it takes, or as long as it may', async () => {

@@ -17,7 +17,6 @@ import { SimTrace } from './sim-trace.ts';
 import { SimTroubles } from './sim-troubles.ts';
 import { SimWriters } from './sim-writers.ts';
 
-export { renderLife } from './sim-life.ts';
 export type { LifeResult, SimEngine, SimPorts, StartEngine } from './sim-life.ts';
 
 /** One running program and its world-side handles. */

@@ -1,0 +1,58 @@
+import type { Core, Next } from './core.ts';
+import { REST } from './core.ts';
+import type { Wakeup } from './wakeup.ts';
+import type { MirrorPath } from './types.ts';
+import type { Worker } from './worker.ts';
+
+/** Paths that are looked at at a time. */
+const MAX_LOOKS = 64;
+
+/** Gives ready paths to workers, and takes them back into the worklist. */
+export class WorkerPool {
+  readonly #core: Core;
+  readonly #worker: Worker;
+  readonly #wakeup: Wakeup;
+  readonly #abort: AbortSignal;
+  readonly #stopTaking: AbortSignal;
+
+  /** `abort` breaks off what is under way; `stopTaking` only starts nothing new. */
+  constructor(core: Core, worker: Worker, wakeup: Wakeup, abort: AbortSignal, stopTaking: AbortSignal) {
+    this.#core = core;
+    this.#worker = worker;
+    this.#wakeup = wakeup;
+    this.#abort = abort;
+    this.#stopTaking = stopTaking;
+  }
+
+  /** Starts what may start. Paths that are being sent do not count: looks must never wait for them. */
+  pump(): void {
+    const { worklist, sendingRoom } = this.#core;
+    while (!this.#stopTaking.aborted && worklist.busyCount - sendingRoom.size < MAX_LOOKS) {
+      const path = worklist.take(sendingRoom.hasRoom);
+      if (path === null) return;
+      void this.#work(path);
+    }
+  }
+
+  async #work(path: MirrorPath): Promise<void> {
+    const { worklist, clock, sendingRoom, broke } = this.#core;
+    let next: Next = REST;
+    try {
+      next = await this.#worker.step(path, this.#abort);
+    } catch (error) {
+      if (!this.#abort.aborted) broke(error);
+    }
+    sendingRoom.leave(path);
+    if (next.kind === 'park') {
+      worklist.park(path);
+    } else if (next.kind === 'again' && next.inMs > 0) {
+      const againAtMs = clock.monotonicMs() + next.inMs;
+      worklist.done(path, againAtMs);
+      this.#wakeup.at(againAtMs);
+    } else {
+      if (next.kind === 'again') worklist.mark(path);
+      worklist.done(path, null);
+    }
+    this.pump();
+  }
+}
