@@ -85,7 +85,13 @@ export async function adoptRemote(
   const marked = await readMirrorId(config.root);
   const view = await viewFor(options, marked);
   const api = held.add(createClient(config, () => apiKey));
-  const parts = { local: createTree(config).local, api, view, clock: systemClock, folders: settingsOf(config).folders };
+  const parts = {
+    local: createTree(config).local,
+    api,
+    view,
+    clock: systemClock,
+    folders: settingsOf(config).folders,
+  };
   const openManifest = async () => held.add(await openManifestFor(options, marked));
   return await adopt({ ...parts, openManifest: dryRun ? null : openManifest }, signal);
 }
@@ -101,7 +107,11 @@ export async function deleteOrphans(options: OpenMirrorOptions, signal: AbortSig
 }
 
 /** Every file below a folder that `check` is to look at; what the mirror would ignore is left out. */
-export function filesToCheck(config: Config, directory: string, signal: AbortSignal): AsyncIterable<FoundBelow> {
+export function filesToCheck(
+  config: Config,
+  directory: string,
+  signal: AbortSignal,
+): AsyncIterable<FoundBelow> {
   const way = relative(config.root, directory);
   const isInRoot = way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
   const rulesRoot = isInRoot ? config.root : directory;
@@ -246,7 +256,11 @@ class WorkingMirror implements MirrorApp {
     const result = await Promise.race([this.#mirror.converge(signal), this.#untilBroken()]);
     const unreachable = this.#mirror.unreachable();
     if (unreachable !== null && result.halts.length === 0) {
-      throw new Fault(`the API does not answer: ${unreachable}`, { disposition: 'retry', outcome: 'refused', rule: 'unreachable' });
+      throw new Fault(`the API does not answer: ${unreachable}`, {
+        disposition: 'retry',
+        outcome: 'refused',
+        rule: 'unreachable',
+      });
     }
     return result;
   }
@@ -340,7 +354,11 @@ async function openPreview(options: OpenMirrorOptions): Promise<MirrorApp> {
   };
 }
 
-async function planOf(config: Config, view: ManifestView, signal: AbortSignal): Promise<readonly PlannedAction[]> {
+async function planOf(
+  config: Config,
+  view: ManifestView,
+  signal: AbortSignal,
+): Promise<readonly PlannedAction[]> {
   const { local } = createTree(config);
   const nowSeconds = Math.floor(systemClock.wallMs() / 1000);
   return await previewPlan({ local, view, settings: settingsOf(config), nowSeconds }, signal);
@@ -399,7 +417,10 @@ function limitsOf({ limits }: Config): SendLimits {
 }
 
 /** Which API the configuration means. */
-function apiOf({ config, isEmulator = false }: Pick<OpenMirrorOptions, 'config' | 'isEmulator'>): ApiIdentity {
+function apiOf({
+  config,
+  isEmulator = false,
+}: Pick<OpenMirrorOptions, 'config' | 'isEmulator'>): ApiIdentity {
   const { host, hostname } = new URL(config.api.baseUrl);
   if (isEmulator) return { kind: 'emulator', host: hostname };
   return isLoopback(config.api.baseUrl) ? { kind: 'loopback', host: hostname } : { kind: 'remote', host };
@@ -424,7 +445,13 @@ async function viewFor(options: OpenMirrorOptions, mirrorId: string | null): Pro
 }
 
 function emptyView(mirrorId: string | null): ManifestView {
-  return { mirrorId: mirrorId ?? '', files: new Map(), intents: new Map(), garbage: new Map(), rejected: new Map() };
+  return {
+    mirrorId: mirrorId ?? '',
+    files: new Map(),
+    intents: new Map(),
+    garbage: new Map(),
+    rejected: new Map(),
+  };
 }
 
 function programVersion(): string {

@@ -38,20 +38,34 @@ export function nodeCheck(version: string, wanted: string): Check {
 export function rootCheck({ root }: Config, places: Places, manifest: ManifestView | null): Check {
   const { look, markedFor, writable } = places.root;
   if (look.kind === 'bad') {
-    const next = 'mount or restore the right folder, give another --root, or create one with: files-mirror init';
+    const next =
+      'mount or restore the right folder, give another --root, or create one with: files-mirror init';
     return fail('root', look.reason, next);
   }
   if (manifest === null && markedFor !== null) {
     const next = 'point stateDir to it, or take the remote files over with: files-mirror adopt';
-    return fail('root', `${root} belongs to mirror ${markedFor}, whose manifest is not in the state folder`, next);
+    return fail(
+      'root',
+      `${root} belongs to mirror ${markedFor}, whose manifest is not in the state folder`,
+      next,
+    );
   }
   if (look.kind === 'unmarked' && manifest !== null && manifest.files.size > 0) {
-    return fail('root', `${root} bears no marker although files of it are mirrored`, 'mount or restore the right folder');
+    return fail(
+      'root',
+      `${root} bears no marker although files of it are mirrored`,
+      'mount or restore the right folder',
+    );
   }
-  if (writable) return ok('root', look.kind === 'ok' ? `${root}, marked as this mirror's` : `${root}, not used yet`);
+  if (writable)
+    return ok('root', look.kind === 'ok' ? `${root}, marked as this mirror's` : `${root}, not used yet`);
   return look.kind === 'ok'
     ? warn('root', `${root} cannot be written`, 'missing purpose folders must be created by hand')
-    : fail('root', `${root} cannot be written, and is not marked yet`, 'let the user that runs files-mirror write there');
+    : fail(
+        'root',
+        `${root} cannot be written, and is not marked yet`,
+        'let the user that runs files-mirror write there',
+      );
 }
 
 export function watchCheck({ watch }: Config, { root }: Places): Check {
@@ -60,13 +74,21 @@ export function watchCheck({ watch }: Config, { root }: Places): Check {
   if (watch.mode === 'off') {
     return watch.rescanSeconds > 0
       ? ok('watching', `off; everything is looked at every ${formatDuration(watch.rescanSeconds * 1000)}`)
-      : warn('watching', 'off, and no rescans: nothing is noticed by itself', 'set watch.mode or watch.rescanSeconds');
+      : warn(
+          'watching',
+          'off, and no rescans: nothing is noticed by itself',
+          'set watch.mode or watch.rescanSeconds',
+        );
   }
   if (watch.mode === 'polling') return ok('watching', `polling ${every}`);
   if (remoteKind !== null) {
     return watch.mode === 'auto'
       ? ok('watching', `the file system (${remoteKind}) reports no changes: polling ${every}`)
-      : warn('watching', `the file system (${remoteKind}) reports no changes of others`, 'set watch.mode to "auto"');
+      : warn(
+          'watching',
+          `the file system (${remoteKind}) reports no changes of others`,
+          'set watch.mode to "auto"',
+        );
   }
   if (maxUserWatches === null) return ok('watching', counted(directories, 'folder'));
   if (directories < maxUserWatches)
@@ -80,7 +102,8 @@ export function watchCheck({ watch }: Config, { root }: Places): Check {
 
 export function stateCheck({ stateDir }: Config, { state }: Places): Check {
   if (state.kind === 'missing') return ok('state', `${stateDir} will be created at the first start`);
-  if (state.kind === 'unusable') return fail('state', `${stateDir}: ${state.why}`, 'give another one with --state-dir');
+  if (state.kind === 'unusable')
+    return fail('state', `${stateDir}: ${state.why}`, 'give another one with --state-dir');
   if (!state.writable)
     return fail('state', `${stateDir} cannot be written`, 'let the user that runs files-mirror write there');
   return (state.mode & 0o077) === 0
@@ -92,8 +115,10 @@ export function manifestCheck(manifest: ManifestView | null, { state }: Places, 
   if (manifest === null) return ok('manifest', 'none yet');
   const bytes = manifest.files.values().reduce((sum, entry) => sum + entry.bytes, 0);
   const recordedAtMs = state.kind === 'there' ? state.recordedAtMs : null;
-  const age = recordedAtMs === null ? '' : `, recorded ${formatDuration(Math.max(0, nowMs - recordedAtMs))} ago`;
-  const unsure = manifest.intents.size === 0 ? '' : `, ${counted(manifest.intents.size, 'upload')} of unknown outcome`;
+  const age =
+    recordedAtMs === null ? '' : `, recorded ${formatDuration(Math.max(0, nowMs - recordedAtMs))} ago`;
+  const unsure =
+    manifest.intents.size === 0 ? '' : `, ${counted(manifest.intents.size, 'upload')} of unknown outcome`;
   return ok('manifest', `${counted(manifest.files.size, 'file')}, ${formatBytes(bytes)}${unsure}${age}`);
 }
 
@@ -115,7 +140,9 @@ export function limitsCheck({ limits }: Config): Check {
   return ok(
     'limits',
     [
-      uploadsPerMinute === null ? 'uploads without a limit' : `${counted(uploadsPerMinute, 'upload')} a minute`,
+      uploadsPerMinute === null
+        ? 'uploads without a limit'
+        : `${counted(uploadsPerMinute, 'upload')} a minute`,
       ...(uploadBytesPerSecond === null ? [] : [`${formatBytes(uploadBytesPerSecond)} a second`]),
       ...(storageBytes === null ? [] : [`${formatBytes(storageBytes)} of storage`]),
     ].join(', '),

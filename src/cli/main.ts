@@ -90,7 +90,6 @@ async function parse(argv: readonly string[], name: string | null, verb: Verb | 
     .parserConfiguration({
       'camel-case-expansion': false,
       'dot-notation': false,
-      'duplicate-arguments-array': false,
       'parse-positional-numbers': false,
       'short-option-groups': false,
     })
@@ -114,7 +113,20 @@ async function parse(argv: readonly string[], name: string | null, verb: Verb | 
   const args = await parser.parseAsync([...argv], {}, (_error, _args, text) => {
     output = text;
   });
-  return { args, output };
+  return { args: withoutRepeats(args, verb), output };
+}
+
+/**
+ * Of an option that was given twice the last one counts, as everywhere. QUIRK: yargs' own setting for that
+ * (`duplicate-arguments-array`) takes all but the last of a list of operands away as well.
+ */
+function withoutRepeats(args: Parsed['args'], verb: Verb | null): Parsed['args'] {
+  return Object.fromEntries(
+    Object.entries(args).map(([key, value]) => {
+      const isList = key === '_' || verb?.positionals[key]?.array === true;
+      return [key, Array.isArray(value) && !isList ? value.at(-1) : value];
+    }),
+  );
 }
 
 function withOptions(builder: Argv, verb: Verb): Argv {

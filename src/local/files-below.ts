@@ -19,7 +19,10 @@ export interface FilesBelowOptions {
 }
 
 /** Walks the folder as a scan would. Throws only the signal's reason. */
-export async function* filesBelow(options: FilesBelowOptions, signal: AbortSignal): AsyncIterable<FoundBelow> {
+export async function* filesBelow(
+  options: FilesBelowOptions,
+  signal: AbortSignal,
+): AsyncIterable<FoundBelow> {
   const { directory, rulesRoot, patterns } = options;
   const inner = createIgnoreRules({ root: rulesRoot, patterns });
   const root = dirname(directory);
@@ -27,7 +30,9 @@ export async function* filesBelow(options: FilesBelowOptions, signal: AbortSigna
   const rules = {
     ...inner,
     test: (path: string, isDirectory: boolean) =>
-      path === top ? null : inner.test(relative(rulesRoot, join(root, path)).split(sep).join('/'), isDirectory),
+      path === top
+        ? null
+        : inner.test(relative(rulesRoot, join(root, path)).split(sep).join('/'), isDirectory),
   };
   for await (const items of scanTree({ root, folders: [top], rules }, top, signal)) {
     for (const item of items) {

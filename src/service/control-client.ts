@@ -71,7 +71,12 @@ async function ask(
   const reply: unknown = JSON.parse(await readText(response));
   if (response.statusCode === 200) return reply;
   const { message, rule, disposition = 'fatal', halt } = (reply as ControlError).error;
-  throw new Fault(message, { disposition, outcome: 'refused', rule, ...(halt === undefined ? {} : { halt }) });
+  throw new Fault(message, {
+    disposition,
+    outcome: 'refused',
+    rule,
+    ...(halt === undefined ? {} : { halt }),
+  });
 }
 
 /** One item a line, as the server writes it: the list may be far larger than a text should be. */

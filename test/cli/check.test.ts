@@ -34,7 +34,7 @@ describe('check', () => {
     put('batch/a.jsonl', batchFile(1));
     expect(await check('batch/a.jsonl')).toEqual({
       code: 0,
-      out: '1 file checked: nothing against it\n'.replace('it', 'them'),
+      out: '1 file checked: nothing found\n',
       err: '',
     });
     expect(await checkJson('batch/a.jsonl')).toEqual({
@@ -144,6 +144,12 @@ describe('check', () => {
       },
       { file: '/dev/null', line: null, rule: 'unreadable', message: 'not a regular file' },
     ]);
+  });
+
+  test('an option that is given twice counts as it was given last', async () => {
+    put('elsewhere/a.jsonl', batchFile(1));
+    const twice = ['--purpose', 'vision', '--json', '--purpose', 'batch', '--json'];
+    expect(await check('elsewhere/a.jsonl', ...twice)).toMatchObject({ code: 0 });
   });
 
   test('names cannot command the terminal', async () => {

@@ -26,7 +26,10 @@ const fine: Places = {
   recordedApi: async () => null,
   admitApi: async () => 'same',
 };
-const withRoot = (change: Partial<Places['root']>): Places => ({ ...fine, root: { ...fine.root, ...change } });
+const withRoot = (change: Partial<Places['root']>): Places => ({
+  ...fine,
+  root: { ...fine.root, ...change },
+});
 
 const entry = {
   id: 'file-a',
@@ -47,7 +50,13 @@ const used: ManifestView = {
   rejected: new Map(),
 };
 
-const watch = { mode: 'auto', settleSeconds: 2, rescanSeconds: 600, pollSeconds: 5, ignore: [] } as const;
+const watch: Config['watch'] = {
+  mode: 'auto',
+  settleSeconds: 2,
+  rescanSeconds: 600,
+  pollSeconds: 5,
+  ignore: [],
+};
 const limits = {
   uploadsPerMinute: 990,
   concurrentUploads: 8,
@@ -76,17 +85,30 @@ describe('a diagnosis', () => {
     ['a lost manifest', rootCheck(config(), fine, null), 'fail', /belongs to mirror m1, whose manifest/],
     [
       'an unmounted root',
-      rootCheck(config(), withRoot({ look: { kind: 'unmarked', device: '1', empty: true }, markedFor: null }), used),
+      rootCheck(
+        config(),
+        withRoot({ look: { kind: 'unmarked', device: '1', empty: true }, markedFor: null }),
+        used,
+      ),
       'fail',
       /no marker although/,
     ],
     [
       'a fresh root',
-      rootCheck(config(), withRoot({ look: { kind: 'unmarked', device: '1', empty: true }, markedFor: null }), null),
+      rootCheck(
+        config(),
+        withRoot({ look: { kind: 'unmarked', device: '1', empty: true }, markedFor: null }),
+        null,
+      ),
       'ok',
       /not used yet/,
     ],
-    ['a used root that is read-only', rootCheck(config(), withRoot({ writable: false }), used), 'warn', /written/],
+    [
+      'a used root that is read-only',
+      rootCheck(config(), withRoot({ writable: false }), used),
+      'warn',
+      /written/,
+    ],
     [
       'a fresh root that is read-only',
       rootCheck(
@@ -100,7 +122,12 @@ describe('a diagnosis', () => {
 
     ['enough watches', watchCheck(config(), fine), 'ok', /7 of 8192 inotify watches/],
     ['too few watches', watchCheck(config(), withRoot({ directories: 9_000 })), 'warn', /9000.*8192.*poll/],
-    ['a network file system', watchCheck(config(), withRoot({ remoteKind: 'nfs' })), 'ok', /nfs.*polling every 5 s/],
+    [
+      'a network file system',
+      watchCheck(config(), withRoot({ remoteKind: 'nfs' })),
+      'ok',
+      /nfs.*polling every 5 s/,
+    ],
     [
       'a network file system that is watched natively',
       watchCheck(watching({ mode: 'native' }), withRoot({ remoteKind: 'nfs' })),
@@ -109,21 +136,37 @@ describe('a diagnosis', () => {
     ],
     ['polling', watchCheck(watching({ mode: 'polling' }), fine), 'ok', /^polling every 5 s$/],
     ['rescans only', watchCheck(watching({ mode: 'off' }), fine), 'ok', /every 10 min/],
-    ['nothing at all', watchCheck(watching({ mode: 'off', rescanSeconds: 0 }), fine), 'warn', /nothing is noticed/],
+    [
+      'nothing at all',
+      watchCheck(watching({ mode: 'off', rescanSeconds: 0 }), fine),
+      'warn',
+      /nothing is noticed/,
+    ],
     ['no inotify', watchCheck(config(), withRoot({ maxUserWatches: null })), 'ok', /^7 folders$/],
 
     ['a private state folder', stateCheck(config(), fine), 'ok', /^\/state-dir$/],
     ['none yet', stateCheck(config(), { ...fine, state: { kind: 'missing' } }), 'ok', /will be created/],
-    ['a file in its place', stateCheck(config(), { ...fine, state: { kind: 'unusable', why: 'x' } }), 'fail', /x$/],
+    [
+      'a file in its place',
+      stateCheck(config(), { ...fine, state: { kind: 'unusable', why: 'x' } }),
+      'fail',
+      /x$/,
+    ],
     [
       'one that others may read',
-      stateCheck(config(), { ...fine, state: { kind: 'there', writable: true, mode: 0o750, recordedAtMs: null } }),
+      stateCheck(config(), {
+        ...fine,
+        state: { kind: 'there', writable: true, mode: 0o750, recordedAtMs: null },
+      }),
       'warn',
       /open to other users/,
     ],
     [
       'one that cannot be written',
-      stateCheck(config(), { ...fine, state: { kind: 'there', writable: false, mode: 0o700, recordedAtMs: null } }),
+      stateCheck(config(), {
+        ...fine,
+        state: { kind: 'there', writable: false, mode: 0o700, recordedAtMs: null },
+      }),
       'fail',
       /cannot be written/,
     ],

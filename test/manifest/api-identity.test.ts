@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -58,13 +67,16 @@ describe('what is recorded', () => {
     expect(readdirSync(stateDir)).toEqual(['api.json']);
   });
 
-  test.each(['', '{}', '{"version":2,"kind":"remote","host":"a"}', '{"version":1,"kind":"other","host":"a"}', '\0\0\0'])(
-    'is never guessed: %j',
-    async (content) => {
-      writeFileSync(join(stateDir, 'api.json'), content);
-      await expect(readApiIdentity(stateDir)).rejects.toMatchObject({ rule: 'config', disposition: 'fatal' });
-    },
-  );
+  test.each([
+    '',
+    '{}',
+    '{"version":2,"kind":"remote","host":"a"}',
+    '{"version":1,"kind":"other","host":"a"}',
+    '\0\0\0',
+  ])('is never guessed: %j', async (content) => {
+    writeFileSync(join(stateDir, 'api.json'), content);
+    await expect(readApiIdentity(stateDir)).rejects.toMatchObject({ rule: 'config', disposition: 'fatal' });
+  });
 
   test('is the old one or the new one after a power cut at any point', async () => {
     for (let cut = 0; ; cut += 1) {
@@ -77,7 +89,10 @@ describe('what is recorded', () => {
         () => true,
       );
       for (const random of [0, 0.5, 0.99]) {
-        const found = await readApiIdentity('/state', disk.afterPowerCut(() => random));
+        const found = await readApiIdentity(
+          '/state',
+          disk.afterPowerCut(() => random),
+        );
         expect([loopback, gateway]).toContainEqual(found);
         if (!failed) expect(found).toEqual(gateway);
       }
@@ -95,7 +110,8 @@ describe('what is recorded', () => {
     const { message } = refusal as Error;
     expect(message).not.toContain('\n');
     expect(message).toContain('belongs to the API at api.openai.com, but the API at gateway.example:8443 is');
-    for (const way of ['OPENAI_BASE_URL', '--state-dir', join(stateDir, 'api.json')]) expect(message).toContain(way);
+    for (const way of ['OPENAI_BASE_URL', '--state-dir', join(stateDir, 'api.json')])
+      expect(message).toContain(way);
   });
 });
 
@@ -134,7 +150,9 @@ describe('opening a manifest for an API', () => {
     await manifest.close();
     const before = readdirSync(stateDir).map((name) => [name, readFileSync(join(stateDir, name), 'utf8')]);
     await expect(open(loopback)).rejects.toMatchObject({ rule: 'config' });
-    expect(readdirSync(stateDir).map((name) => [name, readFileSync(join(stateDir, name), 'utf8')])).toEqual(before);
+    expect(readdirSync(stateDir).map((name) => [name, readFileSync(join(stateDir, name), 'utf8')])).toEqual(
+      before,
+    );
   });
 
   test('from the emulator to a real one: the old manifest is kept aside, and the same mirror starts over', async () => {

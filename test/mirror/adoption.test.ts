@@ -36,10 +36,29 @@ describe('pairing local files with remote ones', () => {
       remotes: ['f1 batch/b:2', 'f2 batch/a:1'],
       matches: ['batch/a = f2', 'batch/sub/b = f1'],
     },
-    { title: 'not with another purpose', locals: ['batch/a:1'], remotes: ['f1 evals/a:1'], unmatched: ['batch/a'] },
-    { title: 'not with another name', locals: ['batch/a:1'], remotes: ['f1 batch/A:1'], unmatched: ['batch/a'] },
-    { title: 'not with another size', locals: ['batch/a:1'], remotes: ['f1 batch/a:2'], unmatched: ['batch/a'] },
-    { title: 'remote files without a local twin are nobody’s business', locals: [], remotes: ['f1 batch/a:1'] },
+    {
+      title: 'not with another purpose',
+      locals: ['batch/a:1'],
+      remotes: ['f1 evals/a:1'],
+      unmatched: ['batch/a'],
+    },
+    {
+      title: 'not with another name',
+      locals: ['batch/a:1'],
+      remotes: ['f1 batch/A:1'],
+      unmatched: ['batch/a'],
+    },
+    {
+      title: 'not with another size',
+      locals: ['batch/a:1'],
+      remotes: ['f1 batch/a:2'],
+      unmatched: ['batch/a'],
+    },
+    {
+      title: 'remote files without a local twin are nobody’s business',
+      locals: [],
+      remotes: ['f1 batch/a:1'],
+    },
     {
       title: 'two local files for one remote file: neither',
       locals: ['batch/x/a:1', 'batch/y/a:1'],
@@ -69,7 +88,9 @@ describe('pairing local files with remote ones', () => {
   ])('$title', ({ locals, remotes, matches = [], ambiguous = [], unmatched = [] }) => {
     const plan = planAdoption(locals.map(local), remotes.map(remote));
     expect(plan.matches.map((match) => `${match.local.path} = ${match.remote.id}`)).toEqual(matches);
-    expect(plan.ambiguous.map(({ paths, ids }) => `${paths.join(' ')} against ${ids.join(' ')}`)).toEqual(ambiguous);
+    expect(plan.ambiguous.map(({ paths, ids }) => `${paths.join(' ')} against ${ids.join(' ')}`)).toEqual(
+      ambiguous,
+    );
     expect(plan.unmatched).toEqual(unmatched);
   });
 

@@ -47,7 +47,14 @@ const intent: Intent = {
   startedAtMs: 1,
   serverStartedAtMs: null,
 };
-const garbage: Garbage = { path: 'batch/x', purpose: 'batch', bytes: 7, since: 1, reason: 'replaced', hold: false };
+const garbage: Garbage = {
+  path: 'batch/x',
+  purpose: 'batch',
+  bytes: 7,
+  since: 1,
+  reason: 'replaced',
+  hold: false,
+};
 
 /** A manifest in memory that notes what was committed. */
 class FakeManifest implements Manifest {
@@ -99,7 +106,10 @@ class FakeDisk {
   }
 }
 
-function apiWith(files: readonly RemoteFile[], deletes: (id: string) => Promise<'deleted' | 'absent'>): FilesApi {
+function apiWith(
+  files: readonly RemoteFile[],
+  deletes: (id: string) => Promise<'deleted' | 'absent'>,
+): FilesApi {
   const api: Partial<FilesApi> = {
     async *list() {
       yield files;
@@ -187,7 +197,13 @@ describe('adopting', () => {
     view.files.set('batch/owned', entry);
     view.garbage.set('file-garbage', garbage);
     view.intents.set('batch/unsure', intent);
-    const disk = new FakeDisk('batch/owned', 'batch/sub/owned', 'batch/garbage', 'batch/unsure', 'batch/sub/unsure');
+    const disk = new FakeDisk(
+      'batch/owned',
+      'batch/sub/owned',
+      'batch/garbage',
+      'batch/unsure',
+      'batch/sub/unsure',
+    );
     const remotes = [
       remoteFile('file-owned', 'owned'),
       remoteFile('file-garbage', 'garbage'),
@@ -197,14 +213,29 @@ describe('adopting', () => {
     const report = await adopt(parts, signal);
     expect(report.adopted).toEqual([]);
     expect(report.ambiguous).toEqual([]);
-    expect(report.unmatched).toEqual(['batch/sub/owned', 'batch/garbage', 'batch/unsure', 'batch/sub/unsure']);
+    expect(report.unmatched).toEqual([
+      'batch/sub/owned',
+      'batch/garbage',
+      'batch/unsure',
+      'batch/sub/unsure',
+    ]);
   });
 
   test('waits for files that settle in time, and leaves the others, and refused and moved ones, with a reason', async () => {
-    const disk = new FakeDisk('batch/slow', 'batch/busy', 'batch/bad', 'batch/moved', 'batch/a.no', 'batch/locked');
+    const disk = new FakeDisk(
+      'batch/slow',
+      'batch/busy',
+      'batch/bad',
+      'batch/moved',
+      'batch/a.no',
+      'batch/locked',
+    );
     const changing: LocalLook = { kind: 'changing', waitMs: 3_000, why: 'written 0.1 s ago', stat };
     disk.looks.set('batch/slow', [changing]);
-    disk.looks.set('batch/busy', Array.from({ length: 99 }, () => changing));
+    disk.looks.set(
+      'batch/busy',
+      Array.from({ length: 99 }, () => changing),
+    );
     disk.looks.set('batch/locked', [{ kind: 'skipped', reason: 'unreadable', detail: 'EACCES' }]);
     disk.inspections.set('batch/bad', {
       sha256: 'cc',
@@ -231,7 +262,10 @@ describe('adopting', () => {
   test('a dry run reads no content and opens nothing', async () => {
     const disk = new FakeDisk('batch/a');
     disk.root = { kind: 'unmarked', device: '1', empty: false };
-    disk.inspections.set('batch/a', new Fault('read', { disposition: 'skip', outcome: 'refused', rule: 'io' }));
+    disk.inspections.set(
+      'batch/a',
+      new Fault('read', { disposition: 'skip', outcome: 'refused', rule: 'io' }),
+    );
     const { parts } = adoptParts(disk, [remoteFile('file-a', 'a')]);
     const report = await adopt({ ...parts, openManifest: null }, signal);
     expect(report).toMatchObject({ dryRun: true, adopted: [{ id: 'file-a' }], left: [] });
@@ -343,7 +377,12 @@ describe('clearing the garbage list', () => {
   test('deletes nothing while the root is not this mirror’s', async () => {
     const disk = new FakeDisk();
     disk.root = { kind: 'unmarked', device: '1', empty: true };
-    const parts = { local: disk.tree, api: apiWith([], noDeletes), manifest: withGarbage('file-1'), clock: sleepingClock() };
+    const parts = {
+      local: disk.tree,
+      api: apiWith([], noDeletes),
+      manifest: withGarbage('file-1'),
+      clock: sleepingClock(),
+    };
     await expect(clearGarbage(parts, signal)).rejects.toMatchObject({ halt: 'root' });
   });
 });

@@ -56,7 +56,9 @@ describe.concurrent('adopt', { timeout: SCENARIO_TIMEOUT_MS }, () => {
 
     const again = await mirror.run('adopt');
     expect(again.code).toBe(1);
-    expect(again.stdout).toMatch(/^ambiguous {2}twin\.pdf \(user_data, .*\): user_data\/.*twin\.pdf against file-/m);
+    expect(again.stdout).toMatch(
+      /^ambiguous {2}twin\.pdf \(user_data, .*\): user_data\/.*twin\.pdf against file-/m,
+    );
     expect(again.stdout).toMatch(/^3 local files will be uploaded by the next sync, /m);
 
     expect((await mirror.sync()).code).toBe(0);
@@ -156,7 +158,10 @@ describe.concurrent('orphans', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     expect((await mirror.run('orphans', 'delete')).code, 'the server fails').toBe(69);
     fault.remove();
     mirror.emulator.requests.clear();
-    expect(await mirror.run('orphans', 'delete')).toMatchObject({ code: 0, stdout: 'deleted 1 remote file\n' });
+    expect(await mirror.run('orphans', 'delete')).toMatchObject({
+      code: 0,
+      stdout: 'deleted 1 remote file\n',
+    });
     expect(mirror.emulator.requests.deletes().map(({ id }) => id)).toEqual([oldId]);
     expect(mirror.emulator.requests.uploads(), 'nothing else is done').toEqual([]);
     expect((await mirror.run('orphans')).stdout).toBe('no orphans\n');

@@ -93,7 +93,9 @@ describe.concurrent('the API that a mirror belongs to', { timeout: SCENARIO_TIME
       const { code, stderr } = await mirror.run(verb);
       expect([verb, code]).toEqual([verb, 78]);
       expect(stderr.trimEnd().split('\n')).toHaveLength(1);
-      expect(stderr).toContain('belongs to the API at api.openai.com, but a server on this machine (127.0.0.1)');
+      expect(stderr).toContain(
+        'belongs to the API at api.openai.com, but a server on this machine (127.0.0.1)',
+      );
       expect(stderr).toContain(`remove ${identityOf(mirror)}`);
     }
     expect(mirror.emulator.requests.all()).toEqual([]);
@@ -106,7 +108,10 @@ describe.concurrent('check', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     const mirror = await openTestMirror(context);
     await mirror.write('batch/good.jsonl', batchFile(1, 2));
     await mirror.write('batch/bad.jsonl', 'not JSON\n');
-    const program = new RunningProgram(['check', 'root'], { env: { HOME: mirror.folder }, cwd: mirror.folder });
+    const program = new RunningProgram(['check', 'root'], {
+      env: { HOME: mirror.folder },
+      cwd: mirror.folder,
+    });
     const { code, stdout } = await program.exit();
     expect(code).toBe(1);
     expect(stdout).toMatch(/^root\/batch\/bad\.jsonl:1: not-json: /);
@@ -126,7 +131,10 @@ describe.concurrent('doctor', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     const { expect } = context;
     const mirror = await openTestMirror(context);
     await mirror.write('batch/a.jsonl', batchFile(1));
-    expect(await levels(mirror)).toMatchObject({ code: 0, found: { daemon: 'warn', root: 'ok', state: 'ok' } });
+    expect(await levels(mirror)).toMatchObject({
+      code: 0,
+      found: { daemon: 'warn', root: 'ok', state: 'ok' },
+    });
     await mirror.start();
     await mirror.flush();
     const { code, stdout, stderr } = await mirror.run('doctor');

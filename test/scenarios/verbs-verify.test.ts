@@ -87,32 +87,36 @@ describe.concurrent('verify', { timeout: SCENARIO_TIMEOUT_MS }, () => {
   });
 });
 
-test('usage: a row for every purpose, ours and others’, against the limit', { timeout: SCENARIO_TIMEOUT_MS }, async (context) => {
-  const { expect } = context;
-  const mirror = await openTestMirror(context, { config: { limits: { storageBytes: 100_000 } } });
-  await mirror.write('batch/a.jsonl', batchFile(1));
-  const bytes = batchFile(1).length;
-  await mirror.sync();
-  await mirror.addForeign('assistants', 'theirs.txt', 'x'.repeat(25_000));
-  await mirror.addForeign('batch', 'theirs.jsonl', 'y'.repeat(75_000 - bytes));
-  const { code, stdout } = await mirror.run('usage', '--json');
-  expect(code).toBe(0);
-  expect(JSON.parse(stdout)).toEqual({
-    version: 1,
-    purposes: [
-      { purpose: 'assistants', ownedFiles: 0, ownedBytes: 0, unownedFiles: 1, unownedBytes: 25_000 },
-      {
-        purpose: 'batch',
-        ownedFiles: 1,
-        ownedBytes: bytes,
-        unownedFiles: 1,
-        unownedBytes: 75_000 - bytes,
-      },
-    ],
-    totalBytes: 100_000,
-    storageBytes: 100_000,
-  });
-  const lines = (await mirror.run('usage')).stdout.split('\n');
-  expect(lines[1]).toMatch(/^assistants {2}0 files {2}0 B +1 file {4}25\.0 KB$/);
-  expect(lines.at(-2)).toBe('total 100.0 KB of 100.0 KB (100.0 %)');
-});
+test(
+  'usage: a row for every purpose, ours and others’, against the limit',
+  { timeout: SCENARIO_TIMEOUT_MS },
+  async (context) => {
+    const { expect } = context;
+    const mirror = await openTestMirror(context, { config: { limits: { storageBytes: 100_000 } } });
+    await mirror.write('batch/a.jsonl', batchFile(1));
+    const bytes = batchFile(1).length;
+    await mirror.sync();
+    await mirror.addForeign('assistants', 'theirs.txt', 'x'.repeat(25_000));
+    await mirror.addForeign('batch', 'theirs.jsonl', 'y'.repeat(75_000 - bytes));
+    const { code, stdout } = await mirror.run('usage', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({
+      version: 1,
+      purposes: [
+        { purpose: 'assistants', ownedFiles: 0, ownedBytes: 0, unownedFiles: 1, unownedBytes: 25_000 },
+        {
+          purpose: 'batch',
+          ownedFiles: 1,
+          ownedBytes: bytes,
+          unownedFiles: 1,
+          unownedBytes: 75_000 - bytes,
+        },
+      ],
+      totalBytes: 100_000,
+      storageBytes: 100_000,
+    });
+    const lines = (await mirror.run('usage')).stdout.split('\n');
+    expect(lines[1]).toMatch(/^assistants {2}0 files {2}0 B +1 file {4}25\.0 KB$/);
+    expect(lines.at(-2)).toBe('total 100.0 KB of 100.0 KB (100.0 %)');
+  },
+);

@@ -13,6 +13,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Fault } from '../../src/mirror/faults.ts';
 import { connectDaemon, type DaemonClient } from '../../src/service/control-client.ts';
 import { mirrorRoutes, type ControlRoute } from '../../src/service/control-routes.ts';
 import { startControlServer, type ControlServer } from '../../src/service/control-server.ts';
@@ -36,6 +37,12 @@ async function start(routes: readonly ControlRoute[] = mirrorRoutes(control)): P
   server = await startControlServer({ stateDir, routes, env: { XDG_RUNTIME_DIR: stateDir } });
   return server;
 }
+
+const processRoute: ControlRoute = {
+  kind: 'value',
+  route: 'GET /v1/process',
+  handle: () => ({ pid: process.pid }),
+};
 
 async function connected(): Promise<DaemonClient> {
   const daemon = await connectDaemon(stateDir);
@@ -109,6 +116,25 @@ describe('a daemon that is asked', () => {
       'rescan',
       'delete orphans',
     ]);
+  });
+
+  test('passes on what a failure means, so that the asker ends as if it had failed itself', async () => {
+    const fault = new Fault('the key was refused', {
+      disposition: 'halt',
+      outcome: 'refused',
+      halt: 'auth',
+      rule: 'auth',
+    });
+    await start([
+      { kind: 'value', route: 'POST /v1/verify', handle: () => Promise.reject(fault) },
+      processRoute,
+    ]);
+    await expect((await connected()).verify(false)).rejects.toMatchObject({
+      message: 'the key was refused',
+      disposition: 'halt',
+      halt: 'auth',
+      rule: 'auth',
+    });
   });
 
   test('waits as long as it takes, or as long as it may', async () => {

@@ -34,7 +34,8 @@ export const verb = defineVerb({
 });
 
 function* reportLines({ dryRun, adopted, ambiguous, unmatched, left }: AdoptReport): Iterable<string> {
-  for (const { path, id } of adopted) yield `${dryRun ? 'would adopt' : 'adopted'}  ${printable(path)} = ${printable(id)}`;
+  for (const { path, id } of adopted)
+    yield `${dryRun ? 'would adopt' : 'adopted'}  ${printable(path)} = ${printable(id)}`;
   for (const match of ambiguous) yield ambiguousLine(match);
   for (const { path, reason } of left) yield `left alone  ${printable(path)}: ${printable(reason)}`;
   const parts = [
@@ -45,7 +46,8 @@ function* reportLines({ dryRun, adopted, ambiguous, unmatched, left }: AdoptRepo
   yield parts.join(', ');
   const uploads = unmatched.length + ambiguous.reduce((sum, { paths }) => sum + paths.length, 0);
   if (uploads === 0) return;
-  const who = ambiguous.length > 0 ? ', the ambiguous ones among them; the remote files stay as they are' : '';
+  const who =
+    ambiguous.length > 0 ? ', the ambiguous ones among them; the remote files stay as they are' : '';
   yield `${counted(uploads, 'local file')} will be uploaded by the next sync${who}`;
 }
 

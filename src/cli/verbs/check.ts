@@ -48,7 +48,8 @@ export const verb = defineVerb({
     purpose: {
       type: 'string',
       requiresArg: true,
-      describe: 'Whose rules count (default: those of the nearest folder that bears the name of a purpose folder)',
+      describe:
+        'Whose rules count (default: those of the nearest folder that bears the name of a purpose folder)',
     },
   },
   async run({ path: paths, purpose, json }, context) {
@@ -66,7 +67,8 @@ export const verb = defineVerb({
 
 /** The folder of that name, else the first that has that purpose. */
 function rulesOfPurpose(purpose: string, { folders }: Config): FolderRules {
-  const rules = folders.find(({ folder }) => folder === purpose) ?? folders.find((each) => each.purpose === purpose);
+  const rules =
+    folders.find(({ folder }) => folder === purpose) ?? folders.find((each) => each.purpose === purpose);
   if (rules !== undefined) return rules;
   const known = [...new Set(folders.map((each) => each.purpose))];
   const hint = didYouMean(purpose, known) || `; there are: ${known.join(', ')}`;
@@ -82,7 +84,12 @@ class Inspector {
   readonly #warnings: FileWarning[] = [];
   #files = 0;
 
-  constructor(config: Config, forced: FolderRules | null, context: Context, compose: Pick<Compose, 'checkFile' | 'filesToCheck'>) {
+  constructor(
+    config: Config,
+    forced: FolderRules | null,
+    context: Context,
+    compose: Pick<Compose, 'checkFile' | 'filesToCheck'>,
+  ) {
     this.#config = config;
     this.#forced = forced;
     this.#cwd = context.io.cwd;
@@ -173,10 +180,12 @@ function reportText({ files, findings, warnings }: CheckReport): string {
   const place = (file: string, line: number | null) => `${printable(file)}${line === null ? '' : `:${line}`}`;
   const refused = new Set(findings.map(({ file }) => file)).size;
   const lines = [
-    ...findings.map(({ file, line, rule, message }) => `${place(file, line)}: ${rule}: ${printable(message)}`),
+    ...findings.map(
+      ({ file, line, rule, message }) => `${place(file, line)}: ${rule}: ${printable(message)}`,
+    ),
     ...warnings.map(({ file, message }) => `${place(file, null)}: warning: ${printable(message)}`),
     `${counted(files, 'file')} checked: ${
-      findings.length === 0 ? 'nothing against them' : `${counted(findings.length, 'finding')} in ${refused}`
+      findings.length === 0 ? 'nothing found' : `${counted(findings.length, 'finding')} in ${refused}`
     }${warnings.length === 0 ? '' : `, ${counted(warnings.length, 'warning')}`}`,
   ];
   return `${lines.join('\n')}\n`;

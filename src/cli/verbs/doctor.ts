@@ -92,10 +92,18 @@ async function daemonCheck(config: Config, context: Context): Promise<Check> {
   }
 }
 
-async function* apiChecks({ config, baseUrlGiven }: LoadedConfig, places: Places, context: Context): AsyncIterable<Check> {
+async function* apiChecks(
+  { config, baseUrlGiven }: LoadedConfig,
+  places: Places,
+  context: Context,
+): AsyncIterable<Check> {
   let apiKey: string | null;
   try {
-    if (!baseUrlGiven && !hasApiKey(config, context.io.env) && (await places.recordedApi())?.kind === 'emulator') {
+    if (
+      !baseUrlGiven &&
+      !hasApiKey(config, context.io.env) &&
+      (await places.recordedApi())?.kind === 'emulator'
+    ) {
       yield warn('api', 'no API key: mirrored to the emulator on this machine so far', 'set OPENAI_API_KEY');
       return;
     }
@@ -140,7 +148,8 @@ async function* apiAnswers(
 }
 
 function whyNoAnswer(error: unknown): string {
-  if (error instanceof Error && error.name === 'TimeoutError') return `no answer within ${probeTimeoutMs / 1000} s`;
+  if (error instanceof Error && error.name === 'TimeoutError')
+    return `no answer within ${probeTimeoutMs / 1000} s`;
   return faultOf(error).message;
 }
 

@@ -54,7 +54,11 @@ function verifyText({ checked, missing, differing, expired, usage, repaired }: V
   const fate = repaired ? ': gone at the API, uploaded again' : ': gone at the API';
   const lines = [
     ...named('missing', missing, ({ path, id }) => `${printable(path)} (${printable(id)})${fate}`),
-    ...named('differing', differing, ({ path, id, what }) => `${printable(path)} (${printable(id)}): ${printable(what)}`),
+    ...named(
+      'differing',
+      differing,
+      ({ path, id, what }) => `${printable(path)} (${printable(id)}): ${printable(what)}`,
+    ),
     ...named('expired', expired, printable),
     ...usage
       .filter(({ unownedFiles }) => unownedFiles > 0)
