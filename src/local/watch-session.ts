@@ -72,7 +72,11 @@ export class WatchSession {
     this.#burst.count();
     // The scan knows undecodable names by their bytes; an event does not.
     if (name === null || mayBeUndecodable(name)) return this.#hintTree(directory);
-    if (name === basename(directory)) void this.#lookAgainAt(directory);
+    if (name === basename(directory)) {
+      // QUIRK: what happens to a directory itself (a chmod, its end) bears its own name, as a child's event would.
+      void this.#lookAgainAt(directory);
+      return this.#hintTree(directory);
+    }
     const path = this.#mirrorPath(`${directory}/${name}`);
     if (path === null) return;
     if (path === IGNORE_FILE) {
