@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, test } from 'vitest';
+import { describe, test, type TestContext } from 'vitest';
 import { connectDaemon } from '../../src/service/control-client.ts';
 import type { Check } from '../../src/cli/diagnosis.ts';
 import {
@@ -19,6 +19,7 @@ const identityOf = (mirror: TestMirror) => join(mirror.stateDir, 'api.json');
 
 /** A daemon started otherwise than by the harness, until it can be asked. */
 async function startWith(
+  context: TestContext,
   mirror: TestMirror,
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -26,6 +27,10 @@ async function startWith(
   const daemon = new RunningProgram(['run', '--config', mirror.configFile, ...args], {
     env: { HOME: mirror.folder, ...env },
     cwd: mirror.folder,
+  });
+  context.onTestFinished(async () => {
+    daemon.signal('SIGKILL');
+    await daemon.exited;
   });
   while ((await connectDaemon(mirror.stateDir)) === null) {
     if (!daemon.isRunning) throw new Error(`ended with ${(await daemon.exited).code}:\n${daemon.log}`);
@@ -45,7 +50,7 @@ describe.concurrent('run --init', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     const mirror = await openTestMirror(context);
     const env = { OPENAI_BASE_URL: mirror.emulator.url, OPENAI_API_KEY: TEST_KEY };
     await rename(mirror.root, `${mirror.root}.unused`);
-    const first = await startWith(mirror, ['--init'], env);
+    const first = await startWith(context, mirror, ['--init'], env);
     expect(existsSync(mirror.at('batch'))).toBe(true);
     await mirror.write('batch/a.jsonl', batchFile(1));
     const client = await connectDaemon(mirror.stateDir);
@@ -54,7 +59,7 @@ describe.concurrent('run --init', { timeout: SCENARIO_TIMEOUT_MS }, () => {
 
     await rename(mirror.root, `${mirror.root}.disk`);
     await mkdir(mirror.root);
-    const second = await startWith(mirror, ['--init'], env);
+    const second = await startWith(context, mirror, ['--init'], env);
     await mirror.untilStatus(({ halts }) => halts.some(({ name }) => name === 'root'));
     expect(await readdir(mirror.root)).toEqual([]);
     await stop(second);
@@ -68,7 +73,7 @@ describe.concurrent('the API that a mirror belongs to', { timeout: SCENARIO_TIME
     // The default base URL, which is not asked, wants a limit.
     const mirror = await openTestMirror(context, { config: { limits: { uploadsPerMinute: 900 } } });
     await mirror.write('batch/a.jsonl', batchFile(1));
-    const emulated = await startWith(mirror, ['--emulator-without-key'], {});
+    const emulated = await startWith(context, mirror, ['--emulator-without-key'], {});
     expect(JSON.parse(await readFile(identityOf(mirror), 'utf8'))).toEqual({
       version: 1,
       kind: 'emulator',

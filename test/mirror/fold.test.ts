@@ -1,0 +1,182 @@
+import { describe, expect, test } from 'vitest';
+import {
+  condemned,
+  discarded,
+  keptAside,
+  moved,
+  orphansReleased,
+  rejected,
+  uploaded,
+} from '../../src/mirror/fold.ts';
+import type {
+  Change,
+  Entry,
+  FolderRules,
+  Garbage,
+  ManifestView,
+  RemoteFile,
+} from '../../src/mirror/types.ts';
+
+const RULES: FolderRules = {
+  folder: 'batch',
+  purpose: 'batch',
+  expiresAfterSeconds: null,
+  onExpiry: 'forget',
+  renewBeforeSeconds: 0,
+  check: 'full',
+  priority: 0,
+  deletes: 'mirror',
+  maxBytes: 1_000,
+};
+
+function entry(id: string): Entry {
+  return {
+    id,
+    purpose: 'batch',
+    remoteName: 'a.jsonl',
+    bytes: 10,
+    sha256: 'aa',
+    stat: '10 1 1 1 1',
+    uploadedAt: 1,
+    createdAt: 1,
+    expiresAt: null,
+  };
+}
+
+function remote(id: string): RemoteFile {
+  return { id, bytes: 10, createdAt: 5, expiresAt: null, filename: 'a.jsonl', purpose: 'batch' };
+}
+
+function garbage(hold: boolean): Garbage {
+  return { path: 'batch/a.jsonl', purpose: 'batch', bytes: 10, since: 1, reason: 'mismatch', hold };
+}
+
+function view(files: Record<string, Entry>, held: Record<string, Garbage> = {}): ManifestView {
+  return {
+    mirrorId: 'm',
+    files: new Map(Object.entries(files)),
+    intents: new Map([
+      [
+        'batch/a.jsonl',
+        {
+          purpose: 'batch',
+          remoteName: 'a.jsonl',
+          bytes: 10,
+          stat: '10 1 1 1 1',
+          startedAtMs: 1,
+          serverStartedAtMs: 1,
+        },
+      ],
+    ]),
+    garbage: new Map(Object.entries(held)),
+    rejected: new Map(),
+  };
+}
+
+/** The ids that entries and the garbage list hold after the change. */
+function owned(before: ManifestView, change: Change): string[] {
+  const files = new Map(before.files);
+  for (const [path, each] of Object.entries(change.files ?? {})) {
+    if (each === null) files.delete(path);
+    else files.set(path, each);
+  }
+  const ids = new Set(before.garbage.keys());
+  for (const [id, each] of Object.entries(change.garbage ?? {})) {
+    if (each === null) ids.delete(id);
+    else ids.add(id);
+  }
+  return [...[...files.values()].map(({ id }) => id), ...ids].sort();
+}
+
+const UPLOAD = {
+  path: 'batch/a.jsonl',
+  stat: '10 2 2 2 1',
+  sha256: 'bb',
+  remote: remote('new'),
+  rules: RULES,
+  supersedes: null,
+  now: 9,
+};
+
+describe('an outcome as one record', () => {
+  test('a replace owns the new id and hands the old one to the garbage list', () => {
+    const before = view({ 'batch/a.jsonl': entry('old') });
+    const change = uploaded(before, UPLOAD);
+    expect(owned(before, change)).toEqual(['new', 'old']);
+    expect(change.garbage?.['old']).toMatchObject({ reason: 'replaced', hold: false });
+    expect(change.intents).toEqual({ 'batch/a.jsonl': null });
+  });
+
+  test('a rename under another name takes the old path’s entry over', () => {
+    const before = view({ 'evals/a.jsonl': entry('old') });
+    const change = uploaded(before, {
+      ...UPLOAD,
+      supersedes: { path: 'evals/a.jsonl', entry: entry('old') },
+    });
+    expect(change.files?.['evals/a.jsonl']).toBeNull();
+    expect(owned(before, change)).toEqual(['new', 'old']);
+  });
+
+  test('a new file at the old path keeps its own entry, whatever was renamed away from there', () => {
+    const before = view({ 'evals/a.jsonl': entry('newer') });
+    const change = uploaded(before, {
+      ...UPLOAD,
+      supersedes: { path: 'evals/a.jsonl', entry: entry('old') },
+    });
+    expect(change.files).not.toHaveProperty(['evals/a.jsonl']);
+    expect(owned(before, change)).toEqual(['new', 'newer']);
+  });
+
+  test('an id that was kept aside and is adopted after all is no garbage any more', () => {
+    const before = view({}, { new: garbage(true) });
+    const change = uploaded(before, UPLOAD);
+    expect(change.garbage).toEqual({ new: null });
+    expect(owned(before, change)).toEqual(['new']);
+  });
+
+  test('a move keeps the id and replaces what was at the new path', () => {
+    const before = view({ 'batch/x/a.jsonl': entry('moved'), 'batch/a.jsonl': entry('there') });
+    const change = moved(before, 'batch/x/a.jsonl', 'batch/a.jsonl', '10 3 3 3 1', 9);
+    expect(change.files?.['batch/x/a.jsonl']).toBeNull();
+    expect(change.files?.['batch/a.jsonl']).toMatchObject({ id: 'moved', stat: '10 3 3 3 1' });
+    expect(owned(before, change)).toEqual(['moved', 'there']);
+  });
+
+  test('a delete hands the id to the garbage list and nothing else', () => {
+    const before = view({ 'batch/a.jsonl': entry('gone') });
+    const change = condemned(before, 'batch/a.jsonl', 9);
+    expect(change.files).toEqual({ 'batch/a.jsonl': null });
+    expect(change.garbage?.['gone']).toMatchObject({ reason: 'deleted', hold: false });
+  });
+
+  test('a contradictory reply keeps the id aside, and its intent open', () => {
+    const change = keptAside('batch/a.jsonl', remote('odd'), 9);
+    expect(change.garbage?.['odd']).toMatchObject({ hold: true });
+    expect(change.intents).toBeUndefined();
+  });
+
+  test('a void attempt is garbage, and its intent is answered', () => {
+    const change = discarded('batch/a.jsonl', remote('void'), 'void', 9);
+    expect(change.garbage?.['void']).toMatchObject({ hold: false });
+    expect(change.intents).toEqual({ 'batch/a.jsonl': null });
+  });
+
+  test('a rejection clears the intent but never the older version', () => {
+    const before = view({ 'batch/a.jsonl': entry('older') });
+    const change = rejected(before, {
+      path: 'batch/a.jsonl',
+      stat: '0 1 1 1 1',
+      rules: RULES,
+      rule: 'empty',
+      message: 'empty',
+      now: 9,
+    });
+    expect(change.files).toBeUndefined();
+    expect(change.intents).toEqual({ 'batch/a.jsonl': null });
+  });
+
+  test('releasing orphans touches only what was kept aside', () => {
+    const before = view({}, { held: garbage(true), moving: garbage(false) });
+    expect(orphansReleased(before)).toEqual({ garbage: { held: garbage(false) } });
+  });
+});
