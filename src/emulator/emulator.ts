@@ -123,19 +123,22 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     await release();
     throw error;
   }
+  const close = async (): Promise<void> => {
+    const closed = once(server, 'close');
+    server.close();
+    server.closeAllConnections();
+    await closed;
+    await release();
+  };
+  // A second call must not close descriptors that belong to somebody else by then.
+  let closing: Promise<void> | null = null;
   return {
     url: `${originOf(server.address() as AddressInfo)}${dialect.basePath}`,
     requests: desk.requests,
     faults: desk.faults,
     files: () => [...store.sorted()],
     store: backDoor(store),
-    close: async () => {
-      const closed = once(server, 'close');
-      server.close();
-      server.closeAllConnections();
-      await closed;
-      await release();
-    },
+    close: () => (closing ??= close()),
   };
 }
 

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { Fault } from '../../mirror/faults.ts';
 import type { FileId } from '../../mirror/types.ts';
+import { askedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';
@@ -22,8 +23,7 @@ export const verb = defineVerb({
     },
   },
   async run({ id: wanted, output }, context) {
-    const { config } = await context.loadConfig();
-    const apiKey = await context.readApiKey(config);
+    const { config, apiKey } = await askedApi(context);
     const id = await fileIdOf(wanted, config, context);
     const { openRemote } = await context.compose();
     const remote = await openRemote(config, apiKey);

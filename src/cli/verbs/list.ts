@@ -3,6 +3,7 @@ import type { PathReport } from '../../mirror/report.ts';
 import type { FileId, ManifestView, RemoteFile } from '../../mirror/types.ts';
 import { formatBytes } from '../../service/quantities.ts';
 import { printable } from '../../service/terminal-text.ts';
+import { askedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
 import { tell } from '../io.ts';
@@ -29,7 +30,7 @@ export const verb = defineVerb({
   async run({ json, remote }, context) {
     const { config } = await context.loadConfig();
     if (remote) {
-      const files = remoteReports(config, context);
+      const files = remoteReports(context);
       await (json ? printJsonList(context.io, files) : printLines(context.io, '', files, remoteLine));
     } else {
       const reports = await localReports(config, context, json);
@@ -51,9 +52,9 @@ async function localReports(
   return lastKnownReports(await readState(config.stateDir), Date.now() / 1000);
 }
 
-async function* remoteReports(config: Config, context: Context): AsyncIterable<RemoteReport> {
+async function* remoteReports(context: Context): AsyncIterable<RemoteReport> {
   const { openRemote, readState } = await context.compose();
-  const apiKey = await context.readApiKey(config);
+  const { config, apiKey } = await askedApi(context);
   const manifest = await readState(config.stateDir);
   const pathOf = pathsById(manifest);
   const remote = await openRemote(config, apiKey);

@@ -12,6 +12,7 @@ import { createLogger, type Logger } from '../../service/logger.ts';
 import { serviceManager } from '../../service/notify.ts';
 import { systemClock } from '../../service/system-clock.ts';
 import { printable } from '../../service/terminal-text.ts';
+import { announceEmulator } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
 import { stopOnSignals } from '../stop-signals.ts';
@@ -98,6 +99,7 @@ async function startOwnApi(config: Config, context: Context, logger: Logger): Pr
   const { startEmulator } = await context.compose();
   const dataDir = join(config.stateDir, 'emulator');
   const emulator = await startEmulator({ dataDir, authorization: 'none' });
+  const conceal = await announceEmulator(config.stateDir, emulator.url);
   logger.log(
     'warn',
     `no OPENAI_API_KEY and no base URL: nothing leaves this machine; mirroring to an emulated Files API at ${emulator.url}, which keeps its files in ${printable(dataDir)}`,
@@ -106,7 +108,10 @@ async function startOwnApi(config: Config, context: Context, logger: Logger): Pr
     config: { ...config, api: { ...config.api, baseUrl: emulator.url } },
     apiKey: null,
     isEmulator: true,
-    close: () => emulator.close(),
+    async close() {
+      await conceal();
+      await emulator.close();
+    },
   };
 }
 

@@ -2,6 +2,7 @@ import { listEverything } from '../../mirror/verifier.ts';
 import { surveyRemote, type PurposeUsage } from '../../mirror/remote-survey.ts';
 import { counted, formatBytes } from '../../service/quantities.ts';
 import { printable } from '../../service/terminal-text.ts';
+import { askedApi } from '../asked-api.ts';
 import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';
 import { printJson } from '../json-output.ts';
@@ -22,8 +23,7 @@ interface UsageReport {
 export const verb = defineVerb({
   options: jsonOption,
   async run({ json }, context) {
-    const { config } = await context.loadConfig();
-    const apiKey = await context.readApiKey(config);
+    const { config, apiKey } = await askedApi(context);
     const { openRemote, readState } = await context.compose();
     using stop = stopOnSignals();
     const view = await readState(config.stateDir);
