@@ -1,17 +1,49 @@
-/** Mutual exclusion by key, first come first served. */
-export class KeyedLock {
-  readonly #tails = new Map<string, Promise<void>>();
+interface Line {
+  held: boolean;
+  /** Those who came too late, first come first. */
+  readonly late: Set<string>;
+}
 
-  /** Takes the lock at once, behind everyone who asked before. Await `ready`, then call `release` once. */
-  take(key: string): { readonly ready: Promise<void>; readonly release: () => void } {
-    const ready = this.#tails.get(key) ?? Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const tail = ready.then(() => promise);
-    this.#tails.set(key, tail);
-    const release = (): void => {
-      resolve();
-      if (this.#tails.get(key) === tail) this.#tails.delete(key);
+/**
+ * Mutual exclusion by key, without waiting in place: whoever comes too late is told when it is worth another try.
+ * Being told is a hint: one who no longer cares need not come, so those behind should also try again by themselves
+ * now and then.
+ */
+export class KeyedLock {
+  readonly #lines = new Map<string, Line>();
+  readonly #onFree: (name: string) => void;
+
+  /** `onFree`: called with the first one in line when a key is released. */
+  constructor(onFree: (name: string) => void) {
+    this.#onFree = onFree;
+  }
+
+  /** Takes the lock and returns its release; null when another has it: then `name` stands in line. */
+  take(key: string, name: string): (() => void) | null {
+    const line = this.#lines.get(key) ?? { held: false, late: new Set<string>() };
+    this.#lines.set(key, line);
+    if (line.held) {
+      line.late.add(name);
+      return null;
+    }
+    line.held = true;
+    line.late.delete(name);
+    let released = false;
+    return () => {
+      if (released) return;
+      released = true;
+      this.#release(key, line);
     };
-    return { ready, release };
+  }
+
+  #release(key: string, line: Line): void {
+    line.held = false;
+    const [next] = line.late;
+    if (next === undefined) {
+      this.#lines.delete(key);
+      return;
+    }
+    line.late.delete(next);
+    this.#onFree(next);
   }
 }

@@ -104,7 +104,7 @@ export class Mirror implements MirrorControl {
     this.#deleter = new Deleter(core, this.#root, this.#governor, mark);
     const resolver = new Resolver(core);
     const storage = new Storage(core);
-    const uploader = new Uploader(core, resolver, this.#governor, this.#failures);
+    const uploader = new Uploader(core, resolver, this.#governor, this.#failures, mark);
     this.#worker = new Worker({
       core,
       uploader,

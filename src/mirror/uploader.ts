@@ -23,6 +23,8 @@ import type { FolderRules, Intent, MirrorPath, RemoteFile, StatToken } from './t
 /** After this many replies in a row that could not be believed, a version is left alone for a while. */
 const LIES_TO_PARK = 3;
 const PARKED_MS = 3_600_000;
+/** Whoever waits for the lock is told when it is free; this is for when nobody is. */
+const LOCK_RETRY_MS = 5_000;
 
 export interface UploadJob {
   readonly path: MirrorPath;
@@ -45,22 +47,27 @@ export class Uploader {
   readonly #resolver: Resolver;
   readonly #governor: LaneGovernor;
   readonly #failures: Failures;
-  readonly #locks = new KeyedLock();
+  readonly #locks: KeyedLock;
   /** Releases of the locks that open intents hold. */
   readonly #heldByIntent = new Map<MirrorPath, () => void>();
   #hasProbed = false;
   #probing: Promise<void> | null = null;
 
-  constructor(core: Core, resolver: Resolver, governor: LaneGovernor, failures: Failures) {
+  constructor(
+    core: Core,
+    resolver: Resolver,
+    governor: LaneGovernor,
+    failures: Failures,
+    mark: (path: MirrorPath) => void,
+  ) {
     this.#core = core;
     this.#resolver = resolver;
     this.#governor = governor;
     this.#failures = failures;
+    this.#locks = new KeyedLock(mark);
     for (const [path, intent] of core.view.intents) {
-      this.#heldByIntent.set(
-        path,
-        this.#locks.take(keyOf(intent.purpose, intent.remoteName, intent.bytes)).release,
-      );
+      const release = this.#locks.take(keyOf(intent.purpose, intent.remoteName, intent.bytes), path);
+      if (release !== null) this.#heldByIntent.set(path, release);
     }
   }
 
@@ -73,17 +80,20 @@ export class Uploader {
   async run(job: UploadJob, signal: AbortSignal): Promise<Next> {
     const { path, rules, stat } = job;
     const sizeBytes = sizeOf(stat);
-    const lock = this.#locks.take(keyOf(rules.purpose, remoteNameOf(path), sizeBytes));
+    const release = this.#locks.take(keyOf(rules.purpose, remoteNameOf(path), sizeBytes), path);
+    if (release === null) {
+      this.#core.notes.set(path, 'pending', 'waits until another file of the same name and size is uploaded');
+      return again(LOCK_RETRY_MS);
+    }
     try {
-      await untilReady(lock.ready, signal);
       return await this.#core.queue.upload(
         { path, sizeBytes, priority: rules.priority },
         (sending) => this.#attempt(job, sending, signal),
         signal,
       );
     } finally {
-      if (this.#core.view.intents.has(path)) this.#heldByIntent.set(path, lock.release);
-      else lock.release();
+      if (this.#core.view.intents.has(path)) this.#heldByIntent.set(path, release);
+      else release();
     }
   }
 
@@ -342,16 +352,4 @@ export class Uploader {
 
 function keyOf(purpose: string, remoteName: string, bytes: number): string {
   return `${purpose}\0${remoteName}\0${bytes}`;
-}
-
-async function untilReady(ready: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
-  try {
-    await Promise.race([ready, promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
