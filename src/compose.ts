@@ -400,6 +400,7 @@ function settingsOf(config: Config): MirrorSettings {
   const { root, folders, deletes, watch, verifyHours, limits } = config;
   return {
     root,
+    api: new URL(config.api.baseUrl).origin,
     folders: new Map(folders.map((rules) => [rules.folder, rules])),
     graceMs: deletes.graceSeconds * 1000,
     maxFraction: deletes.maxFraction,

@@ -134,11 +134,14 @@ function createLook(
     const unsettled = settler.judge(path, token);
     if (unsettled !== null) return { kind: 'changing', ...unsettled, stat: token };
     const changedAtMs = Math.max(Number(stat.mtimeMs), Number(stat.ctimeMs));
-    const writer = await openWriters.of(path, changedAtMs);
+    const answer = openWriters.of(path, changedAtMs);
+    const isAnsweredLater = answer instanceof Promise;
+    const writer = isAnsweredLater ? await answer : answer;
     if (writer !== null) {
       const why = `held open for writing by pid ${writer.pid} (${writer.name})`;
       return { kind: 'changing', waitMs: Math.max(settleMs, MIN_HELD_WAIT_MS), why, stat: token };
     }
+    if (!isAnsweredLater) return { kind: 'file', stat: token, sizeBytes: Number(stat.size) };
     // RACE: the sweep took its time, and the file may have changed during it.
     const now = locate(disk, root, path);
     if (now.kind === 'there' && statToken(now.stat) === token) {

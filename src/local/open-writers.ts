@@ -23,9 +23,9 @@ export interface OpenWriters {
   /**
    * A visible process that holds this file open for writing; null when there is none, or when the system has no
    * `/proc`. `changedAtMs`: when the file last changed, by the wall clock. Answered by a sweep that started after
-   * that and not long ago, or by a new one, which all who wait share.
+   * that and not long ago, then at once, or by a new one, which all who wait share.
    */
-  of(path: MirrorPath, changedAtMs: number): Promise<OpenWriter | null>;
+  of(path: MirrorPath, changedAtMs: number): OpenWriter | null | Promise<OpenWriter | null>;
 }
 
 export interface OpenWritersOptions {
@@ -69,7 +69,7 @@ export function createOpenWriters(options: OpenWritersOptions): OpenWriters {
   }
 
   return {
-    async of(path, changedAtMs) {
+    of(path, changedAtMs) {
       if (!hasProc) return null;
       // Who opened it after that sweep has not written to it, or its times would say so; and who writes from now on
       // is found out by whoever reads it. Clocks of servers may lag, hence the limit to the age.
@@ -77,8 +77,8 @@ export function createOpenWriters(options: OpenWritersOptions): OpenWriters {
         latest !== null &&
         changedAtMs + FILE_CLOCK_SLACK_MS < latest.startedWallMs &&
         clock.monotonicMs() - latest.startedMs <= SWEEP_VALID_MS;
-      const sweep = usable ? latest : await (next ??= startNext());
-      return sweep?.writers.get(path) ?? null;
+      if (usable) return latest?.writers.get(path) ?? null;
+      return (next ??= startNext()).then(({ writers }) => writers.get(path) ?? null);
     },
   };
 }

@@ -21,6 +21,10 @@ export type Phase = 'starting' | 'scanning' | 'working' | 'idle' | 'stopping' | 
 export interface MirrorStatus {
   readonly version: 1;
   readonly mirrorId: string;
+  /** The folder that is mirrored, absolute. */
+  readonly root: string;
+  /** Where it is mirrored to: the origin of the base URL. */
+  readonly api: string;
   readonly phase: Phase;
   readonly paused: boolean;
   readonly halts: readonly Halt[];

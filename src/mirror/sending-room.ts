@@ -9,20 +9,27 @@ const PLACES = 256;
  */
 export class SendingRoom {
   readonly #priorities = new Map<MirrorPath, number>();
+  /** How many paths have each priority. */
+  readonly #counts = new Map<number, number>();
 
   /** Takes a place. False: there is none for this priority. */
   enter(path: MirrorPath, priority: number): boolean {
     if (this.#priorities.size >= PLACES) {
       let rivals = 0;
-      for (const each of this.#priorities.values()) if (each >= priority) rivals += 1;
+      for (const [each, count] of this.#counts) if (each >= priority) rivals += count;
       if (rivals >= PLACES) return false;
     }
+    this.leave(path);
     this.#priorities.set(path, priority);
+    this.#counts.set(priority, (this.#counts.get(priority) ?? 0) + 1);
     return true;
   }
 
   leave(path: MirrorPath): void {
+    const priority = this.#priorities.get(path);
+    if (priority === undefined) return;
     this.#priorities.delete(path);
+    this.#counts.set(priority, (this.#counts.get(priority) ?? 0) - 1);
   }
 
   get hasRoom(): boolean {

@@ -4,6 +4,8 @@ import type { FolderRules } from './types.ts';
 export interface MirrorSettings {
   /** The root as the user named it, for messages. */
   readonly root: string;
+  /** Where the files go, as the user named it, for status. */
+  readonly api: string;
   readonly folders: ReadonlyMap<string, FolderRules>;
   readonly graceMs: number;
   /** Mass-delete guard: trips when waiting deletes exceed this fraction of all entries … */

@@ -24,6 +24,8 @@ export function statusOf(core: Core, facts: EngineFacts): MirrorStatus {
   return {
     version: 1,
     mirrorId: view.mirrorId,
+    root: core.settings.root,
+    api: core.settings.api,
     phase: facts.phase,
     paused: halts.has('paused'),
     halts: halts.all(),

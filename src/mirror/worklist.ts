@@ -1,4 +1,5 @@
 import type { MirrorPath } from './types.ts';
+import { WaitingLine } from './waiting-line.ts';
 
 /**
  * The paths that want a look, keyed and coalescing: a path is in it once, is worked on by one worker at a time,
@@ -9,9 +10,9 @@ import type { MirrorPath } from './types.ts';
  * sent), delayed (waits for a time), busy (a worker has it), busy and marked again.
  */
 export class Worklist {
-  /** Ready paths by folder priority; a Set keeps insertion order, so each priority is first in, first out. */
-  readonly #ready = new Map<number, Set<MirrorPath>>();
-  readonly #parked = new Map<number, Set<MirrorPath>>();
+  /** Ready paths by folder priority: each priority is first in, first out. */
+  readonly #ready = new Map<number, WaitingLine>();
+  readonly #parked = new Map<number, WaitingLine>();
   readonly #priorityOf: (path: MirrorPath) => number;
   readonly #delayedUntilMs = new Map<MirrorPath, number>();
   readonly #busy = new Map<MirrorPath, 'clean' | 'again'>();
@@ -110,8 +111,8 @@ export class Worklist {
 
   /** Everything in it, in no particular order. */
   *paths(): IterableIterator<MirrorPath> {
-    for (const paths of this.#ready.values()) yield* paths;
-    for (const paths of this.#parked.values()) yield* paths;
+    for (const line of this.#ready.values()) yield* line.values();
+    for (const line of this.#parked.values()) yield* line.values();
     yield* this.#delayedUntilMs.keys();
     yield* this.#busy.keys();
   }
@@ -124,32 +125,28 @@ export class Worklist {
     return countOf(this.#ready) + countOf(this.#parked) + this.#delayedUntilMs.size + this.#busy.size;
   }
 
-  #add(line: Map<number, Set<MirrorPath>>, path: MirrorPath): void {
+  #add(lines: Map<number, WaitingLine>, path: MirrorPath): void {
     const priority = this.#priorityOf(path);
-    let paths = line.get(priority);
-    if (paths === undefined) {
-      paths = new Set();
-      line.set(priority, paths);
+    let line = lines.get(priority);
+    if (line === undefined) {
+      line = new WaitingLine();
+      lines.set(priority, line);
     }
-    paths.add(path);
+    line.add(path);
   }
 }
 
 /** Takes out the oldest path of the highest priority. */
-function takeFirst(line: ReadonlyMap<number, Set<MirrorPath>>): MirrorPath | null {
+function takeFirst(lines: ReadonlyMap<number, WaitingLine>): MirrorPath | null {
   let best: number | null = null;
-  for (const [priority, paths] of line) {
-    if (paths.size > 0 && (best === null || priority > best)) best = priority;
+  for (const [priority, line] of lines) {
+    if (line.size > 0 && (best === null || priority > best)) best = priority;
   }
-  const paths = best === null ? undefined : line.get(best);
-  const path = paths?.values().next().value;
-  if (paths === undefined || path === undefined) return null;
-  paths.delete(path);
-  return path;
+  return best === null ? null : (lines.get(best)?.takeFirst() ?? null);
 }
 
-function countOf(line: ReadonlyMap<number, Set<MirrorPath>>): number {
+function countOf(lines: ReadonlyMap<number, WaitingLine>): number {
   let count = 0;
-  for (const paths of line.values()) count += paths.size;
+  for (const line of lines.values()) count += line.size;
   return count;
 }

@@ -95,7 +95,7 @@ function factsOf(status: MirrorStatus, nowSeconds: number): readonly Fact[] {
       ? ''
       : `; ${printable(uploads.pause.why)}, resumes in ${formatDuration(uploads.pause.remainingMs)}`;
   return [
-    ['mirror', status.mirrorId],
+    ['mirror', `${printable(status.root)} -> ${printable(status.api)}`],
     ['running', `${status.phase}${status.paused ? ', paused' : ''}; watching: ${status.watching}`],
     ['files', counts.length === 0 ? 'none' : counts.join(', ')],
     ['uploads', `${uploads.running} running, ${uploads.waiting} waiting${window}${pause}`],

@@ -11,6 +11,8 @@ export function status(change: Partial<MirrorStatus> = {}): MirrorStatus {
   return {
     version: 1,
     mirrorId: 'mirror-1',
+    root: '/srv/files',
+    api: 'https://api.openai.com',
     phase: 'idle',
     paused: false,
     halts: [],

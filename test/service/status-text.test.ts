@@ -6,7 +6,7 @@ import { halt, report, status } from './fixtures.ts';
 test('a mirror at rest', () => {
   expect(renderStatus(status(), 1000)).toBe(
     [
-      'mirror     mirror-1',
+      'mirror     /srv/files -> https://api.openai.com',
       'running    idle; watching: native',
       'files      3 synced',
       'uploads    0 running, 0 waiting, 0 of 990 in the last minute',
@@ -47,7 +47,7 @@ test('a mirror in trouble: halts first, then facts, then every problem with its 
       '  held   their remote files stay',
       '  next   files-mirror approve batch',
       '',
-      'mirror       mirror-1',
+      'mirror       /srv/files -> https://api.openai.com',
       'running      working, paused; watching: native',
       'files        3 synced, 1 rejected',
       'uploads      8 running, 7 waiting, 990 of 990 in the last minute; rate limited, resumes in 7 s',

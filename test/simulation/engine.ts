@@ -54,6 +54,7 @@ function mirrorSettings(settings: SimSettings): MirrorSettings {
   const { folders, graceMs, maxDeleteFraction, minDeleteCount, rescanMs, verifyMs, listHorizonMs } = settings;
   return {
     root: '/root',
+    api: 'sim',
     folders: new Map(folders.map((rules) => [rules.folder, rules])),
     graceMs,
     maxFraction: maxDeleteFraction,
