@@ -1,6 +1,9 @@
 import { identityKey } from './stat-token.ts';
 import type { Change, FileId, ManifestView, MirrorPath, StatToken } from './types.ts';
 
+/** How long an id that was given up is remembered: far longer than any listing is stale. */
+const REMEMBER_MS = 600_000;
+
 /**
  * Which path owns an id, and which path's file had an identity (device, inode, size, mtime: what a rename keeps).
  * Derived from the manifest, built when first asked for, and kept up to date by `apply` before each commit.
@@ -9,6 +12,8 @@ export class IdentityIndex {
   readonly #view: ManifestView;
   #owners: Map<FileId, MirrorPath> | null = null;
   #identities: Map<string, MirrorPath> | null = null;
+  /** Ids that were ours and are no more, with the monotonic time of that, oldest first. */
+  readonly #givenUp = new Map<FileId, number>();
 
   constructor(view: ManifestView) {
     this.#view = view;
@@ -24,6 +29,11 @@ export class IdentityIndex {
     return this.#ownersMap().has(id) || this.#view.garbage.has(id);
   }
 
+  /** True when this id was ours until lately: a stale listing may still show it. */
+  wasOwned(id: FileId): boolean {
+    return this.#givenUp.has(id);
+  }
+
   /** Another path than `path` whose entry was recorded with this file's identity; null when there is none. */
   otherPathOf(path: MirrorPath, stat: StatToken): MirrorPath | null {
     if (this.#view.files.size === 0) return null;
@@ -31,10 +41,14 @@ export class IdentityIndex {
     return other === path ? null : other;
   }
 
-  /** To be called with every change right after it was committed; `before`: the entries it touched, as they were. */
+  /**
+   * To be called with every change right after it was committed; `before`: the entries it touched, as they were;
+   * `nowMs`: monotonic.
+   */
   apply(
     change: Change,
     before: ReadonlyMap<MirrorPath, { readonly id: FileId; readonly stat: StatToken }>,
+    nowMs: number,
   ): void {
     for (const [path, old] of before) {
       if (this.#owners?.get(old.id) === path) this.#owners.delete(old.id);
@@ -45,6 +59,17 @@ export class IdentityIndex {
       if (entry === null) continue;
       this.#owners?.set(entry.id, path);
       this.#identities?.set(identityKey(entry.stat), path);
+    }
+    for (const [id, garbage] of Object.entries(change.garbage ?? {})) {
+      if (garbage === null) this.#giveUp(id, nowMs);
+    }
+  }
+
+  #giveUp(id: FileId, nowMs: number): void {
+    this.#givenUp.set(id, nowMs);
+    for (const [old, atMs] of this.#givenUp) {
+      if (nowMs - atMs < REMEMBER_MS) return;
+      this.#givenUp.delete(old);
     }
   }
 

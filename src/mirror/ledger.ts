@@ -39,7 +39,7 @@ export class Ledger {
       if (error instanceof Fault && error.halt === 'state') this.#raise(error);
       throw error;
     }
-    this.#index.apply(change, before);
+    this.#index.apply(change, before, this.#clock.monotonicMs());
   }
 
   /**

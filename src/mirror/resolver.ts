@@ -65,7 +65,7 @@ export class Resolver {
     );
     const count = looks.count + 1;
     this.#looks.set(path, { ...looks, count });
-    const [newest, ...others] = found;
+    const [newest, ...others] = await this.#confirmed(found, signal);
     if (newest !== undefined) {
       await this.#take(path, intent, newest, others, movedFrom, signal);
     } else if (count < settings.resolveLooksMs.length) {
@@ -127,6 +127,16 @@ export class Resolver {
   #forget(path: MirrorPath): void {
     this.#looks.delete(path);
     this.#hashes.delete(path);
+  }
+
+  /** QUIRK: a stale listing shows files that are deleted by now; adopting one would leave the real one an orphan. */
+  async #confirmed(found: readonly RemoteFile[], signal: AbortSignal): Promise<readonly RemoteFile[]> {
+    const confirmed: RemoteFile[] = [];
+    for (const file of found) {
+      if (this.#core.index.wasOwned(file.id)) continue;
+      if ((await this.#core.api.retrieve(file.id, signal)) !== null) confirmed.push(file);
+    }
+    return confirmed;
   }
 
   /** Somebody has this id already; but not if it was only kept aside because of what was said about this upload. */

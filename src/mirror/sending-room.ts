@@ -32,8 +32,9 @@ export class SendingRoom {
     this.#counts.set(priority, (this.#counts.get(priority) ?? 0) - 1);
   }
 
-  get hasRoom(): boolean {
-    return this.#priorities.size < PLACES;
+  /** How many more find a place whatever their priority. */
+  get freePlaces(): number {
+    return Math.max(0, PLACES - this.#priorities.size);
   }
 
   get size(): number {

@@ -27,8 +27,11 @@ export class WorkerPool {
   /** Starts what may start. Paths that are being sent do not count: looks must never wait for them. */
   pump(): void {
     const { worklist, sendingRoom } = this.#core;
-    while (!this.#stopTaking.aborted && worklist.busyCount - sendingRoom.size < MAX_LOOKS) {
-      const path = worklist.take(sendingRoom.hasRoom);
+    while (!this.#stopTaking.aborted) {
+      const looks = worklist.busyCount - sendingRoom.size;
+      if (looks >= MAX_LOOKS) return;
+      // Each look under way may want one of the free places: a parked path is not looked at again for nothing.
+      const path = worklist.take(sendingRoom.freePlaces > looks);
       if (path === null) return;
       void this.#work(path);
     }

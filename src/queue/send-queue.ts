@@ -1,5 +1,6 @@
 import PQueue from 'p-queue';
 import type { Clock, Lane, SendQueue, UploadSlot } from '../mirror/ports.ts';
+import { AbortFan } from './abort-fan.ts';
 import { backoffMs } from './backoff.ts';
 import { Holds } from './holds.ts';
 import { SendOrder, virtualArrivalMs, type SendOptions } from './send-order.ts';
@@ -38,6 +39,7 @@ export class LaneQueue implements SendQueue {
   #runningLarge = 0;
   #windowTimer: Promise<void> | null = null;
   readonly #closed = new AbortController();
+  readonly #aborts = new AbortFan();
 
   constructor(options: SendQueueOptions) {
     const { clock } = options;
@@ -166,10 +168,9 @@ export class LaneQueue implements SendQueue {
   ): Promise<T> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const onAbort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
+    const stopWaiting = this.#aborts.wait(signal, reject);
     const task = async (): Promise<void> => {
-      signal.removeEventListener('abort', onAbort);
+      stopWaiting();
       try {
         const result = await run(!signal.aborted);
         if (result !== null) resolve(result.value);

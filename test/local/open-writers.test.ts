@@ -78,7 +78,7 @@ describe('how often it looks', () => {
 
   test('all who ask in the meantime share one sweep', async () => {
     const { time, writers } = setUp();
-    await Promise.all(Array.from({ length: 50 }, () => writers.of('a', time.nowMs)));
+    await Promise.all(Array.from({ length: 50 }, async () => writers.of('a', time.nowMs)));
     expect(time.sweeps).toBe(1);
   });
 
