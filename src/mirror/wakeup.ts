@@ -27,8 +27,13 @@ export class Wakeup {
     const ms = atMs - this.#clock.monotonicMs();
     if (!this.#asked && ms > 0 && !signal.aborted) {
       this.#untilMs = atMs;
-      this.#sleeping = new AbortController();
-      await this.#clock.sleep(ms, AbortSignal.any([signal, this.#sleeping.signal])).catch(() => {});
+      const sleeping = new AbortController();
+      this.#sleeping = sleeping;
+      // Not AbortSignal.any: one of those a second, for months, on a signal that lives as long as the process.
+      const stop = (): void => sleeping.abort();
+      signal.addEventListener('abort', stop, { once: true });
+      await this.#clock.sleep(ms, sleeping.signal).catch(() => {});
+      signal.removeEventListener('abort', stop);
       this.#sleeping = null;
     }
     this.#untilMs = Number.POSITIVE_INFINITY;

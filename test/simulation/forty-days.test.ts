@@ -91,10 +91,12 @@ class FortyDays {
     // A day goes from noon to noon, so that the verification of the night lies between its acts and its end.
     await this.world.pass(11.5 * HOUR_MS, 600_000);
     for (let day = 1; day <= DAYS; day += 1) {
+      // Not at noon, when the days before and after are looked at: what is uploaded now also expires at this time.
+      await this.world.pass(120_000, 60_000);
       await this.#act(day);
       await this.world.pass(60_000, 1_000);
       // Around the expiry of the many, minutes matter.
-      await this.world.pass(DAY_MS - 60_000, day >= 28 && day <= 30 ? 60_000 : 600_000);
+      await this.world.pass(DAY_MS - 180_000, day >= 28 && day <= 30 ? 60_000 : 600_000);
       this.days.push(await this.#look());
     }
   }
