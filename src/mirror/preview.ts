@@ -6,6 +6,7 @@ import { isAtRest, plan, type Action, type Situation } from './plan.ts';
 import type { PlannedAction } from './planned.ts';
 import type { LocalTree } from './ports.ts';
 import type { MirrorSettings } from './settings.ts';
+import { situationOf } from './situation.ts';
 import { deviceOf, sizeOf } from './stat-token.ts';
 import type { Entry, FolderLook, LocalLook, ManifestView, MirrorPath } from './types.ts';
 
@@ -196,21 +197,8 @@ class Preview {
     inspection: Situation['inspection'],
   ): Situation {
     const { view, local, settings, nowSeconds } = this.#parts;
-    const rules = settings.folders.get(folderOf(path)) ?? null;
-    return {
-      path,
-      look,
-      rules,
-      entry: view.files.get(path) ?? null,
-      intent: view.intents.get(path) ?? null,
-      rejection: view.rejected.get(path) ?? null,
-      inspection,
-      needsFullRead: rules !== null && local.needsFullRead(rules),
-      precheck: rules === null || look.kind !== 'file' ? null : local.precheck(path, look.sizeBytes, rules),
-      movedFrom,
-      lost: false,
-      nowSeconds,
-    };
+    const facts = { movedFrom, inspection, lost: false, nowSeconds };
+    return situationOf({ view, local, folders: settings.folders }, path, look, facts);
   }
 }
 

@@ -10,6 +10,7 @@ import type { Inspection } from './ports.ts';
 import type { Resolver } from './resolver.ts';
 import type { RootGuard } from './root-guard.ts';
 import { Semaphore } from './semaphore.ts';
+import { situationOf } from './situation.ts';
 import { sizeOf } from './stat-token.ts';
 import type { Storage } from './storage.ts';
 import type { Entry, FileId, LocalLook, MirrorPath } from './types.ts';
@@ -97,22 +98,16 @@ export class Worker {
     movedFrom: Situation['movedFrom'],
     inspection: Inspection | null,
   ): Situation {
-    const { view, local } = this.#core;
-    const rules = rulesOf(this.#core, path);
-    return {
-      path,
-      look,
-      rules,
-      entry: view.files.get(path) ?? null,
-      intent: view.intents.get(path) ?? null,
-      rejection: view.rejected.get(path) ?? null,
-      inspection,
-      needsFullRead: rules !== null && local.needsFullRead(rules),
-      precheck: rules === null || look.kind !== 'file' ? null : local.precheck(path, look.sizeBytes, rules),
+    const { view, local, settings } = this.#core;
+    const lostId = this.#lost.get(path);
+    const lost = lostId !== undefined && lostId === view.files.get(path)?.id;
+    const nowSeconds = serverNowSeconds(this.#core);
+    return situationOf({ view, local, folders: settings.folders }, path, look, {
       movedFrom,
-      lost: this.#lost.get(path) === view.files.get(path)?.id,
-      nowSeconds: serverNowSeconds(this.#core),
-    };
+      inspection,
+      lost,
+      nowSeconds,
+    });
   }
 
   async #act(
