@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { isAbsolute, relative, sep } from 'node:path';
 import type { Config } from './config/config.ts';
 import { isLoopback } from './config/cross-checks.ts';
+import type { Emulator, EmulatorOptions } from './emulator/emulator.ts';
 import { createCheck, needsFullRead } from './local/checks/checks.ts';
 import { filesBelow, type FoundBelow } from './local/files-below.ts';
 import { createIgnoreRules, type IgnoreRules } from './local/ignore-rules.ts';
@@ -10,7 +11,6 @@ import { createLocalTree, type ScannedTree } from './local/local-tree.ts';
 import { createOpenWriters } from './local/open-writers.ts';
 import { rootFacts, type RootFacts } from './local/root-facts.ts';
 import { readMirrorId } from './local/root-guard.ts';
-import { watchTree } from './local/watch.ts';
 import { admitApi, readApiIdentity, type ApiIdentity } from './manifest/api-identity.ts';
 import { openManifestOf } from './manifest/manifest-of-api.ts';
 import type { ManifestStore } from './manifest/manifest-store.ts';
@@ -33,7 +33,10 @@ import { createFilesClient, type FilesClient } from './remote/files-client.ts';
 import { withFailPoints } from './service/fail-points.ts';
 import { systemClock } from './service/system-clock.ts';
 
-export { startEmulator } from './emulator/emulator.ts';
+/** What only some verbs need is loaded when they do. */
+export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
+  return await (await import('./emulator/emulator.ts')).startEmulator(options);
+}
 export { checkFile } from './local/checks/check-file.ts';
 
 /** How long what is in flight may take to end when the program is asked to stop. */
@@ -269,7 +272,7 @@ class WorkingMirror implements MirrorApp {
     this.#start();
     const watching = this.#watchUntil(signal);
     try {
-      await Promise.race([aborted(signal), this.#untilBroken()]);
+      await Promise.race([aborted(signal), watching, this.#untilBroken()]);
     } finally {
       this.#rewatch.abort();
       await this.#mirror.stop(STOP_GRACE_MS);
@@ -307,6 +310,7 @@ class WorkingMirror implements MirrorApp {
     while (!signal.aborted) {
       this.#rewatch = new AbortController();
       const { watch, folders, root } = this.#config;
+      const { watchTree } = await import('./local/watch.ts');
       await watchTree({
         root,
         folders: folders.map(({ folder }) => folder),

@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { type BigIntStats, constants } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { Fault } from '../mirror/faults.ts';
 import { folderOf, remoteNameOf } from '../mirror/mirror-path.ts';
@@ -113,6 +113,15 @@ function createLook(
     return folders.includes(folder) ? rules.test(path, false) : `${folder} is no configured folder`;
   }
 
+  function whyNoCandidate(path: MirrorPath, stat: BigIntStats): LocalLook | null {
+    const rule = whyIgnored(path);
+    if (rule !== null) return { kind: 'ignored', rule };
+    const skip = skipReasonOf(stat);
+    if (skip !== null) return { kind: 'skipped', ...skip };
+    const refused = whyUnreadable(disk, `${root}/${path}`);
+    return refused === null ? null : { kind: 'skipped', reason: 'unreadable', detail: refused };
+  }
+
   return async function look(path) {
     const place = locate(disk, root, path);
     if (place.kind === 'missing') {
@@ -122,14 +131,15 @@ function createLook(
     if (place.kind !== 'there') return place;
     const { stat } = place;
     // A directory in the place of a file: the file is gone.
-    if (stat.isDirectory()) return missing(place);
-    const rule = whyIgnored(path);
-    if (rule !== null) return { kind: 'ignored', rule };
-    const skip = skipReasonOf(stat);
-    if (skip !== null) return { kind: 'skipped', ...skip };
-    const refused = whyUnreadable(disk, `${root}/${path}`);
-    if (refused !== null) return { kind: 'skipped', reason: 'unreadable', detail: refused };
-
+    if (stat.isDirectory()) {
+      settler.forget(path);
+      return missing(place);
+    }
+    const noCandidate = whyNoCandidate(path, stat);
+    if (noCandidate !== null) {
+      settler.forget(path);
+      return noCandidate;
+    }
     const token = statToken(stat);
     const unsettled = settler.judge(path, token);
     if (unsettled !== null) return { kind: 'changing', ...unsettled, stat: token };

@@ -2,11 +2,10 @@ import fs from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../mirror/ports.ts';
 import type { MirrorPath } from '../mirror/types.ts';
+import { SweepBudget } from './sweep-budget.ts';
 
 /** How long a sweep may hold the event loop before it lets others run. */
 const SLICE_MS = 8;
-/** A sweep may take a tenth of one core: after one that cost 5 ms the next starts 50 ms later at the earliest. */
-const PERIOD_PER_COST = 10;
 /** An older sweep is not asked any more. */
 const SWEEP_VALID_MS = 1000;
 /** File times come from a coarser clock than ours: up to 10 ms behind. */
@@ -51,6 +50,7 @@ interface Sweep {
 export function createOpenWriters(options: OpenWritersOptions): OpenWriters {
   const { clock, procDirectory = '/proc' } = options;
   const hasProc = fs.existsSync(`${procDirectory}/self/fd`);
+  const budget = new SweepBudget();
   let latest: Sweep | null = null;
   let running: Promise<Sweep> | null = null;
   /** Queued, not started: all who ask before its start may wait for it. */
@@ -58,13 +58,12 @@ export function createOpenWriters(options: OpenWritersOptions): OpenWriters {
 
   async function startNext(): Promise<Sweep> {
     await running;
-    if (latest !== null) {
-      const pauseMs = latest.startedMs + PERIOD_PER_COST * latest.costMs - clock.monotonicMs();
-      if (pauseMs > 0) await clock.sleep(pauseMs);
-    }
+    const pauseMs = budget.pauseMs(clock.monotonicMs());
+    if (pauseMs > 0) await clock.sleep(pauseMs);
     next = null;
     running = sweep(options, procDirectory);
     latest = await running;
+    budget.spend(latest.costMs, clock.monotonicMs());
     return latest;
   }
 

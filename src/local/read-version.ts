@@ -137,7 +137,6 @@ class DiskVersion implements OpenVersion {
         if (bytes === 0) throw moved(this.#path, 'it became shorter while being read');
         const chunk = current.subarray(0, bytes);
         position += bytes;
-        this.#hash.update(chunk);
         [current, other] = [other, current];
         if (position < this.sizeBytes) pending = this.#read(current, position);
         yield chunk;
@@ -159,12 +158,16 @@ class DiskVersion implements OpenVersion {
     await this.#file.close();
   }
 
-  async #read(buffer: Buffer, position: number): Promise<number> {
+  /** RACE: it is made ahead, and may fail long before anybody waits for it, or when nobody will; then this is no crash. */
+  #read(buffer: Buffer, position: number): Promise<number> {
     const length = Math.min(buffer.length, this.sizeBytes - position);
-    const reading = this.#file.read(buffer, 0, length, position);
-    // Whoever stops early never waits for the read that was made ahead; its failure is then nobody's.
+    const reading = this.#file.read(buffer, 0, length, position).then(({ bytesRead }) => {
+      // Hashed ahead, too: while the chunk before it is on its way.
+      this.#hash.update(buffer.subarray(0, bytesRead));
+      return bytesRead;
+    });
     this.#reading = reading.catch(() => undefined);
-    return (await reading).bytesRead;
+    return reading;
   }
 
   /** INVARIANT: the last byte is out only if descriptor and path still are the version that was announced. */

@@ -2,7 +2,10 @@ import type { Clock } from '../mirror/ports.ts';
 import { parseStatToken } from '../mirror/stat-token.ts';
 import type { MirrorPath, StatToken } from '../mirror/types.ts';
 
-/** How many paths are remembered. A forgotten one is judged by its modification time alone, or starts to wait anew. */
+/**
+ * How many paths are remembered that have settled; a forgotten one is judged by its modification time alone. Those that
+ * still wait are all remembered, since one that was forgotten would start to wait anew, again and again.
+ */
 const CAPACITY = 10_000;
 
 /** Null: settled. Otherwise when it can be settled at the earliest, and why it is not. */
@@ -29,41 +32,58 @@ interface Observation {
  * when it was seen unchanged for `settleMs` by our own monotonic clock.
  */
 export function createSettler(settleMs: number, clock: Clock): Settler {
-  const observations = new Map<MirrorPath, Observation>();
+  const unsettled = new Map<MirrorPath, Observation>();
+  const settled = new Map<MirrorPath, Observation>();
 
   function observe(path: MirrorPath, stat: StatToken): Observation {
-    const before = observations.get(path);
+    const before = unsettled.get(path) ?? settled.get(path);
     if (before?.stat === stat) return before;
-    const seen = {
+    return {
       stat,
       sinceMs: clock.monotonicMs(),
       written: before !== undefined && wasWritten(before.stat, stat),
     };
-    // Last touched goes last, so that the first is always the one to forget.
-    observations.delete(path);
-    observations.set(path, seen);
-    if (observations.size > CAPACITY) {
-      const oldest = observations.keys().next().value;
-      if (oldest !== undefined) observations.delete(oldest);
+  }
+
+  function remember(path: MirrorPath, seen: Observation, verdict: SettleVerdict): void {
+    (verdict === null ? unsettled : settled).delete(path);
+    if (verdict !== null) {
+      unsettled.set(path, seen);
+      return;
     }
-    return seen;
+    if (settled.get(path) === seen) return;
+    // Last changed goes last, so that the first is always the one to forget.
+    settled.delete(path);
+    settled.set(path, seen);
+    if (settled.size > CAPACITY) {
+      const oldest = settled.keys().next().value;
+      if (oldest !== undefined) settled.delete(oldest);
+    }
+  }
+
+  function verdictOn({ stat, sinceMs, written }: Observation): SettleVerdict {
+    const unchangedMs = clock.monotonicMs() - sinceMs;
+    if (unchangedMs >= settleMs) return null;
+    const ageMs = clock.wallMs() - Number(parseStatToken(stat).mtimeNs / 1_000_000n);
+    if (ageMs < 0)
+      return waiting(settleMs - unchangedMs, `its modification time lies ${seconds(-ageMs)} in the future`);
+    if (written) return waiting(settleMs - unchangedMs, `seen being written ${seconds(unchangedMs)} ago`);
+    if (ageMs >= settleMs) return null;
+    return waiting(settleMs - Math.max(ageMs, unchangedMs), `written ${seconds(ageMs)} ago`);
   }
 
   return {
     judge(path, stat) {
       if (settleMs === 0) return null;
       const seen = observe(path, stat);
-      const unchangedMs = clock.monotonicMs() - seen.sinceMs;
-      if (unchangedMs >= settleMs) return null;
-      const ageMs = clock.wallMs() - Number(parseStatToken(stat).mtimeNs / 1_000_000n);
-      if (ageMs < 0)
-        return waiting(settleMs - unchangedMs, `its modification time lies ${seconds(-ageMs)} in the future`);
-      if (seen.written)
-        return waiting(settleMs - unchangedMs, `seen being written ${seconds(unchangedMs)} ago`);
-      if (ageMs >= settleMs) return null;
-      return waiting(settleMs - Math.max(ageMs, unchangedMs), `written ${seconds(ageMs)} ago`);
+      const verdict = verdictOn(seen);
+      remember(path, seen, verdict);
+      return verdict;
     },
-    forget: (path) => void observations.delete(path),
+    forget(path) {
+      unsettled.delete(path);
+      settled.delete(path);
+    },
   };
 }
 

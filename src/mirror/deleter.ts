@@ -16,6 +16,8 @@ const MAX_POSTPONE_MS = 60_000;
 /** Deletes that may be on their way to the API at a time. */
 const MAX_RELEASED = 32;
 
+const NOTHING_DUE: DeleteVerdict = { release: [], halts: [], held: new Set() };
+
 interface Missing {
   readonly sinceMs: number;
   readonly onDevice: string;
@@ -39,7 +41,7 @@ export class Deleter {
   readonly #collecting = new Set<FileId>();
   readonly #garbageRetry = new Map<FileId, { readonly failures: number; readonly notBeforeMs: number }>();
   #lastGrowthMs = 0;
-  #verdict: DeleteVerdict = { release: [], halts: [], held: new Set() };
+  #verdict: DeleteVerdict = NOTHING_DUE;
 
   constructor(core: Core, root: RootGuard, governor: LaneGovernor, mark: (path: MirrorPath) => void) {
     this.#core = core;
@@ -112,6 +114,8 @@ export class Deleter {
     }
     // Judged as soon as one is due, over all that wait; before that, a rename may still explain them.
     if (waiting.some((each) => each.due) || this.#verdict.halts.length > 0) this.#judge(waiting, folders);
+    // What was released by then and came back may be missing again by now: its grace period is a new one.
+    else this.#verdict = NOTHING_DUE;
     if (!this.#core.halts.holds('delete')) {
       for (const path of this.#verdict.release) {
         if (!this.#missing.has(path) || this.#released.has(path)) continue;
@@ -228,7 +232,7 @@ export class Deleter {
         this.forget(path);
         continue;
       }
-      if (await this.#hasSuccessor(path)) continue;
+      if (this.#successors.has(path) && (await this.#hasSuccessor(path))) continue;
       const age = now - missing.sinceMs;
       const due =
         age >= settings.graceMs && !scanSoon && (quiet || age >= settings.graceMs + MAX_POSTPONE_MS);

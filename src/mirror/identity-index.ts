@@ -6,7 +6,7 @@ const REMEMBER_MS = 600_000;
 
 /**
  * Which path owns an id, and which path's file had an identity (device, inode, size, mtime: what a rename keeps).
- * Derived from the manifest, built when first asked for, and kept up to date by `apply` before each commit.
+ * Derived from the manifest, built when first asked for, and kept up to date by `apply` after each commit.
  */
 export class IdentityIndex {
   readonly #view: ManifestView;

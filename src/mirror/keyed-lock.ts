@@ -39,11 +39,8 @@ export class KeyedLock {
   #release(key: string, line: Line): void {
     line.held = false;
     const [next] = line.late;
-    if (next === undefined) {
-      this.#lines.delete(key);
-      return;
-    }
-    line.late.delete(next);
-    this.#onFree(next);
+    if (next !== undefined) line.late.delete(next);
+    if (line.late.size === 0) this.#lines.delete(key);
+    if (next !== undefined) this.#onFree(next);
   }
 }

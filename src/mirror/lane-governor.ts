@@ -22,6 +22,7 @@ export class LaneGovernor {
   /** Until when the lane waits because of failures, whatever the reason. */
   #heldUntilMs = 0;
   #lastMessage: string | null = null;
+  #isProbing = false;
 
   constructor(core: Core) {
     this.#core = core;
@@ -112,24 +113,33 @@ export class LaneGovernor {
    * To be called now and then: ends the halts whose cause may have ended. Returns the monotonic time at which it
    * wants to be called again, or null.
    */
-  async tick(signal: AbortSignal): Promise<number | null> {
-    const { halts, clock, api, queue } = this.#core;
+  tick(signal: AbortSignal): number | null {
+    const { halts, clock, queue } = this.#core;
     if (!halts.has('auth') && !halts.has('quota')) return null;
     if (clock.monotonicMs() < this.#nextProbeMs) return this.#nextProbeMs;
     if (halts.has('auth')) {
-      this.#nextProbeMs = clock.monotonicMs() + AUTH_PROBE_MS;
-      try {
-        await api.probe(signal);
-        halts.end('auth');
-      } catch {
-        signal.throwIfAborted();
-      }
+      // Not waited for: an API that does not answer would hold up whoever calls this for minutes.
+      if (!this.#isProbing) void this.#probe(signal);
       return this.#nextProbeMs;
     }
     // Whether there is room again, only an upload can tell: one is let through.
     queue.setProbing(true);
     halts.end('quota');
     return null;
+  }
+
+  async #probe(signal: AbortSignal): Promise<void> {
+    const { halts, clock, api } = this.#core;
+    this.#nextProbeMs = clock.monotonicMs() + AUTH_PROBE_MS;
+    this.#isProbing = true;
+    try {
+      await api.probe(signal);
+      halts.end('auth');
+    } catch {
+      // Still refused, or not answered: it is asked again in a minute.
+    } finally {
+      this.#isProbing = false;
+    }
   }
 
   /** The configuration or the key may have changed: try at once. */

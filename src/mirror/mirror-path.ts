@@ -15,3 +15,13 @@ export function remoteNameOf(path: MirrorPath): string {
 export function isWithin(path: MirrorPath, tree: MirrorPath): boolean {
   return path === tree || path.startsWith(`${tree}/`);
 }
+
+/** True when `path` is one of `trees` or lies below one; as fast for many trees as for one. */
+export function isWithinAny(path: MirrorPath, trees: ReadonlySet<MirrorPath>): boolean {
+  if (trees.size === 0) return false;
+  if (trees.has(path)) return true;
+  for (let slash = path.indexOf('/'); slash !== -1; slash = path.indexOf('/', slash + 1)) {
+    if (trees.has(path.slice(0, slash))) return true;
+  }
+  return false;
+}

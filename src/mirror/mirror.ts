@@ -104,7 +104,7 @@ export class Mirror implements MirrorControl {
     this.#deleter = new Deleter(core, this.#root, this.#governor, mark);
     const resolver = new Resolver(core);
     const storage = new Storage(core);
-    const uploader = new Uploader(core, resolver, this.#governor, this.#failures, mark);
+    const uploader = new Uploader(core, resolver, this.#governor, this.#root, this.#failures, mark);
     this.#worker = new Worker({
       core,
       uploader,
@@ -169,9 +169,14 @@ export class Mirror implements MirrorControl {
 
   /** Applies a configuration that was read again, or a new key: everything is looked at afresh. */
   reconfigure(settings: MirrorSettings, local: LocalTree): void {
+    const { verifyMs } = this.#core.settings;
     this.#core.settings = settings;
     this.#core.local = local;
+    this.#core.worklist.sortAnew();
     this.#foldersReady = false;
+    // The new tree takes nothing for absent, a missing folder neither, before it was asked about the root.
+    this.#nextRootMs = 0;
+    if (settings.verifyMs !== verifyMs) this.#verifications.restart();
     this.#failures.forgive();
     this.#governor.retryNow();
     this.#scans.request('configuration');
@@ -323,7 +328,7 @@ export class Mirror implements MirrorControl {
     const next = [
       worklist.wake(clock.monotonicMs()),
       await this.#deleter.tick(this.#scans.isSoon(), signal),
-      await this.#governor.tick(signal),
+      this.#governor.tick(signal),
     ];
     return Math.min(...next.filter((each) => each !== null), Number.POSITIVE_INFINITY);
   }

@@ -3,7 +3,7 @@ import type { Deleter } from './deleter.ts';
 import type { Failures } from './failures.ts';
 import type { LaneGovernor } from './lane-governor.ts';
 import type { FlushResult, PathReport } from './report.ts';
-import type { MirrorPath, PathState } from './types.ts';
+import type { FileId, MirrorPath, PathState } from './types.ts';
 
 /** After this many failures in a row, a failure is an answer: who waits is told, the retries go on. */
 const FAILURES_TO_TELL = 5;
@@ -36,17 +36,22 @@ export class Quiet {
     this.#failures = failures;
   }
 
-  /** Resolves when each of `paths` (null: every path, now or later) is mirrored or has a reason, and garbage is gone. */
+  /**
+   * Resolves when each of `paths` is mirrored or has a reason, and the garbage of that moment is gone; null: every
+   * path and all garbage, now or later. Others that keep changing are not waited for, or it would never end.
+   */
   async untilDone(paths: ReadonlySet<MirrorPath> | null, signal: AbortSignal): Promise<FlushResult> {
     const { clock } = this.#core;
     const startedMs = clock.monotonicMs();
     const open = paths === null ? null : new Set(paths);
+    let garbage: ReadonlySet<FileId> | null = null;
     let pollMs = FIRST_POLL_MS;
     for (;;) {
       const impatient = clock.monotonicMs() - startedMs > SETTLING_TO_TELL_MS;
       for (const path of open ?? []) if (this.#isAnswered(path, impatient)) open?.delete(path);
       const busy = open === null ? this.#anyOpen(impatient) : open.size > 0;
-      if (!busy && !this.#garbageIsMoving()) {
+      if (!busy && open !== null) garbage ??= new Set(this.#core.view.garbage.keys());
+      if (!busy && !this.#garbageIsMoving(garbage)) {
         return { problems: [...this.#core.notes.problems()], halts: this.#core.halts.all() };
       }
       await clock.sleep(pollMs, signal);
@@ -103,10 +108,12 @@ export class Quiet {
     return state === 'skipped' || state === 'held';
   }
 
-  #garbageIsMoving(): boolean {
+  /** `ids` null: any. */
+  #garbageIsMoving(ids: ReadonlySet<FileId> | null): boolean {
     const { view, halts } = this.#core;
     if (halts.holds('delete')) return false;
     for (const [id, garbage] of view.garbage) {
+      if (ids !== null && !ids.has(id)) continue;
       if (!garbage.hold && this.#deleter.failuresOf(id) < FAILURES_TO_TELL) return true;
     }
     return false;

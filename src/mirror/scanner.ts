@@ -1,7 +1,7 @@
 import type { Core } from './core.ts';
 import { rulesOf, serverNowSeconds } from './core.ts';
 import type { Deleter } from './deleter.ts';
-import { isWithin } from './mirror-path.ts';
+import { isWithin, isWithinAny } from './mirror-path.ts';
 import { expiryWantsLook, isAtRest } from './plan.ts';
 import type { Entry, ScanItem } from './types.ts';
 import type { MirrorPath, StatToken } from './types.ts';
@@ -35,7 +35,7 @@ export class Scanner {
     const now = serverNowSeconds(this.#core);
     const startedMs = clock.monotonicMs();
     const seen = new Seen(view.files);
-    const unlistable: MirrorPath[] = [];
+    const unlistable = new Set<MirrorPath>();
     let files = 0;
     let dirty = 0;
     const mark = (path: MirrorPath): void => {
@@ -44,7 +44,7 @@ export class Scanner {
     };
     for await (const items of local.scan(under, signal)) {
       for (const item of items) {
-        if (item.kind === 'unlistable') unlistable.push(item.path);
+        if (item.kind === 'unlistable') unlistable.add(item.path);
         if (item.kind !== 'file') {
           this.#note(item, mark);
           seen.addPath(item.path);
@@ -70,6 +70,8 @@ export class Scanner {
     for (const path of this.#core.notes.paths()) this.#markUnseen(path, under, seen, unlistable, mark);
     for (const path of view.rejected.keys()) this.#markUnseen(path, under, seen, unlistable, mark);
     for (const path of view.intents.keys()) this.#mark(path);
+    if (under === null)
+      for (const path of this.#toldOutside) if (!seen.has(path)) this.#toldOutside.delete(path);
     return { files, dirty, tookMs: clock.monotonicMs() - startedMs };
   }
 
@@ -120,12 +122,12 @@ export class Scanner {
     path: MirrorPath,
     under: MirrorPath | null,
     seen: Seen,
-    unlistable: readonly MirrorPath[],
+    unlistable: ReadonlySet<MirrorPath>,
     mark: (path: MirrorPath) => void,
   ): void {
     if (seen.has(path) || (under !== null && !isWithin(path, under))) return;
     // Below a directory that could not be listed everything is unknown, and nothing is concluded.
-    if (unlistable.some((directory) => isWithin(path, directory))) return;
+    if (isWithinAny(path, unlistable)) return;
     mark(path);
   }
 }

@@ -1,7 +1,8 @@
 import type { Core } from './core.ts';
 import { nowSeconds } from './core.ts';
 import type { Survey } from './remote-survey.ts';
-import type { MirrorPath } from './types.ts';
+import { sizeOf } from './stat-token.ts';
+import type { MirrorPath, StatToken } from './types.ts';
 
 /** What is owned is summed no more often than this. */
 const SUM_AGAIN_MS = 1_000;
@@ -15,7 +16,8 @@ export class Storage {
   readonly #core: Core;
   /** Bytes of uploads that were let through and have not ended yet. */
   readonly #promised = new Map<MirrorPath, number>();
-  readonly #held = new Set<MirrorPath>();
+  /** The versions that wait for room. */
+  readonly #held = new Map<MirrorPath, StatToken>();
   #othersBytes = 0;
   #owned = { bytes: 0, untilMs: Number.NEGATIVE_INFINITY };
 
@@ -28,14 +30,11 @@ export class Storage {
   }
 
   /** Runs the upload of a path if it fits, its bytes set aside meanwhile. Otherwise holds the path, and says why. */
-  async within<T>(
-    path: MirrorPath,
-    sizeBytes: number,
-    upload: () => Promise<T>,
-  ): Promise<T | StorageRefusal> {
+  async within<T>(path: MirrorPath, stat: StatToken, upload: () => Promise<T>): Promise<T | StorageRefusal> {
+    const sizeBytes = sizeOf(stat);
     const reason = this.#refusal(sizeBytes);
     if (reason !== null) {
-      this.#hold(path, reason);
+      this.#hold(path, stat, reason);
       return { refused: reason };
     }
     this.notHeld(path);
@@ -49,13 +48,18 @@ export class Storage {
     }
   }
 
+  /** Why this version, which was held before, still has no room; null: it has, or was not held. */
+  stillHeld(path: MirrorPath, stat: StatToken): string | null {
+    return this.#held.get(path) === stat ? this.#refusal(sizeOf(stat)) : null;
+  }
+
   /** The path has nothing to send any more, or is let through. */
   notHeld(path: MirrorPath): void {
     if (this.#held.delete(path) && this.#held.size === 0) this.#core.halts.end('storage');
   }
 
-  #hold(path: MirrorPath, cause: string): void {
-    this.#held.add(path);
+  #hold(path: MirrorPath, stat: StatToken, cause: string): void {
+    this.#held.set(path, stat);
     this.#core.halts.raise({
       name: 'storage',
       since: nowSeconds(this.#core),

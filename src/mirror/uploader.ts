@@ -17,12 +17,15 @@ import type { LaneGovernor } from './lane-governor.ts';
 import { remoteNameOf } from './mirror-path.ts';
 import type { OpenVersion } from './ports.ts';
 import type { Resolver } from './resolver.ts';
+import type { RootGuard } from './root-guard.ts';
 import { sizeOf } from './stat-token.ts';
 import type { FolderRules, Intent, MirrorPath, RemoteFile, StatToken } from './types.ts';
 
 /** After this many replies in a row that could not be believed, a version is left alone for a while. */
 const LIES_TO_PARK = 3;
 const PARKED_MS = 3_600_000;
+/** A root that another disk took the place of is found out this late at most before an upload. */
+const ROOT_MAX_AGE_MS = 50;
 /** Whoever waits for the lock is told when it is free; this is for when nobody is. */
 const LOCK_RETRY_MS = 5_000;
 
@@ -46,6 +49,7 @@ export class Uploader {
   readonly #core: Core;
   readonly #resolver: Resolver;
   readonly #governor: LaneGovernor;
+  readonly #root: RootGuard;
   readonly #failures: Failures;
   readonly #locks: KeyedLock;
   /** Releases of the locks that open intents hold. */
@@ -57,12 +61,14 @@ export class Uploader {
     core: Core,
     resolver: Resolver,
     governor: LaneGovernor,
+    root: RootGuard,
     failures: Failures,
     mark: (path: MirrorPath) => void,
   ) {
     this.#core = core;
     this.#resolver = resolver;
     this.#governor = governor;
+    this.#root = root;
     this.#failures = failures;
     this.#locks = new KeyedLock(mark);
     for (const [path, intent] of core.view.intents) {
@@ -107,6 +113,8 @@ export class Uploader {
       throw error;
     }
     try {
+      // RACE: the file that is open now may lie on another disk that has just taken the root's place.
+      if (!(await this.#root.check(ROOT_MAX_AGE_MS))) return again(0);
       this.#core.notes.set(path, 'uploading', null);
       return await this.#send(job, version, sending, signal);
     } finally {

@@ -11,7 +11,6 @@ import type { Resolver } from './resolver.ts';
 import type { RootGuard } from './root-guard.ts';
 import { Semaphore } from './semaphore.ts';
 import { situationOf } from './situation.ts';
-import { sizeOf } from './stat-token.ts';
 import type { Storage } from './storage.ts';
 import type { Entry, FileId, LocalLook, MirrorPath } from './types.ts';
 import type { Uploader } from './uploader.ts';
@@ -75,6 +74,8 @@ export class Worker {
         return await this.#act(path, look, movedFrom, action, signal);
       const rules = rulesOf(this.#core, path);
       if (rules === null) return REST;
+      // It was read before it was held; to read it all again at every look would keep the disk busy for nothing.
+      if (this.#storage.stillHeld(path, look.stat) !== null) return again(RELOOK_MS);
       if (!this.#core.sendingRoom.enter(path, rules.priority)) return this.#park(path);
       this.#core.notes.set(path, 'pending', 'its content is being read');
       const inspection = await this.#reads.run(
@@ -160,11 +161,12 @@ export class Worker {
 
   #rest(path: MirrorPath, { state, reason }: Extract<Action, { kind: 'nothing' }>): Next {
     const { notes, listener } = this.#core;
+    // Its folder may have become one that keeps remote files while the delete was waiting.
+    this.#deleter.forget(path);
     if (state === null || state === 'synced') {
       notes.clear(path);
       this.#failures.clear(path);
       this.#lost.delete(path);
-      if (state === null) this.#deleter.forget(path);
       return REST;
     }
     const news = notes.set(path, state, reason);
@@ -220,7 +222,7 @@ export class Worker {
     const waitMs = this.#failures.waitMs(path, action.stat, clock.monotonicMs());
     if (waitMs > 0) return again(waitMs);
     if (!this.#core.sendingRoom.enter(path, rules.priority)) return this.#park(path);
-    const next = await this.#storage.within(path, sizeOf(action.stat), () => {
+    const next = await this.#storage.within(path, action.stat, () => {
       if (notes.stateOf(path) !== 'failed') notes.set(path, 'pending', 'waits for its turn to be uploaded');
       return this.#uploader.run({ path, stat: action.stat, rules, supersedes: movedFrom }, signal);
     });

@@ -1,6 +1,9 @@
 import type { MirrorPath } from './types.ts';
 import { WaitingLine } from './waiting-line.ts';
 
+/** For each so many delayed paths, finding those that are due may come a millisecond late. */
+const DELAYED_PER_MS = 1_000;
+
 /**
  * The paths that want a look, keyed and coalescing: a path is in it once, is worked on by one worker at a time,
  * and is looked at again if it was marked while a worker had it (the work-queue pattern of Kubernetes
@@ -78,7 +81,8 @@ export class Worklist {
           next = untilMs;
         }
       }
-      this.#nothingDueBeforeMs = next;
+      // A look at all of many takes its time: a hundred thousand are looked at ten times a second, not all the time.
+      this.#nothingDueBeforeMs = Math.max(next, nowMs + this.#delayedUntilMs.size / DELAYED_PER_MS);
     }
     return this.#nothingDueBeforeMs === Number.POSITIVE_INFINITY ? null : this.#nothingDueBeforeMs;
   }
@@ -97,6 +101,15 @@ export class Worklist {
     ].includes(true);
     this.#busy.set(path, waited ? 'again' : 'clean');
     return true;
+  }
+
+  /** To be called when priorities have changed: a path is looked for in the line of its present one. */
+  sortAnew(): void {
+    for (const lines of [this.#ready, this.#parked]) {
+      const paths = [...lines.values()].flatMap((line) => [...line.values()]);
+      lines.clear();
+      for (const path of paths) this.#add(lines, path);
+    }
   }
 
   has(path: MirrorPath): boolean {

@@ -51,6 +51,8 @@ export class UploadWindow {
   giveBack(nowMs: number, sent: boolean): void {
     this.#running -= 1;
     if (sent) this.#endedMs.push(nowMs);
+    // Without a limit nobody else would ever ask what has expired.
+    this.#expire(nowMs);
   }
 
   /** Monotonic time at which the next unit comes back; null when only running attempts hold any. */

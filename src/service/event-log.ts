@@ -34,6 +34,8 @@ const whyDeleted: Readonly<Record<GarbageReason, string>> = {
 
 /** While an API is down every file fails for the same reason; one line of them in this time is enough. */
 const quietMs = 30_000;
+/** How long a cause is remembered, for the number of those that were left unsaid. */
+const rememberMs = 600_000;
 
 /**
  * A listener that logs one line for every event. Of failures that say the same, one is a warning and the others
@@ -48,8 +50,10 @@ export function logEvents(logger: Logger, clock: Pick<Clock, 'monotonicMs'>): Li
       return;
     }
     const nowMs = clock.monotonicMs();
-    for (const [cause, last] of lastFailure) {
-      if (nowMs - last.atMs >= quietMs && last.unsaid === 0) lastFailure.delete(cause);
+    // Oldest first, since one that is said anew goes last.
+    for (const [cause, { atMs }] of lastFailure) {
+      if (nowMs - atMs < rememberMs) break;
+      lastFailure.delete(cause);
     }
     const last = lastFailure.get(event.message);
     if (last !== undefined && nowMs - last.atMs < quietMs) {
@@ -57,6 +61,7 @@ export function logEvents(logger: Logger, clock: Pick<Clock, 'monotonicMs'>): Li
       logger.log('debug', message, fields);
       return;
     }
+    lastFailure.delete(event.message);
     lastFailure.set(event.message, { atMs: nowMs, unsaid: 0 });
     const more = last?.unsaid ?? 0;
     if (more === 0) logger.log(level, message, fields);

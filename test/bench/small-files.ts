@@ -23,6 +23,7 @@ export const smallFiles: Bench = {
     const files = join(tree, 'user_data');
     const wallMs: Record<'ours' | 'sdk' | 'curl', number[]> = { ours: [], sdk: [], curl: [] };
     const peak: { ours: number[]; sdk: number[] } = { ours: [], sdk: [] };
+    const cpuMs: { ours: number[]; sdk: number[] } = { ours: [], sdk: [] };
     // Round 0 warms caches up and does not count.
     for (let round = 0; round <= rounds; round++) {
       const ours = await runVerb(['sync', '--log-level', 'warn'], await freshHome(tree, sink.url));
@@ -34,6 +35,8 @@ export const smallFiles: Bench = {
       wallMs.ours.push(ours.wallMs);
       wallMs.sdk.push(sdk.wallMs);
       wallMs.curl.push(curl.wallMs);
+      cpuMs.ours.push(ours.cpuMs);
+      cpuMs.sdk.push(sdk.cpuMs);
       peak.ours.push(ours.peakRssBytes);
       peak.sdk.push(sdk.peakRssBytes);
     }
@@ -43,6 +46,8 @@ export const smallFiles: Bench = {
         { what: 'official SDK, 8 in parallel', unit: 'ms', values: wallMs.sdk },
         { what: 'curl, one process, 8 in parallel', unit: 'ms', values: wallMs.curl },
         { what: 'files-mirror, per file', unit: 'ms', values: [median(wallMs.ours) / COUNT] },
+        { what: 'files-mirror, processor time', unit: 'ms', values: cpuMs.ours },
+        { what: 'official SDK, processor time', unit: 'ms', values: cpuMs.sdk },
         { what: 'files-mirror, peak resident', unit: 'bytes', values: peak.ours },
         { what: 'official SDK, peak resident', unit: 'bytes', values: peak.sdk },
       ],

@@ -77,8 +77,9 @@ async function useWindow({ workshop, progress }: BenchContext, restart: boolean)
   try {
     let restarted = false;
     while (arrivals.length < COUNT) {
-      arrivals.push(...(await arrivalsAfter(sink, 1_000)));
-      progress(`${arrivals.length} of ${COUNT} uploaded`);
+      const news = await arrivalsAfter(sink, 1_000);
+      arrivals.push(...news);
+      if (news.length > 0) progress(`${arrivals.length} of ${COUNT} uploaded`);
       if (restart && !restarted && arrivals.length > 0) {
         restarted = true;
         await daemon.stop();

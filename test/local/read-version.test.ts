@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { ContentCheck } from '../../src/local/content-check.ts';
 import { inspectVersion, openVersion } from '../../src/local/read-version.ts';
 import { statToken } from '../../src/mirror/stat-token.ts';
@@ -51,6 +51,32 @@ describe('an open version', () => {
       await version.close();
     },
   );
+
+  test('a read ahead that fails is told to who asks for the next chunk, and to nobody else', async () => {
+    const { absolute, stat } = file(randomBytes(3 * LARGE));
+    const unhandled: unknown[] = [];
+    const note = (reason: unknown): void => void unhandled.push(reason);
+    process.on('unhandledRejection', note);
+    const version = await openVersion(absolute, 'batch/a.jsonl', stat);
+    const handle = await fs.promises.open(absolute);
+    const prototype = Object.getPrototypeOf(handle) as typeof handle;
+    const diskError = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
+    const first = await handle.read(Buffer.alloc(1), 0, 1, 0);
+    const spy = vi.spyOn(prototype, 'read').mockRejectedValue(diskError).mockResolvedValueOnce(first);
+    try {
+      const chunks = version.chunks()[Symbol.asyncIterator]();
+      await chunks.next();
+      // The consumer takes its time with the first chunk, while the read of the second one fails.
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(unhandled).toEqual([]);
+      await expect(chunks.next()).rejects.toMatchObject({ rule: 'io', disposition: 'retry' });
+    } finally {
+      spy.mockRestore();
+      await handle.close();
+      process.off('unhandledRejection', note);
+      await version.close();
+    }
+  });
 
   test('a chunk stays what it was until the next is asked for', async () => {
     const content = randomBytes(LARGE);

@@ -93,16 +93,25 @@ test('a forgotten path starts anew', () => {
   expect(settler.judge('a', stat)).toMatchObject({ waitMs: SETTLE });
 });
 
-test('memory is bounded: the longest untouched path is forgotten first', () => {
-  const { settler, clock } = setUp();
-  const stat = token({ mtimeMs: NOW + 3_600_000 });
-  for (let index = 0; index <= 10_000; index++) settler.judge(`path ${index}`, stat);
-  clock.pass(SETTLE);
-  expect(settler.judge('path 10000', stat)).toBeNull();
-  expect(settler.judge('path 0', stat)).not.toBeNull();
+test('memory of what has settled is bounded: the longest unchanged path is forgotten first', () => {
+  const { settler } = setUp();
+  const old = { mtimeMs: NOW - 60_000 };
+  for (let index = 0; index <= 10_000; index++) settler.judge(`path ${index}`, token(old));
+  const written = token({ ...old, size: 2 });
+  expect(settler.judge('path 10000', written)?.why).toContain('seen being written');
+  expect(settler.judge('path 0', written)).toBeNull();
 });
 
 test('without a settle time everything is settled', () => {
   const settler = createSettler(0, new ManualClock(NOW));
   expect(settler.judge('a', token({ mtimeMs: NOW + 5000 }))).toBeNull();
+});
+
+test('of any number of files that wait, each settles in its time', () => {
+  const { settler, clock } = setUp();
+  const stat = token({ mtimeMs: NOW + 3_600_000 });
+  const paths = Array.from({ length: 25_000 }, (_, index) => `batch/${index}`);
+  for (const path of paths) settler.judge(path, stat);
+  clock.pass(SETTLE);
+  expect(paths.filter((path) => settler.judge(path, stat) !== null)).toEqual([]);
 });

@@ -66,4 +66,21 @@ describe('the worklist', () => {
     work.done('a/1', null);
     expect(work.take(false)).toBe('a/1');
   });
+
+  test('a path stays in it once when its folder gets another priority', () => {
+    const priorities = new Map([
+      ['a/1', 0],
+      ['a/2', 0],
+    ]);
+    const work = new Worklist((path) => priorities.get(path) ?? 0);
+    work.mark('a/1');
+    work.mark('a/2');
+    work.take(false);
+    work.park('a/1');
+    priorities.set('a/1', 5).set('a/2', 7);
+    work.sortAnew();
+    work.mark('a/1');
+    work.mark('a/2');
+    expect([work.take(true), work.take(true), work.take(true)]).toEqual(['a/2', 'a/1', null]);
+  });
 });

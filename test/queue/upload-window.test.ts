@@ -59,3 +59,12 @@ test('an attempt that never reached the network gives its unit back at once', ()
   window.giveBack(5, false);
   expect(window.allowsOne(5)).toBe(true);
 });
+
+test('attempts are forgotten when they no longer count, also without a limit', () => {
+  const window = new UploadWindow(null, []);
+  for (const endMs of [0, 100_000]) {
+    window.take();
+    window.giveBack(endMs, true);
+  }
+  expect(window.nextFreeMs()).toBeGreaterThan(160_000);
+});

@@ -1,4 +1,4 @@
-import { chmod, copyFile, cp, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, cp, mkdir, open, readdir, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
 import {
@@ -118,6 +118,26 @@ describe('the guard over the root', { concurrent: true }, () => {
       expectNothingSent(mirror);
       unmount(mirror.root);
       mountRoot();
+      await untilResumed(mirror);
+      await mirror.expectConverged({ posts: 0, deletes: 0 });
+    },
+  );
+
+  test.skipIf(noMounts)(
+    'B10: another mirror’s disk mounted over it, on which nothing is missing: its other files are not sent',
+    async (context) => {
+      const { mirror, disk } = await settledOnDisk(context);
+      const other = await makeDisk(context, join(mirror.folder, 'other'));
+      await cp(disk, other, { recursive: true, preserveTimestamps: true });
+      const marker = { version: 1, mirrorId: '00000000-0000-4000-8000-000000000000' };
+      await writeFile(join(other, MARKER), JSON.stringify(marker));
+      const foreign = join(other, 'assistants', 'foreign.txt');
+      await writeFile(foreign, 'somebody else’s, and settled long ago');
+      await utimes(foreign, 1_700_000_000, 1_700_000_000);
+      mountBind(other, mirror.root);
+      await untilHalted(mirror, /belongs to another mirror/);
+      expectNothingSent(mirror);
+      unmount(mirror.root);
       await untilResumed(mirror);
       await mirror.expectConverged({ posts: 0, deletes: 0 });
     },

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, type TestContext } from 'vitest';
 import type { FaultAct } from '../../src/emulator/fault-injection.ts';
@@ -85,6 +85,7 @@ describe('stopping and reloading', { concurrent: true }, () => {
     await mirror.configure({
       limits: { concurrentUploads: 16, uploadsPerMinute: null },
       watch: { ignore: ['*.skip'] },
+      folders: { extra: { purpose: 'user_data' } },
     });
     mirror.process.signal('SIGHUP');
     await mirror.untilStatus(({ uploads }) => uploads.running > 1);
@@ -92,6 +93,7 @@ describe('stopping and reloading', { concurrent: true }, () => {
     await mirror.untilConverged({ posts: PATHS.length, deletes: 0, except: ['user_data/new.skip'] });
     await mirror.expectConverged({ posts: PATHS.length, deletes: 0, except: ['user_data/new.skip'] });
     expect((await mirror.report('user_data/new.skip'))?.state).toBe('ignored');
+    expect(await readdir(mirror.root)).toContain('extra');
   });
 
   test('C13: SIGHUP with another base URL is refused until a restart', async (context) => {

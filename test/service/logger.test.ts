@@ -160,3 +160,32 @@ test('of failures that say the same, one line in 30 s is a warning and tells of 
     'failed batch/y: no reply; next try in 1 s (and 99 more like it before)',
   ]);
 });
+
+test('failures that were left unsaid are forgotten after ten minutes', async () => {
+  const { log, json } = await logger();
+  let nowMs = 0;
+  const listener = logEvents(log, { monotonicMs: () => nowMs });
+  const fail = (message: string) =>
+    listener({
+      kind: 'failed',
+      path: 'a',
+      message,
+      retryInMs: 1,
+      failures: 1,
+      status: null,
+      requestId: null,
+    });
+  for (const message of ['one', 'one', 'two', 'two']) fail(message);
+  nowMs = 599_999;
+  fail('two');
+  nowMs = 600_000;
+  fail('one');
+  expect(
+    json()
+      .map(({ msg, more }) => [msg, more])
+      .slice(2),
+  ).toEqual([
+    [expect.stringContaining('two'), 1],
+    [expect.not.stringContaining('more like it'), undefined],
+  ]);
+});

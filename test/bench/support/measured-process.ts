@@ -25,6 +25,7 @@ export interface ProcessCost {
 export interface FinishedProcess extends ProcessCost {
   readonly exitCode: number | null;
   readonly stdout: string;
+  readonly stderr: string;
 }
 
 /**
@@ -53,7 +54,7 @@ export async function runMeasured(
       `${command.file} ${command.args.join(' ')}: exit ${exitCode ?? child.signalCode}\n${(stderr || stdout).slice(-2000)}`,
     );
   }
-  return { exitCode, stdout, wallMs: (endedMs ?? performance.now()) - startedMs, ...cost };
+  return { exitCode, stdout, stderr, wallMs: (endedMs ?? performance.now()) - startedMs, ...cost };
 }
 
 export function start({ file, args, cwd, env = {} }: Command): ChildProcess {

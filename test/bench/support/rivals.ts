@@ -11,11 +11,11 @@ export function sdkUploads(baseUrl: string, directory: string): Command {
   return { file: process.execPath, args: [program, baseUrl, directory, String(CONCURRENCY)] };
 }
 
-/** One curl process that uploads every file of a folder, 8 in parallel. */
+/** One curl process that uploads every file of a folder, 8 in parallel. Prints how many seconds each took. */
 export async function curlUploads(baseUrl: string, directory: string, scratch: string): Promise<Command> {
   const requests = (await readdir(directory)).map(
     (name) =>
-      `url = "${baseUrl}/files"\noutput = "/dev/null"\nheader = "Authorization: Bearer sk-bench"\nheader = "Expect:"\nform-string = "purpose=user_data"\nform = "file=@${join(directory, name)};type=application/octet-stream"\n`,
+      `url = "${baseUrl}/files"\noutput = "/dev/null"\nwrite-out = "%{time_total}\\n"\nheader = "Authorization: Bearer sk-bench"\nheader = "Expect:"\nform-string = "purpose=user_data"\nform = "file=@${join(directory, name)};type=application/octet-stream"\n`,
   );
   const config = join(scratch, 'curl.conf');
   await writeFile(config, requests.join('next\n'));

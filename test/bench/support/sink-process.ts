@@ -113,4 +113,6 @@ function serve(): Server {
 }
 
 const server = serve();
-server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port));
+server.listen(0, '127.0.0.1', () =>
+  console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`),
+);

@@ -1,7 +1,4 @@
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
-import { createInterface } from 'node:readline';
-import { start } from './measured-process.ts';
+import { startTarget, type Target } from './target.ts';
 
 /** One upload as the server saw it. Times: `process.hrtime` in milliseconds, comparable between processes. */
 export interface Arrival {
@@ -13,28 +10,18 @@ export interface Arrival {
   readonly bytes: number;
 }
 
-export interface Sink extends AsyncDisposable {
-  /** Base URL of the Files API. */
-  readonly url: string;
+export interface Sink extends Target {
   /** Uploads since the last call, oldest first. */
   takeArrivals(): Promise<readonly Arrival[]>;
 }
 
 /** Starts the server that discards uploads, as a process of its own. */
 export async function startSink(): Promise<Sink> {
-  const program = fileURLToPath(new URL('sink-process.ts', import.meta.url));
-  const child = start({ file: process.execPath, args: [program] });
-  if (child.stdout === null) throw new TypeError('the sink has no output');
-  const [port] = (await once(createInterface(child.stdout), 'line')) as [string];
-  const origin = `http://127.0.0.1:${port}`;
+  const target = await startTarget('sink');
   return {
-    url: `${origin}/v1`,
+    ...target,
     async takeArrivals() {
-      return (await (await fetch(`${origin}/arrivals`)).json()) as Arrival[];
-    },
-    async [Symbol.asyncDispose]() {
-      child.kill();
-      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      return (await (await fetch(new URL('/arrivals', target.url))).json()) as Arrival[];
     },
   };
 }

@@ -12,6 +12,7 @@ const LONG_AGO = new Date('2026-01-01T00:00:00Z');
 export class Workshop implements AsyncDisposable {
   readonly directory: string;
   readonly #isKept: boolean;
+  readonly #scratches: string[] = [];
 
   private constructor(directory: string, isKept: boolean) {
     this.directory = directory;
@@ -29,6 +30,7 @@ export class Workshop implements AsyncDisposable {
   async scratch(): Promise<string> {
     const directory = join(this.directory, `scratch-${randomUUID()}`);
     await mkdir(directory);
+    this.#scratches.push(directory);
     return directory;
   }
 
@@ -45,7 +47,8 @@ export class Workshop implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#isKept) await rm(this.directory, { recursive: true, force: true });
+    const ours = this.#isKept ? this.#scratches : [this.directory];
+    for (const directory of ours) await rm(directory, { recursive: true, force: true });
   }
 }
 

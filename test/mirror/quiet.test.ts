@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import type { Core } from '../../src/mirror/core.ts';
+import type { Deleter } from '../../src/mirror/deleter.ts';
+import type { Failures } from '../../src/mirror/failures.ts';
+import type { LaneGovernor } from '../../src/mirror/lane-governor.ts';
+import { Quiet } from '../../src/mirror/quiet.ts';
+import type { FileId, Garbage } from '../../src/mirror/types.ts';
+import { Worklist } from '../../src/mirror/worklist.ts';
+
+const garbage: Garbage = {
+  path: 'batch/a',
+  purpose: 'batch',
+  bytes: 1,
+  since: 1,
+  reason: 'replaced',
+  hold: false,
+};
+
+/** A mirror with nothing to do but deleting one id after the other: whenever one is gone, there is a new one. */
+function endlesslyReplacing() {
+  const ids = new Map<FileId, Garbage>([['file-0', garbage]]);
+  let polls = 0;
+  const core = {
+    clock: {
+      monotonicMs: () => polls * 100,
+      wallMs: () => polls * 100,
+      async sleep(_ms: number, signal?: AbortSignal) {
+        signal?.throwIfAborted();
+        polls += 1;
+        if (polls === 100) throw new Error('waited in vain');
+        ids.clear();
+        ids.set(`file-${polls}`, garbage);
+      },
+    },
+    view: { garbage: ids },
+    worklist: new Worklist(() => 0),
+    halts: { holds: () => false, all: () => [] },
+    notes: { problems: () => [] },
+  } as unknown as Core;
+  const deleter = { isWaiting: () => false, waitingPaths: () => [], failuresOf: () => 0 };
+  const none = {} as unknown;
+  return new Quiet(core, deleter as unknown as Deleter, none as LaneGovernor, none as Failures);
+}
+
+const signal = new AbortController().signal;
+
+test('who waits for some paths waits for the garbage of that moment, not for that of what others replace meanwhile', async () => {
+  await expect(endlesslyReplacing().untilDone(new Set(['batch/a']), signal)).resolves.toEqual({
+    problems: [],
+    halts: [],
+  });
+});
+
+test('who waits for everything waits for all garbage', async () => {
+  await expect(endlesslyReplacing().untilDone(null, signal)).rejects.toThrow('waited in vain');
+});
