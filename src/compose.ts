@@ -406,6 +406,7 @@ function settingsOf(config: Config): MirrorSettings {
     root,
     api: new URL(config.api.baseUrl).origin,
     folders: new Map(folders.map((rules) => [rules.folder, rules])),
+    settleMs: watch.settleSeconds * 1000,
     graceMs: deletes.graceSeconds * 1000,
     maxFraction: deletes.maxFraction,
     minCount: deletes.minCount,

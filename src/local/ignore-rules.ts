@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import ignore from 'ignore';
+import { Fault } from '../mirror/faults.ts';
 import type { MirrorPath } from '../mirror/types.ts';
 import { type Disk, realDisk } from './disk.ts';
 import { isMissing } from './errno.ts';
@@ -52,9 +53,16 @@ export interface IgnoreRulesOptions {
   readonly disk?: Disk;
 }
 
-/** Defaults first, then the configuration, then the ignore file: the last pattern that matches decides, as in git. */
+/**
+ * Throws `Fault` (`config`) when there is an ignore file that cannot be read: what it was to keep back would be sent.
+ *
+ * Defaults first, then the configuration, then the ignore file: the last pattern that matches decides, as
+ * in git.
+ */
 export function createIgnoreRules({ root, patterns, disk = realDisk }: IgnoreRulesOptions): IgnoreRules {
-  let ignoreFile = readIgnoreFile(disk, root) ?? '';
+  const first = readIgnoreFile(disk, root);
+  if (first === null) throw unreadable(root);
+  let ignoreFile = first;
   let matcher = buildMatcher(patterns, ignoreFile);
   let testsLeft = TESTS_PER_MATCHER;
   let revision = 0;
@@ -89,6 +97,13 @@ function buildMatcher(patterns: readonly string[], ignoreFile: string): ignore.I
     ...marked(patterns, 'watch.ignore'),
     ...marked(ignoreFile.split(/\r?\n/), IGNORE_FILE),
   ]);
+}
+
+function unreadable(root: string): Fault {
+  return new Fault(
+    `${join(root, IGNORE_FILE)} cannot be read, so nothing tells what is to be left out; nothing was sent. Make it readable, or remove it`,
+    { disposition: 'fatal', outcome: 'refused', rule: 'config' },
+  );
 }
 
 /** The content, empty when there is no such file, null when it cannot be told. */

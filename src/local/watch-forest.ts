@@ -1,3 +1,4 @@
+import { errnoOf } from './errno.ts';
 import { lstatSync, type Stats } from 'node:fs';
 import { type FSWatcher, watch } from 'chokidar';
 
@@ -128,7 +129,10 @@ export class WatchForest {
       this.#drop(watcher, directory, planted.has(directory));
       this.#listener.onTree(directory);
     });
-    watcher.on('error', (error) => this.#listener.onError(error));
+    watcher.on('error', (error) => {
+      // Too deep to be named: the scan reports it, and everything else can still be watched.
+      if (errnoOf(error) !== 'ENAMETOOLONG') this.#listener.onError(error);
+    });
   }
 
   /** Forgets a directory that is gone. When it comes back, the watcher of its parent finds it. */

@@ -38,6 +38,9 @@ export type Next =
   /** It wants to be read or sent, and there is no room: look again when there is. */
   | { readonly kind: 'park' };
 
+/** After a file moved under its reader: not at once, since some file systems say so again and again. */
+export const MOVED_RETRY_MS = 100;
+
 export const REST: Next = { kind: 'rest' };
 export const PARK: Next = { kind: 'park' };
 

@@ -15,6 +15,8 @@ const QUIET_MS = 1_000;
 const MAX_POSTPONE_MS = 60_000;
 /** Deletes that may be on their way to the API at a time. */
 const MAX_RELEASED = 32;
+/** Judging over all waiting deletes may take a tenth of the time. */
+const JUDGE_PERIOD_PER_COST = 10;
 
 const NOTHING_DUE: DeleteVerdict = { release: [], halts: [], held: new Set() };
 
@@ -40,7 +42,10 @@ export class Deleter {
   readonly #released = new Set<MirrorPath>();
   readonly #collecting = new Set<FileId>();
   readonly #garbageRetry = new Map<FileId, { readonly failures: number; readonly notBeforeMs: number }>();
+  /** Deletes in a row that nobody answered. */
+  #unanswered: { readonly failures: number; readonly message: string } | null = null;
   #lastGrowthMs = 0;
+  #judgeAgainMs = 0;
   #verdict: DeleteVerdict = NOTHING_DUE;
 
   constructor(core: Core, root: RootGuard, governor: LaneGovernor, mark: (path: MirrorPath) => void) {
@@ -74,6 +79,11 @@ export class Deleter {
     return this.#verdict.held.has(path);
   }
 
+  /** How many deletes in a row got no reply at all, and why the last one did not; null: the last one got one. */
+  trouble(): { readonly failures: number; readonly message: string } | null {
+    return this.#unanswered;
+  }
+
   /** How often deleting this id failed in a row. */
   failuresOf(id: FileId): number {
     return this.#garbageRetry.get(id)?.failures ?? 0;
@@ -91,6 +101,7 @@ export class Deleter {
       if ((folder !== null && folderOf(path) !== folder) || missing.approved || !this.#verdict.held.has(path))
         continue;
       missing.approved = true;
+      this.#judgeAgainMs = 0;
       count += 1;
     }
     return count;
@@ -107,6 +118,8 @@ export class Deleter {
       this.#judge([], new Map());
       return this.#nextGarbageMs(now);
     }
+    // A hundred thousand that wait for approval are not to be judged all the time.
+    if (now < this.#judgeAgainMs) return this.#judgeAgainMs;
     const waiting = await this.#waiting(now, scanSoon);
     const folders = new Map<string, FolderLook>();
     for (const folder of new Set(waiting.map((each) => each.folder))) {
@@ -125,7 +138,9 @@ export class Deleter {
         this.#mark(path);
       }
     }
-    return now + (this.#released.size > 0 ? 50 : 500);
+    const doneMs = this.#core.clock.monotonicMs();
+    this.#judgeAgainMs = doneMs + JUDGE_PERIOD_PER_COST * (doneMs - now);
+    return Math.max(this.#judgeAgainMs, now + (this.#released.size > 0 ? 50 : 500));
   }
 
   /**
@@ -201,6 +216,8 @@ export class Deleter {
       signal.throwIfAborted();
       if (!(error instanceof Fault)) throw error;
       if (error.disposition === 'halt') this.#governor.halt(error);
+      const unanswered = error.status === null ? (this.#unanswered?.failures ?? 0) + 1 : 0;
+      this.#unanswered = unanswered === 0 ? null : { failures: unanswered, message: error.message };
       const failures = (this.#garbageRetry.get(id)?.failures ?? 0) + 1;
       const waitMs = Math.max(error.retryAfterMs ?? 0, queue.backoffMs(failures));
       this.#garbageRetry.set(id, { failures, notBeforeMs: clock.monotonicMs() + waitMs });
@@ -217,6 +234,7 @@ export class Deleter {
       });
       return;
     }
+    this.#unanswered = null;
     this.#garbageRetry.delete(id);
     await ledger.record(garbageDeleted(id), signal);
     listener({ kind: 'deleted', path: garbage.path, id, why: garbage.reason });

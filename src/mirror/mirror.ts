@@ -274,6 +274,8 @@ export class Mirror implements MirrorControl {
   }
 
   async rescan(): Promise<void> {
+    // A root that has just gone must not be taken for one in which nothing has changed.
+    await this.#root.check(0);
     await this.#scans.full('asked for');
   }
 
@@ -300,9 +302,10 @@ export class Mirror implements MirrorControl {
           this.#stopTaking.signal,
         );
       }
-      await this.#scans.stopped();
     } catch (error) {
       if (!signal.aborted) this.#broke(error);
+    } finally {
+      await this.#scans.stopped();
     }
   }
 

@@ -73,6 +73,16 @@ class Preview {
         !unlistable.some((each) => path.startsWith(`${each}/`)),
     );
     await this.#absent(gone);
+    for (const [id, { path, bytes, hold }] of view.garbage) {
+      if (hold) continue;
+      this.#planned.push({
+        op: '-',
+        path,
+        from: null,
+        bytes,
+        reason: `its former remote file ${id} is still to be deleted`,
+      });
+    }
     return this.#planned.sort((a, b) => (a.path < b.path ? -1 : 1));
   }
 

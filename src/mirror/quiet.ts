@@ -47,15 +47,38 @@ export class Quiet {
     let garbage: ReadonlySet<FileId> | null = null;
     let pollMs = FIRST_POLL_MS;
     for (;;) {
-      const impatient = clock.monotonicMs() - startedMs > SETTLING_TO_TELL_MS;
+      const patienceMs = SETTLING_TO_TELL_MS + 2 * this.#core.settings.settleMs;
+      const impatient = clock.monotonicMs() - startedMs > patienceMs;
       for (const path of open ?? []) if (this.#isAnswered(path, impatient)) open?.delete(path);
       const busy = open === null ? this.#anyOpen(impatient) : open.size > 0;
       if (!busy && open !== null) garbage ??= new Set(this.#core.view.garbage.keys());
       if (!busy && !this.#garbageIsMoving(garbage)) {
-        return { problems: [...this.#core.notes.problems()], halts: this.#core.halts.all() };
+        const problems = [...this.#core.notes.problems(), ...this.#undeleted()];
+        return { problems, halts: this.#core.halts.all() };
       }
       await clock.sleep(pollMs, signal);
       pollMs = Math.min(LAST_POLL_MS, pollMs * 1.5);
+    }
+  }
+
+  /** Remote files that are still there because deleting them failed again and again. */
+  *#undeleted(): IterableIterator<PathReport> {
+    for (const [id, garbage] of this.#core.view.garbage) {
+      const failures = this.#deleter.failuresOf(id);
+      if (garbage.hold || failures === 0) continue;
+      const { path, purpose, bytes } = garbage;
+      const reason = `its remote file ${id} could not be deleted yet (tried ${failures} times)`;
+      yield {
+        path,
+        purpose,
+        id,
+        bytes,
+        sha256: null,
+        createdAt: null,
+        expiresAt: null,
+        state: 'failed',
+        reason,
+      };
     }
   }
 
@@ -82,8 +105,10 @@ export class Quiet {
 
   /** Why the API cannot be reached, once it failed often enough in a row; null: it can, or it is too early to say. */
   unreachable(): string | null {
-    const trouble = this.#governor.trouble();
-    return trouble !== null && trouble.failures >= FAILURES_TO_TELL ? trouble.message : null;
+    const troubles = [this.#governor.trouble(), this.#deleter.trouble()];
+    return (
+      troubles.find((trouble) => trouble !== null && trouble.failures >= FAILURES_TO_TELL)?.message ?? null
+    );
   }
 
   #isHeldByHalt(state: PathState): boolean {

@@ -14,6 +14,7 @@ export class RootGuard {
   #wasBad = false;
   #checkedAtMs = Number.NEGATIVE_INFINITY;
   #good = false;
+  #turn: Promise<void> = Promise.resolve();
 
   /** `onBack`: called when a bad root is good again, or another disk appeared in its place. */
   constructor(core: Core, onBack: () => void) {
@@ -23,6 +24,16 @@ export class RootGuard {
 
   /** Is the root the right one? `maxAgeMs`: how old the answer may be; 0 looks now. */
   async check(maxAgeMs: number): Promise<boolean> {
+    // RACE: two at once would both find no marker, and the second one's would be in the way of the first's.
+    const turn = this.#turn.then(() => this.#check(maxAgeMs));
+    this.#turn = turn.then(
+      () => {},
+      () => {},
+    );
+    return await turn;
+  }
+
+  async #check(maxAgeMs: number): Promise<boolean> {
     const now = this.#core.clock.monotonicMs();
     if (now - this.#checkedAtMs < maxAgeMs) return this.#good;
     const cause = await this.#look();

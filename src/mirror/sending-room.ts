@@ -14,12 +14,13 @@ export class SendingRoom {
 
   /** Takes a place. False: there is none for this priority. */
   enter(path: MirrorPath, priority: number): boolean {
+    // Whoever was read has a place already, and must not count itself as a rival when it is to be sent.
+    if (this.#priorities.has(path)) return true;
     if (this.#priorities.size >= PLACES) {
       let rivals = 0;
       for (const [each, count] of this.#counts) if (each >= priority) rivals += count;
       if (rivals >= PLACES) return false;
     }
-    this.leave(path);
     this.#priorities.set(path, priority);
     this.#counts.set(priority, (this.#counts.get(priority) ?? 0) + 1);
     return true;

@@ -7,6 +7,8 @@ export interface MirrorSettings {
   /** Where the files go, as the user named it, for status. */
   readonly api: string;
   readonly folders: ReadonlyMap<string, FolderRules>;
+  /** How long a file must rest; only to know how long waiting for it makes sense. */
+  readonly settleMs: number;
   readonly graceMs: number;
   /** Mass-delete guard: trips when waiting deletes exceed this fraction of all entries … */
   readonly maxFraction: number;

@@ -1,6 +1,6 @@
 import { ignoredExpiry } from './asked-expiry.ts';
 import type { Core, Next } from './core.ts';
-import { again, nowSeconds, REST } from './core.ts';
+import { again, MOVED_RETRY_MS, nowSeconds, REST } from './core.ts';
 import type { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
 import {
@@ -302,7 +302,7 @@ export class Uploader {
   #localFault({ path, stat }: UploadJob, fault: Fault): Next {
     if (fault.rule === 'moved') {
       this.#core.notes.set(path, 'settling', 'it changed while it was being read');
-      return again(0);
+      return again(MOVED_RETRY_MS);
     }
     const failures = this.#failures.add(path, stat);
     const waitMs = this.#core.queue.backoffMs(failures);

@@ -1,5 +1,5 @@
 import type { Core, Next } from './core.ts';
-import { again, nowSeconds, PARK, REST, rulesOf, serverNowSeconds } from './core.ts';
+import { again, MOVED_RETRY_MS, nowSeconds, PARK, REST, rulesOf, serverNowSeconds } from './core.ts';
 import type { Deleter } from './deleter.ts';
 import type { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
@@ -12,7 +12,7 @@ import type { RootGuard } from './root-guard.ts';
 import { Semaphore } from './semaphore.ts';
 import { situationOf } from './situation.ts';
 import type { Storage } from './storage.ts';
-import type { Entry, FileId, LocalLook, MirrorPath } from './types.ts';
+import type { Entry, FileId, LocalLook, MirrorPath, StatToken } from './types.ts';
 import type { Uploader } from './uploader.ts';
 
 /** Files read at a time for hashing and checking; more only makes a disk seek. */
@@ -31,6 +31,8 @@ export class Worker {
   readonly #root: RootGuard;
   readonly #storage: Storage;
   /** Paths whose remote file was found to be gone, with its id. */
+  /** Which version of a path was warned about. */
+  readonly #warned = new Map<MirrorPath, StatToken>();
   readonly #lost = new Map<MirrorPath, FileId | undefined>();
   readonly #reads = new Semaphore(CONCURRENT_READS);
 
@@ -82,8 +84,7 @@ export class Worker {
         () => this.#core.local.inspect(path, look.stat, rules, signal),
         signal,
       );
-      for (const message of inspection.warnings)
-        this.#core.listener({ kind: 'warning', message: `${path}: ${message}` });
+      this.#warn(path, look.stat, inspection);
       const informed = plan(this.#situation(path, look, movedFrom, inspection));
       return await this.#act(path, look, movedFrom, informed, signal);
     } catch (error) {
@@ -91,6 +92,13 @@ export class Worker {
       if (error instanceof Fault) return this.#failed(path, look, error);
       throw error;
     }
+  }
+
+  /** Once a version, however often it is read. */
+  #warn(path: MirrorPath, stat: StatToken, { warnings }: Inspection): void {
+    if (warnings.length === 0 || this.#warned.get(path) === stat) return;
+    this.#warned.set(path, stat);
+    for (const message of warnings) this.#core.listener({ kind: 'warning', message: `${path}: ${message}` });
   }
 
   #situation(
@@ -167,6 +175,7 @@ export class Worker {
       notes.clear(path);
       this.#failures.clear(path);
       this.#lost.delete(path);
+      this.#warned.delete(path);
       return REST;
     }
     const news = notes.set(path, state, reason);
@@ -270,7 +279,7 @@ export class Worker {
     if (fault.disposition === 'fatal') throw fault;
     if (fault.rule === 'moved') {
       this.#core.notes.set(path, 'settling', 'it changed while it was being read');
-      return again(0);
+      return again(MOVED_RETRY_MS);
     }
     if (fault.disposition === 'halt') this.#governor.halt(fault);
     const stat = 'stat' in look ? look.stat : '0 0 0 0 0';

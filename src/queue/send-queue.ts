@@ -203,10 +203,13 @@ export class LaneQueue implements SendQueue {
   #kick(): void {
     if (this.#closed.signal.aborted || this.#uploads.isPaused) return;
     this.#uploads.concurrency = this.#places();
+    if (this.#order.waiting === 0 || this.#windowTimer !== null || this.#window.limit === null) return;
+    // INVARIANT: as long as something waits, either an attempt that runs or this timer will kick again. Nothing is
+    // concluded from another look at the clock: a unit may have come back since p-queue asked.
+    const now = this.#clock.monotonicMs();
     const nextFreeMs = this.#window.nextFreeMs();
-    if (this.#order.waiting === 0 || this.#windowTimer !== null || nextFreeMs === null) return;
-    if (this.#window.allowsOne(this.#clock.monotonicMs())) return;
-    const waitMs = Math.max(1, nextFreeMs - this.#clock.monotonicMs());
+    if (nextFreeMs === null && this.#running > 0) return;
+    const waitMs = Math.max(1, (nextFreeMs ?? now) - now);
     this.#windowTimer = this.#clock.sleep(waitMs, this.#closed.signal).then(
       () => {
         this.#windowTimer = null;

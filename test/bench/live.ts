@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bench } from './support/bench.ts';
-import { costOf, rssBytesOf } from './support/measured-process.ts';
+import { rssBytesOf, threadTimeMsOf } from './support/measured-process.ts';
 import { mirroredTree } from './support/mirrored-tree.ts';
 import { Daemon, runVerb, UNLIMITED } from './support/program.ts';
 import { type Arrival, nowMs, type Sink, startSink } from './support/sink.ts';
@@ -68,11 +68,9 @@ export const atRest: Bench = {
       await daemon.take('scanned');
       await sleep(2_000);
       progress('at rest');
-      const before = costOf(daemon.pid);
+      const beforeMs = threadTimeMsOf(daemon.pid);
       await sleep(REST_MS);
-      const after = costOf(daemon.pid);
-      if (before === null || after === null) throw new Error('the daemon is gone');
-      const busyPercent = ((after.cpuMs - before.cpuMs) / REST_MS) * 100;
+      const busyPercent = ((threadTimeMsOf(daemon.pid) - beforeMs) / REST_MS) * 100;
       const rssBytes = rssBytesOf(daemon.pid);
       const rescanMs: number[] = [];
       for (let round = 0; round < rounds; round++) {

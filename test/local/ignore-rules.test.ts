@@ -99,3 +99,12 @@ test('the answers stay the same over more tests than one matcher serves', () => 
     if ((rules.test(path, false) === null) !== (index % 2 === 1)) expect.fail(path);
   }
 });
+
+test('an ignore file that cannot be read is never taken for an empty one', () => {
+  const volume = Volume.fromJSON({});
+  volume.mkdirSync('/root/.filesignore', { recursive: true });
+  const disk = createFsFromVolume(volume) as unknown as Disk;
+  expect(() => createIgnoreRules({ root: '/root', patterns: [], disk })).toThrow(
+    /\.filesignore cannot be read/,
+  );
+});

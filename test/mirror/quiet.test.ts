@@ -33,11 +33,17 @@ function endlesslyReplacing() {
       },
     },
     view: { garbage: ids },
+    settings: { settleMs: 0 },
     worklist: new Worklist(() => 0),
     halts: { holds: () => false, all: () => [] },
     notes: { problems: () => [] },
   } as unknown as Core;
-  const deleter = { isWaiting: () => false, waitingPaths: () => [], failuresOf: () => 0 };
+  const deleter = {
+    isWaiting: () => false,
+    waitingPaths: () => [],
+    failuresOf: () => 0,
+    trouble: () => null,
+  };
   const none = {} as unknown;
   return new Quiet(core, deleter as unknown as Deleter, none as LaneGovernor, none as Failures);
 }

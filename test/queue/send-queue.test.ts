@@ -70,6 +70,35 @@ describe('the upload lane', () => {
     await all;
   });
 
+  test('goes on although a timer fires a moment early and time passes between two looks at the clock', async () => {
+    // Node's timers may fire up to a millisecond early by the monotonic clock.
+    class HastyClock extends ManualClock {
+      #drift = 0;
+      override monotonicMs(): number {
+        this.#drift += 0.05;
+        return super.monotonicMs() + this.#drift;
+      }
+      override sleep(ms: number, signal?: AbortSignal): Promise<void> {
+        return super.sleep(Math.max(0, ms - 0.9), signal);
+      }
+    }
+    for (let offsetMs = 0; offsetMs < 3; offsetMs += 0.07) {
+      const clock = new HastyClock();
+      const queue = queueOf(clock, { uploadsPerMinute: 1 });
+      let started = 0;
+      const send = async (sending: () => void): Promise<void> => {
+        sending();
+        started += 1;
+      };
+      const all = Promise.all([1, 2].map(() => queue.upload(SMALL, send, NEVER)));
+      await drained();
+      await clock.pass(60_047 + offsetMs);
+      for (let round = 0; round < 10; round += 1) await clock.pass(1);
+      expect(started).toBe(2);
+      await all;
+    }
+  });
+
   test('counts the attempts of an earlier run', async () => {
     const clock = new ManualClock();
     const queue = queueOf(clock, { uploadsPerMinute: 1, recentAttemptsMs: [clock.wallMs() - 20_000] });

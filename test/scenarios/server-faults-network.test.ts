@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, test, type TestContext } from 'vitest';
 import { openTestMirror } from '../support/blackbox/mirror-process.ts';
@@ -38,6 +39,27 @@ describe('the way to the server', { concurrent: true }, () => {
     expect(warnings(mirror.logs)).toBeLessThanOrEqual(15);
     line.connectTo(Number(new URL(mirror.emulator.url).port));
     await mirror.untilConverged({ posts: PATHS.length + 1, deletes: 0 }, 30_000);
+  }, 60_000);
+
+  test('D20: a delete that nobody answers makes sync exit 69, and plan names what is left', async (context) => {
+    const line = await openLine(context);
+    const mirror = await openTestMirror(context, {
+      env: { OPENAI_BASE_URL: `http://127.0.0.1:${line.port}/v1` },
+    });
+    line.connectTo(Number(new URL(mirror.emulator.url).port));
+    await mirror.write('user_data/a.txt', 'a');
+    await mirror.write('user_data/b.txt', 'b');
+    expect((await mirror.sync()).code).toBe(0);
+    line.cut();
+    await rm(mirror.at('user_data/a.txt'));
+    const failed = await mirror.run('sync');
+    expect(failed.code).toBe(69);
+    const plan = await mirror.run('plan');
+    expect(plan.stdout).toMatch(/^- user_data\/a\.txt/m);
+    expect(plan.code).toBe(2);
+    line.connectTo(Number(new URL(mirror.emulator.url).port));
+    expect((await mirror.sync()).code).toBe(0);
+    await mirror.expectConverged({ posts: 2, deletes: 1 });
   }, 60_000);
 
   test('D20: sync with nobody there exits 69 and says why; started again it finishes', async (context) => {

@@ -56,6 +56,7 @@ function mirrorSettings(settings: SimSettings): MirrorSettings {
     root: '/root',
     api: 'sim',
     folders: new Map(folders.map((rules) => [rules.folder, rules])),
+    settleMs: 0,
     graceMs,
     maxFraction: maxDeleteFraction,
     minCount: minDeleteCount,

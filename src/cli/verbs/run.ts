@@ -165,11 +165,12 @@ async function applyNewConfig(mirror: MirrorApp, api: Api, context: Context, log
     if (
       config.root !== current.root ||
       config.stateDir !== current.stateDir ||
-      config.api.baseUrl !== current.api.baseUrl
+      JSON.stringify(config.api) !== JSON.stringify(current.api) ||
+      config.limits.uploadBytesPerSecond !== current.limits.uploadBytesPerSecond
     ) {
       logger.log(
         'error',
-        'not reloaded: another root, stateDir or api.baseUrl needs a restart; the old configuration stays in force',
+        'not reloaded: another root, stateDir, limits.uploadBytesPerSecond, or anything under api needs a restart; the old configuration stays in force',
       );
       return;
     }

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const POLL_MS = 20;
@@ -80,6 +80,18 @@ export function costOf(pid: number | undefined): Omit<ProcessCost, 'wallMs'> | n
 export function rssBytesOf(pid: number | undefined): number {
   const kb = /^VmRSS:\s*(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
   return Number(kb) * 1024;
+}
+
+/**
+ * Processor time of the threads that a process has now, to the nanosecond. `/proc/<pid>/stat` counts ticks that
+ * found the process running, which says little about one that works for a fraction of a tick now and then.
+ */
+export function threadTimeMsOf(pid: number | undefined): number {
+  const threads = readdirSync(`/proc/${pid}/task`);
+  const times = threads.map(
+    (thread) => readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0],
+  );
+  return times.reduce((sum, nanoseconds) => sum + Number(nanoseconds), 0) / 1e6;
 }
 
 function cpuMsOf(pid: number | undefined): number {
