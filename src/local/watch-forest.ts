@@ -38,8 +38,8 @@ export class WatchForest {
   /** Which watcher has a directory. INVARIANT: one at most, and never one that is deferred, too. */
   readonly #owners = new Map<string, FSWatcher>();
   readonly #deferred = new Set<string>();
-  readonly #refill: NodeJS.Timeout;
   #allowance = DIRECTORIES_AT_A_TIME;
+  #allowanceSinceMs = performance.now();
   #growing = false;
   #ready = false;
   #closed = false;
@@ -49,14 +49,12 @@ export class WatchForest {
   constructor(root: string, accepts: (directory: string) => boolean, listener: ForestListener) {
     this.#accepts = accepts;
     this.#listener = listener;
-    this.#refill = setInterval(() => (this.#allowance = DIRECTORIES_AT_A_TIME), REFILL_MS).unref();
     this.#defer(root);
   }
 
   async close(): Promise<void> {
     this.#closed = true;
     this.#closing.resolve();
-    clearInterval(this.#refill);
     await Promise.all([...this.#watchers].map((watcher) => watcher.close()));
   }
 
@@ -71,7 +69,7 @@ export class WatchForest {
   async #grow(): Promise<void> {
     while (this.#deferred.size > 0 && !this.#closed) {
       const directories = this.#nextDeferred();
-      this.#allowance = DIRECTORIES_AT_A_TIME;
+      this.#refill();
       await this.#plant(directories);
       if (this.#ready) directories.forEach((directory) => this.#listener.onTree(directory));
     }
@@ -142,6 +140,11 @@ export class WatchForest {
     if (planted && !this.#closed) watcher.unwatch(directory);
   }
 
+  #refill(): void {
+    this.#allowance = DIRECTORIES_AT_A_TIME;
+    this.#allowanceSinceMs = performance.now();
+  }
+
   /** Whether this watcher shall see a path: its directories, and new ones as far as the allowance goes. */
   #admits(watcher: FSWatcher, path: string, stats: Stats | undefined): boolean {
     const owner = this.#owners.get(path);
@@ -149,6 +152,7 @@ export class WatchForest {
     if (this.#closed || this.#deferred.has(path)) return false;
     const directory = stats?.isDirectory() === true ? stats : stats === undefined ? directoryAt(path) : null;
     if (directory === null || !this.#accepts(path)) return false;
+    if (performance.now() - this.#allowanceSinceMs >= REFILL_MS) this.#refill();
     if (this.#allowance <= 0) {
       this.#defer(path);
       return false;

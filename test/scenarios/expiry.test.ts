@@ -68,7 +68,7 @@ describe('expiry', { concurrent: true }, () => {
   test('the same when the reply was lost and the file is found in a listing', async (context) => {
     const mirror = await openTestMirror(context, { config: DAILY });
     mirror.emulator.faults.add({ match: { method: 'POST' }, act: serverError('handled'), times: 1 });
-    mirror.emulator.faults.add({ match: { method: 'GET' }, act: silentListing });
+    mirror.emulator.faults.add({ match: { method: 'GET', path: /\/files$/ }, act: silentListing });
     await mirror.write('user_data/a.txt', 'a');
     await mirror.start();
     await expectRefused(mirror);
