@@ -1,12 +1,13 @@
 import type { Clock } from '../mirror/ports.ts';
 import { parseStatToken } from '../mirror/stat-token.ts';
 import type { MirrorPath, StatToken } from '../mirror/types.ts';
+import { RecentMap } from './recent-map.ts';
 
 /**
- * How many paths are remembered that have settled; a forgotten one is judged by its modification time alone. Those that
+ * How many paths at least are remembered that have settled; a forgotten one is judged by its modification time alone. Those that
  * still wait are all remembered, since one that was forgotten would start to wait anew, again and again.
  */
-const CAPACITY = 10_000;
+const CAPACITY = 5_000;
 
 /** Null: settled. Otherwise when it can be settled at the earliest, and why it is not. */
 type SettleVerdict = { readonly waitMs: number; readonly why: string } | null;
@@ -33,7 +34,7 @@ interface Observation {
  */
 export function createSettler(settleMs: number, clock: Clock): Settler {
   const unsettled = new Map<MirrorPath, Observation>();
-  const settled = new Map<MirrorPath, Observation>();
+  const settled = new RecentMap<MirrorPath, Observation>(CAPACITY);
 
   function observe(path: MirrorPath, stat: StatToken): Observation {
     const before = unsettled.get(path) ?? settled.get(path);
@@ -51,14 +52,7 @@ export function createSettler(settleMs: number, clock: Clock): Settler {
       unsettled.set(path, seen);
       return;
     }
-    if (settled.get(path) === seen) return;
-    // Last changed goes last, so that the first is always the one to forget.
-    settled.delete(path);
-    settled.set(path, seen);
-    if (settled.size > CAPACITY) {
-      const oldest = settled.keys().next().value;
-      if (oldest !== undefined) settled.delete(oldest);
-    }
+    if (settled.get(path) !== seen) settled.set(path, seen);
   }
 
   function verdictOn({ stat, sinceMs, written }: Observation): SettleVerdict {
