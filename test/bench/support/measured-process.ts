@@ -57,11 +57,15 @@ export async function runMeasured(
   return { exitCode, stdout, stderr, wallMs: (endedMs ?? performance.now()) - startedMs, ...cost };
 }
 
-export function start({ file, args, cwd, env = {} }: Command): ChildProcess {
+/** `stdin` `pipe`: the child is told that this process is gone by the end of its input. */
+export function start(
+  { file, args, cwd, env = {} }: Command,
+  stdin: 'ignore' | 'pipe' = 'ignore',
+): ChildProcess {
   return spawn(file, args, {
     ...(cwd === undefined ? {} : { cwd }),
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [stdin, 'pipe', 'pipe'],
   });
 }
 

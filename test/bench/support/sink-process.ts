@@ -116,3 +116,5 @@ const server = serve();
 server.listen(0, '127.0.0.1', () =>
   console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`),
 );
+// Nobody is left to measure.
+process.stdin.on('end', () => process.exit()).resume();

@@ -12,7 +12,7 @@ export interface Target extends AsyncDisposable {
 /** Starts a program of this folder that prints the base URL of the server it runs. */
 export async function startTarget(program: 'sink' | 'emulator'): Promise<Target> {
   const file = fileURLToPath(new URL(`${program}-process.ts`, import.meta.url));
-  const child = start({ file: process.execPath, args: [file] });
+  const child = start({ file: process.execPath, args: [file] }, 'pipe');
   if (child.stdout === null) throw new TypeError('the server has no output');
   const [url] = (await once(createInterface(child.stdout), 'line')) as [string];
   return {
