@@ -11,7 +11,7 @@ import { describeError, errnoOf } from './errno.ts';
 
 /** Up to here a file is read in one go on this thread: 40 µs instead of four times that through the thread pool. */
 const SMALL_FILE_BYTES = 64 * 1024;
-const CHUNK_BYTES = 1024 * 1024;
+const CHUNK_BYTES = 512 * 1024;
 
 // RACE: between the look and now the name may have become a link, or a pipe that would block.
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;

@@ -119,7 +119,9 @@ export class LaneGovernor {
     if (clock.monotonicMs() < this.#nextProbeMs) return this.#nextProbeMs;
     if (halts.has('auth')) {
       // Not waited for: an API that does not answer would hold up whoever calls this for minutes.
-      if (!this.#isProbing) void this.#probe(signal);
+      // A probe that takes longer than a minute brings no new time; whoever asks comes back by itself.
+      if (this.#isProbing) return null;
+      void this.#probe(signal);
       return this.#nextProbeMs;
     }
     // Whether there is room again, only an upload can tell: one is let through.
