@@ -38,14 +38,20 @@ export type Next =
   /** It wants to be read or sent, and there is no room: look again when there is. */
   | { readonly kind: 'park' };
 
-/** After a file moved under its reader: not at once, since some file systems say so again and again. */
-export const MOVED_RETRY_MS = 100;
+/** Not at once, since some file systems say that a file moved again and again. */
+const MOVED_RETRY_MS = 100;
 
 export const REST: Next = { kind: 'rest' };
 export const PARK: Next = { kind: 'park' };
 
 export function again(inMs: number): Next {
   return { kind: 'again', inMs };
+}
+
+/** The file is another one than was announced: what is there now is looked at afresh. */
+export function movedUnderReader(core: Core, path: MirrorPath): Next {
+  core.notes.set(path, 'settling', 'it changed while it was being read');
+  return again(MOVED_RETRY_MS);
 }
 
 export function rulesOf(core: Core, path: MirrorPath): FolderRules | null {

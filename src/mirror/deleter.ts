@@ -4,7 +4,7 @@ import { Fault } from './faults.ts';
 import { condemned, garbageDeleted } from './fold.ts';
 import { guardDeletes, type DeleteVerdict, type WaitingDelete } from './guards.ts';
 import type { LaneGovernor } from './lane-governor.ts';
-import { folderOf } from './mirror-path.ts';
+import { countInFolder, folderOf } from './mirror-path.ts';
 import type { RootGuard } from './root-guard.ts';
 import { deviceOf, identityKey } from './stat-token.ts';
 import type { FileId, FolderLook, MirrorPath } from './types.ts';
@@ -282,16 +282,11 @@ export class Deleter {
 
   #judge(waiting: readonly WaitingDelete[], folders: ReadonlyMap<string, FolderLook>): void {
     const { settings, view, halts, notes } = this.#core;
-    const entriesInFolder = (folder: string): number => {
-      let count = 0;
-      for (const path of view.files.keys()) if (folderOf(path) === folder) count += 1;
-      return count;
-    };
     const before = this.#verdict.halts;
     this.#verdict = guardDeletes({
       waiting,
       entriesTotal: view.files.size,
-      entriesInFolder,
+      entriesInFolder: (folder) => countInFolder(view.files.keys(), folder),
       lookOfFolder: (folder) => folders.get(folder) ?? null,
       maxFraction: settings.maxFraction,
       minCount: settings.minCount,

@@ -25,3 +25,10 @@ export function isWithinAny(path: MirrorPath, trees: ReadonlySet<MirrorPath>): b
   }
   return false;
 }
+
+/** How many of these paths lie in a purpose folder. */
+export function countInFolder(paths: Iterable<MirrorPath>, folder: string): number {
+  let count = 0;
+  for (const path of paths) if (folderOf(path) === folder) count += 1;
+  return count;
+}

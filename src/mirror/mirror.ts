@@ -8,7 +8,7 @@ import { HaltBoard } from './halts.ts';
 import { IdentityIndex } from './identity-index.ts';
 import { LaneGovernor } from './lane-governor.ts';
 import { Ledger } from './ledger.ts';
-import { folderOf } from './mirror-path.ts';
+import { countInFolder, folderOf } from './mirror-path.ts';
 import { PathNotes } from './path-notes.ts';
 import type { Clock, FilesApi, Hint, Listener, LocalTree, Manifest, SendQueue } from './ports.ts';
 import { Quiet } from './quiet.ts';
@@ -342,7 +342,8 @@ export class Mirror implements MirrorControl {
     const { settings, local, view, listener } = this.#core;
     this.#foldersReady = true;
     for (const folder of settings.folders.keys()) {
-      if ((await local.lookFolder(folder)).kind !== 'gone' || holdsSomeOf(view.files, folder)) continue;
+      if ((await local.lookFolder(folder)).kind !== 'gone') continue;
+      if (countInFolder(view.files.keys(), folder) > 0) continue;
       try {
         await local.createFolder(folder);
       } catch (error) {
@@ -383,10 +384,4 @@ export class Mirror implements MirrorControl {
     for (const path of worklist.paths()) if (notes.stateOf(path) !== 'skipped') return true;
     return false;
   }
-}
-
-/** Does an entry lie in this folder? */
-function holdsSomeOf(files: ReadonlyMap<MirrorPath, unknown>, folder: string): boolean {
-  for (const path of files.keys()) if (folderOf(path) === folder) return true;
-  return false;
 }

@@ -1,7 +1,7 @@
 import { Fault } from './faults.ts';
 import { guardDeletes, type WaitingDelete } from './guards.ts';
 import { IdentityIndex } from './identity-index.ts';
-import { folderOf } from './mirror-path.ts';
+import { countInFolder, folderOf, isWithinAny } from './mirror-path.ts';
 import { isAtRest, plan, type Action, type Situation } from './plan.ts';
 import type { PlannedAction } from './planned.ts';
 import type { LocalTree } from './ports.ts';
@@ -55,11 +55,11 @@ class Preview {
       return [problem(this.#parts.settings.root, reason)];
     }
     const seen = new Set<MirrorPath>();
-    const unlistable: MirrorPath[] = [];
+    const unlistable = new Set<MirrorPath>();
     for await (const items of local.scan(null, signal)) {
       for (const item of items) {
         seen.add(item.path);
-        if (item.kind === 'unlistable') unlistable.push(item.path);
+        if (item.kind === 'unlistable') unlistable.add(item.path);
         if (item.kind === 'unlistable' || item.kind === 'skipped')
           this.#planned.push(problem(item.path, item.reason));
         if (item.kind !== 'file' || this.#isAtRest(item.path, item.stat)) continue;
@@ -67,10 +67,7 @@ class Preview {
       }
     }
     const gone = [...view.files.keys()].filter(
-      (path) =>
-        !seen.has(path) &&
-        !this.#explained.has(path) &&
-        !unlistable.some((each) => path.startsWith(`${each}/`)),
+      (path) => !seen.has(path) && !this.#explained.has(path) && !isWithinAny(path, unlistable),
     );
     await this.#absent(gone);
     for (const [id, { path, bytes, hold }] of view.garbage) {
@@ -177,7 +174,7 @@ class Preview {
     const verdict = guardDeletes({
       waiting,
       entriesTotal: view.files.size,
-      entriesInFolder: (folder) => [...view.files.keys()].filter((path) => folderOf(path) === folder).length,
+      entriesInFolder: (folder) => countInFolder(view.files.keys(), folder),
       lookOfFolder: (folder) => folders.get(folder) ?? null,
       maxFraction: settings.maxFraction,
       minCount: settings.minCount,

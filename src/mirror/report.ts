@@ -92,7 +92,10 @@ export interface MirrorControl {
   resume(): void;
   /** Holds the manifest against the remote; `repair` uploads again what is gone there. Throws `Fault`. */
   verify(repair: boolean, signal: AbortSignal): Promise<VerifyReport>;
-  /** Deletes what this mirror made and kept aside. Returns how many ids that are; they are deleted in the background. */
+  /**
+   * Lets go of what this mirror made and kept aside. Returns how many ids are being deleted in the background now,
+   * those that were on their way already included.
+   */
   deleteOrphans(): Promise<number>;
   /** Starts a full rescan, or joins the running one; resolves when it is complete. */
   rescan(): Promise<void>;

@@ -1,6 +1,6 @@
 import { ignoredExpiry } from './asked-expiry.ts';
 import type { Core, Next } from './core.ts';
-import { again, MOVED_RETRY_MS, nowSeconds, REST } from './core.ts';
+import { again, movedUnderReader, nowSeconds, REST } from './core.ts';
 import type { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
 import {
@@ -300,10 +300,7 @@ export class Uploader {
 
   /** The file could not be read as announced: what is there now is looked at afresh. */
   #localFault({ path, stat }: UploadJob, fault: Fault): Next {
-    if (fault.rule === 'moved') {
-      this.#core.notes.set(path, 'settling', 'it changed while it was being read');
-      return again(MOVED_RETRY_MS);
-    }
+    if (fault.rule === 'moved') return movedUnderReader(this.#core, path);
     const failures = this.#failures.add(path, stat);
     const waitMs = this.#core.queue.backoffMs(failures);
     this.#tellFailed(path, fault.message, waitMs, failures, fault);

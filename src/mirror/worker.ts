@@ -1,5 +1,5 @@
 import type { Core, Next } from './core.ts';
-import { again, MOVED_RETRY_MS, nowSeconds, PARK, REST, rulesOf, serverNowSeconds } from './core.ts';
+import { again, movedUnderReader, nowSeconds, PARK, REST, rulesOf, serverNowSeconds } from './core.ts';
 import type { Deleter } from './deleter.ts';
 import type { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
@@ -30,10 +30,10 @@ export class Worker {
   readonly #failures: Failures;
   readonly #root: RootGuard;
   readonly #storage: Storage;
-  /** Paths whose remote file was found to be gone, with its id. */
   /** Which version of a path was warned about. */
   readonly #warned = new Map<MirrorPath, StatToken>();
-  readonly #lost = new Map<MirrorPath, FileId | undefined>();
+  /** Paths whose remote file was found to be gone, with its id. */
+  readonly #lost = new Map<MirrorPath, FileId>();
   readonly #reads = new Semaphore(CONCURRENT_READS);
 
   constructor(parts: {
@@ -277,10 +277,7 @@ export class Worker {
 
   #failed(path: MirrorPath, look: LocalLook, fault: Fault): Next {
     if (fault.disposition === 'fatal') throw fault;
-    if (fault.rule === 'moved') {
-      this.#core.notes.set(path, 'settling', 'it changed while it was being read');
-      return again(MOVED_RETRY_MS);
-    }
+    if (fault.rule === 'moved') return movedUnderReader(this.#core, path);
     if (fault.disposition === 'halt') this.#governor.halt(fault);
     const stat = 'stat' in look ? look.stat : '0 0 0 0 0';
     const failures = this.#failures.add(path, stat);

@@ -1,8 +1,22 @@
 import { rm } from 'node:fs/promises';
-import { describe, expect, test } from 'vitest';
-import { openTestMirror } from '../support/blackbox/mirror-process.ts';
+import { describe, expect, test, type TestContext } from 'vitest';
+import { openTestMirror, type TestMirror } from '../support/blackbox/mirror-process.ts';
 
 const MEBIBYTE = 1024 * 1024;
+
+/** The server stored user_data/a.txt ("content"), and the mirror died before it read the reply. */
+async function killedBeforeTheReply(context: TestContext): Promise<TestMirror> {
+  const mirror = await openTestMirror(context);
+  mirror.emulator.faults.add({ match: { method: 'POST' }, act: { kind: 'hang', at: 'handled' }, times: 1 });
+  await mirror.write('user_data/a.txt', 'content');
+  await mirror.start();
+  await mirror.until(
+    () => mirror.emulator.files().length,
+    (files) => files === 1,
+  );
+  await mirror.kill9();
+  return mirror;
+}
 
 describe('kill -9', { concurrent: true }, () => {
   test('C1: while a body is in flight: the file is there once afterwards, after at most 2 POSTs', async (context) => {
@@ -23,45 +37,21 @@ describe('kill -9', { concurrent: true }, () => {
   });
 
   test('C2: after the server stored it, before the reply was read: adopted, not sent again', async (context) => {
-    const mirror = await openTestMirror(context);
-    mirror.emulator.faults.add({ match: { method: 'POST' }, act: { kind: 'hang', at: 'handled' }, times: 1 });
-    await mirror.write('user_data/a.txt', 'content');
-    await mirror.start();
-    await mirror.until(
-      () => mirror.emulator.files().length,
-      (files) => files === 1,
-    );
-    await mirror.kill9();
+    const mirror = await killedBeforeTheReply(context);
     await mirror.start();
     await mirror.untilConverged({ posts: 1, deletes: 0 });
     expect(mirror.logs).toContain('"adopted":true');
   });
 
   test('C2: the same, and the file changed meanwhile: the stored one is deleted, the new one is there once', async (context) => {
-    const mirror = await openTestMirror(context);
-    mirror.emulator.faults.add({ match: { method: 'POST' }, act: { kind: 'hang', at: 'handled' }, times: 1 });
-    await mirror.write('user_data/a.txt', 'content');
-    await mirror.start();
-    await mirror.until(
-      () => mirror.emulator.files().length,
-      (files) => files === 1,
-    );
-    await mirror.kill9();
+    const mirror = await killedBeforeTheReply(context);
     await mirror.write('user_data/a.txt', 'other content');
     await mirror.start();
     await mirror.untilConverged({ posts: 2, deletes: 1 });
   });
 
   test('C2: the same, and the file was removed meanwhile: nothing is left at the server', async (context) => {
-    const mirror = await openTestMirror(context);
-    mirror.emulator.faults.add({ match: { method: 'POST' }, act: { kind: 'hang', at: 'handled' }, times: 1 });
-    await mirror.write('user_data/a.txt', 'content');
-    await mirror.start();
-    await mirror.until(
-      () => mirror.emulator.files().length,
-      (files) => files === 1,
-    );
-    await mirror.kill9();
+    const mirror = await killedBeforeTheReply(context);
     await rm(mirror.at('user_data/a.txt'));
     await mirror.start();
     await mirror.untilConverged({ posts: 1, deletes: 1 });
