@@ -9,6 +9,7 @@ import type { ContentChecks } from './content-check.ts';
 import { type Disk, realDisk } from './disk.ts';
 import { describeError, errnoOf, isMissing } from './errno.ts';
 import type { IgnoreRules } from './ignore-rules.ts';
+import { HashThread } from './hash-thread.ts';
 import { type Devices, locate } from './locate.ts';
 import type { OpenWriters } from './open-writers.ts';
 import { inspectVersion, openVersion } from './read-version.ts';
@@ -42,6 +43,7 @@ export interface ScannedTree extends LocalTree {
 export function createLocalTree(options: LocalTreeOptions): ScannedTree {
   const { root, clock, folders, rules, checks, disk = realDisk } = options;
   const rootGuard = createRootGuard(root, disk);
+  const hashes = new HashThread();
   const look = createLook({ ...options, disk }, () => rootGuard.lookAgain());
   const absolute = (path: MirrorPath): string => `${root}/${path}`;
   let lastScanMs = 0;
@@ -78,12 +80,13 @@ export function createLocalTree(options: LocalTreeOptions): ScannedTree {
         path,
         stat,
         (name, sizeBytes) => checks.createCheck(folderRules, name, sizeBytes),
+        hashes,
         signal,
       ),
     precheck: (path, sizeBytes, folderRules) =>
       checks.createCheck(folderRules, remoteNameOf(path), sizeBytes).problem,
     needsFullRead: (folderRules) => checks.needsFullRead(folderRules),
-    open: (path, stat) => openVersion(absolute(path), path, stat),
+    open: (path, stat) => openVersion(absolute(path), path, stat, hashes),
   };
 }
 

@@ -1,4 +1,4 @@
-import { createHash, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import fs, { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { Fault } from '../mirror/faults.ts';
@@ -8,10 +8,13 @@ import { sizeOf, statToken } from '../mirror/stat-token.ts';
 import type { MirrorPath, StatToken } from '../mirror/types.ts';
 import type { ContentCheck } from './content-check.ts';
 import { describeError, errnoOf } from './errno.ts';
+import type { ContentHash, HashThread } from './hash-thread.ts';
 
 /** Up to here a file is read in one go on this thread: 40 µs instead of four times that through the thread pool. */
 const SMALL_FILE_BYTES = 64 * 1024;
-const CHUNK_BYTES = 512 * 1024;
+const CHUNK_BYTES = 768 * 1024;
+/** One chunk is on its way, one is being read, and one the hash may still be busy with. */
+const CHUNKS_IN_MEMORY = 2;
 
 // RACE: between the look and now the name may have become a link, or a pipe that would block.
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -24,6 +27,7 @@ export async function inspectVersion(
   path: MirrorPath,
   stat: StatToken,
   createCheck: CreateFileCheck,
+  hashes: HashThread,
   signal: AbortSignal,
 ): Promise<Inspection> {
   signal.throwIfAborted();
@@ -35,21 +39,26 @@ export async function inspectVersion(
     check.write(content);
     sha256 = hash('sha256', content);
   } else {
-    sha256 = await readLarge(absolute, path, stat, (chunk) => check.write(chunk), signal);
+    sha256 = await readLarge(absolute, path, stat, (chunk) => check.write(chunk), hashes, signal);
   }
   const { problem, warnings } = check.end();
   return { sha256, sizeBytes, problem: check.problem ?? problem, warnings };
 }
 
 /** Opens this version for sending; see `LocalTree.open`. */
-export async function openVersion(absolute: string, path: MirrorPath, stat: StatToken): Promise<OpenVersion> {
+export async function openVersion(
+  absolute: string,
+  path: MirrorPath,
+  stat: StatToken,
+  hashes: HashThread,
+): Promise<OpenVersion> {
   if (sizeOf(stat) <= SMALL_FILE_BYTES) return new SmallVersion(absolute, path, stat);
   const file = await open(absolute, OPEN_FLAGS).catch((error: unknown) => {
     throw faultOf(path, error);
   });
   try {
     assertSame(path, stat, statToken(await file.stat({ bigint: true })));
-    return new DiskVersion(file, absolute, path, stat);
+    return new DiskVersion(file, absolute, path, stat, hashes.hash(sizeOf(stat)));
   } catch (error) {
     await file.close();
     throw faultOf(path, error);
@@ -98,20 +107,27 @@ class SmallVersion implements OpenVersion {
   }
 }
 
+/** Memory for one chunk. `hashed`: resolves once the hash is done with what is in it. */
+interface Slot {
+  readonly buffer: Buffer;
+  hashed: Promise<void>;
+}
+
 class DiskVersion implements OpenVersion {
   readonly stat: StatToken;
   readonly sizeBytes: number;
   readonly #file: FileHandle;
   readonly #absolute: string;
   readonly #path: MirrorPath;
-  readonly #hash = createHash('sha256');
+  readonly #hash: ContentHash;
   #sha256: string | null = null;
   #started = false;
   /** The read in flight: the descriptor must outlive it. */
   #reading: Promise<unknown> = Promise.resolve();
 
-  constructor(file: FileHandle, absolute: string, path: MirrorPath, stat: StatToken) {
+  constructor(file: FileHandle, absolute: string, path: MirrorPath, stat: StatToken, hash: ContentHash) {
     this.#file = file;
+    this.#hash = hash;
     this.#absolute = absolute;
     this.#path = path;
     this.stat = stat;
@@ -119,33 +135,31 @@ class DiskVersion implements OpenVersion {
   }
 
   /**
-   * Two buffers take turns: one is on its way while the next is being read. A chunk is overwritten only after the
+   * A few buffers take turns: one is on its way while the next is being read. A chunk is overwritten only after the
    * one behind it was asked for, which a consumer that respects backpressure does when the first has been handed
-   * to the kernel.
+   * to the kernel, and after it was hashed.
    */
   async *chunks(): AsyncGenerator<Uint8Array> {
     if (this.#started) throw new TypeError('chunks() may be called once');
     this.#started = true;
-    const bufferBytes = Math.min(CHUNK_BYTES, this.sizeBytes);
-    const buffers = [Buffer.allocUnsafeSlow(bufferBytes), Buffer.allocUnsafeSlow(bufferBytes)] as const;
-    let [current, other] = buffers;
+    const slots = Array.from({ length: CHUNKS_IN_MEMORY }, () => this.#slot());
     let position = 0;
     try {
-      let pending = this.#read(current, position);
-      while (position < this.sizeBytes) {
-        const bytes = await pending;
-        if (bytes === 0) throw moved(this.#path, 'it became shorter while being read');
-        const chunk = current.subarray(0, bytes);
-        position += bytes;
-        [current, other] = [other, current];
-        if (position < this.sizeBytes) pending = this.#read(current, position);
+      let pending = this.#read(slots[0]!, position);
+      for (let turn = 1; position < this.sizeBytes; turn++) {
+        const chunk = await pending;
+        if (chunk.length === 0) throw moved(this.#path, 'it became shorter while being read');
+        position += chunk.length;
+        if (position < this.sizeBytes) pending = this.#read(slots[turn % CHUNKS_IN_MEMORY]!, position);
         yield chunk;
       }
       await this.#assertUnchanged();
+      this.#sha256 = await this.#hash.digest().catch((error: unknown) => {
+        throw ioFault(this.#path, 'cannot be hashed', error);
+      });
     } catch (error) {
       throw faultOf(this.#path, error);
     }
-    this.#sha256 = this.#hash.digest('hex');
   }
 
   sha256(): string {
@@ -154,20 +168,30 @@ class DiskVersion implements OpenVersion {
   }
 
   async close(): Promise<void> {
+    this.#hash.drop();
     await this.#reading;
     await this.#file.close();
   }
 
+  #slot(): Slot {
+    return { buffer: this.#hash.allocate(Math.min(CHUNK_BYTES, this.sizeBytes)), hashed: Promise.resolve() };
+  }
+
   /** RACE: it is made ahead, and may fail long before anybody waits for it, or when nobody will; then this is no crash. */
-  #read(buffer: Buffer, position: number): Promise<number> {
-    const length = Math.min(buffer.length, this.sizeBytes - position);
-    const reading = this.#file.read(buffer, 0, length, position).then(({ bytesRead }) => {
-      // Hashed ahead, too: while the chunk before it is on its way.
-      this.#hash.update(buffer.subarray(0, bytesRead));
-      return bytesRead;
-    });
+  #read(slot: Slot, position: number): Promise<Buffer> {
+    const reading = this.#fill(slot, position);
     this.#reading = reading.catch(() => undefined);
     return reading;
+  }
+
+  async #fill(slot: Slot, position: number): Promise<Buffer> {
+    await slot.hashed;
+    const length = Math.min(slot.buffer.length, this.sizeBytes - position);
+    const { bytesRead } = await this.#file.read(slot.buffer, 0, length, position);
+    const chunk = slot.buffer.subarray(0, bytesRead);
+    // Hashed ahead, too: while the chunk before it is on its way.
+    slot.hashed = this.#hash.update(chunk);
+    return chunk;
   }
 
   /** INVARIANT: the last byte is out only if descriptor and path still are the version that was announced. */
@@ -182,9 +206,10 @@ async function readLarge(
   path: MirrorPath,
   stat: StatToken,
   onChunk: (chunk: Uint8Array) => void,
+  hashes: HashThread,
   signal: AbortSignal,
 ): Promise<string> {
-  const version = await openVersion(absolute, path, stat);
+  const version = await openVersion(absolute, path, stat, hashes);
   try {
     for await (const chunk of version.chunks()) {
       signal.throwIfAborted();
@@ -254,7 +279,10 @@ function faultOf(path: MirrorPath, error: unknown): unknown {
   if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENXIO', 'ESTALE'].includes(code)) {
     return moved(path, `it is gone: ${describeError(error)}`, error);
   }
-  const rule = code === 'EACCES' || code === 'EPERM' ? 'unreadable' : 'io';
-  const message = `${path}: cannot be read: ${describeError(error)}`;
+  return ioFault(path, 'cannot be read', error, code === 'EACCES' || code === 'EPERM' ? 'unreadable' : 'io');
+}
+
+function ioFault(path: MirrorPath, what: string, error: unknown, rule = 'io'): Fault {
+  const message = `${path}: ${what}: ${describeError(error)}`;
   return new Fault(message, { disposition: 'retry', outcome: 'refused', rule, cause: error });
 }

@@ -4,12 +4,16 @@ import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import type { ContentCheck } from '../../src/local/content-check.ts';
+import { HashThread } from '../../src/local/hash-thread.ts';
 import { inspectVersion, openVersion } from '../../src/local/read-version.ts';
 import { statToken } from '../../src/mirror/stat-token.ts';
 import { temporaryDirectory } from './fixtures.ts';
 
 const LARGE = 1_000_003;
+/** Hashed on a thread of its own. */
+const VERY_LARGE = 20_000_003;
 const never = new AbortController().signal;
+const hashes = new HashThread();
 
 function file(content: string | Buffer) {
   const absolute = join(temporaryDirectory(), 'a.jsonl');
@@ -39,12 +43,12 @@ function recordingCheck() {
 const moved = { rule: 'moved', disposition: 'retry', outcome: 'refused' };
 
 describe('an open version', () => {
-  test.each([0, 1, 65_536, 262_144, 262_145, LARGE])(
+  test.each([0, 1, 65_536, 262_144, 786_432, 786_433, LARGE, VERY_LARGE])(
     'of %i bytes yields them all, and their hash',
     async (size) => {
       const content = randomBytes(size);
       const { absolute, stat, sha256 } = file(content);
-      const version = await openVersion(absolute, 'batch/a.jsonl', stat);
+      const version = await openVersion(absolute, 'batch/a.jsonl', stat, hashes);
       expect(version.sizeBytes).toBe(size);
       expect((await readAll(version.chunks())).equals(content)).toBe(true);
       expect(version.sha256()).toBe(sha256);
@@ -57,7 +61,7 @@ describe('an open version', () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown): void => void unhandled.push(reason);
     process.on('unhandledRejection', note);
-    const version = await openVersion(absolute, 'batch/a.jsonl', stat);
+    const version = await openVersion(absolute, 'batch/a.jsonl', stat, hashes);
     const handle = await fs.promises.open(absolute);
     const prototype = Object.getPrototypeOf(handle) as typeof handle;
     const diskError = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
@@ -78,28 +82,31 @@ describe('an open version', () => {
     }
   });
 
-  test('a chunk stays what it was until the next is asked for', async () => {
-    const content = randomBytes(LARGE);
-    const { absolute, stat } = file(content);
-    const version = await openVersion(absolute, 'batch/a.jsonl', stat);
-    let position = 0;
-    for await (const chunk of version.chunks()) {
-      // Long enough for the read ahead to have come in.
-      await fs.promises.readFile(absolute);
-      expect(content.subarray(position, position + chunk.length).equals(chunk)).toBe(true);
-      position += chunk.length;
-    }
-    await version.close();
-  });
+  test.each([LARGE, VERY_LARGE])(
+    'a chunk of %i bytes stays what it was until the next is asked for',
+    async (size) => {
+      const content = randomBytes(size);
+      const { absolute, stat } = file(content);
+      const version = await openVersion(absolute, 'batch/a.jsonl', stat, hashes);
+      let position = 0;
+      for await (const chunk of version.chunks()) {
+        // Long enough for the read ahead to have come in.
+        await fs.promises.readFile(absolute);
+        expect(content.subarray(position, position + chunk.length).equals(chunk)).toBe(true);
+        position += chunk.length;
+      }
+      await version.close();
+    },
+  );
 
   test('is not opened when the file is another one, a link, or gone', async () => {
     const { absolute, stat } = file('old');
     fs.writeFileSync(absolute, 'new!');
-    await expect(openVersion(absolute, 'batch/a.jsonl', stat)).rejects.toMatchObject(moved);
+    await expect(openVersion(absolute, 'batch/a.jsonl', stat, hashes)).rejects.toMatchObject(moved);
     fs.renameSync(absolute, `${absolute}.real`);
-    await expect(openVersion(absolute, 'batch/a.jsonl', stat)).rejects.toMatchObject(moved);
+    await expect(openVersion(absolute, 'batch/a.jsonl', stat, hashes)).rejects.toMatchObject(moved);
     fs.symlinkSync(`${absolute}.real`, absolute);
-    await expect(openVersion(absolute, 'batch/a.jsonl', stat)).rejects.toMatchObject(moved);
+    await expect(openVersion(absolute, 'batch/a.jsonl', stat, hashes)).rejects.toMatchObject(moved);
   });
 
   test.each([
@@ -116,7 +123,7 @@ describe('an open version', () => {
     ['removed', (absolute: string) => fs.unlinkSync(absolute)],
   ])('does not end when the file is %s meanwhile', async (_what, change) => {
     const { absolute, stat } = file(randomBytes(LARGE));
-    const version = await openVersion(absolute, 'batch/a.jsonl', stat);
+    const version = await openVersion(absolute, 'batch/a.jsonl', stat, hashes);
     const chunks = version.chunks()[Symbol.asyncIterator]();
     await chunks.next();
     change(absolute);
@@ -131,7 +138,7 @@ describe('an open version', () => {
   test('does not end when only its times were put back', async () => {
     const { absolute, stat } = file(randomBytes(LARGE));
     const { atime, mtime } = fs.statSync(absolute);
-    const version = await openVersion(absolute, 'batch/a.jsonl', stat);
+    const version = await openVersion(absolute, 'batch/a.jsonl', stat, hashes);
     const chunks = version.chunks()[Symbol.asyncIterator]();
     await chunks.next();
     fs.writeFileSync(absolute, randomBytes(LARGE));
@@ -145,7 +152,7 @@ describe('an open version', () => {
 
   test('may be left early and closed while a read is under way', async () => {
     const { absolute, stat } = file(randomBytes(LARGE));
-    const version = await openVersion(absolute, 'batch/a.jsonl', stat);
+    const version = await openVersion(absolute, 'batch/a.jsonl', stat, hashes);
     for await (const _ of version.chunks()) break;
     await version.close();
     await expect(readAll(version.chunks())).rejects.toThrow('once');
@@ -155,7 +162,7 @@ describe('an open version', () => {
     const { absolute, stat } = file('x');
     fs.rmSync(absolute);
     execFileSync('mkfifo', [absolute]);
-    await expect(openVersion(absolute, 'batch/a.jsonl', stat)).rejects.toMatchObject(moved);
+    await expect(openVersion(absolute, 'batch/a.jsonl', stat, hashes)).rejects.toMatchObject(moved);
   });
 });
 
@@ -166,7 +173,7 @@ describe('an inspection', () => {
       const content = randomBytes(size);
       const { absolute, stat, sha256 } = file(content);
       const { check, fed } = recordingCheck();
-      const found = await inspectVersion(absolute, 'batch/a.jsonl', stat, () => check, never);
+      const found = await inspectVersion(absolute, 'batch/a.jsonl', stat, () => check, hashes, never);
       expect(found).toEqual({ sha256, sizeBytes: size, problem: null, warnings: [] });
       expect(fed().equals(content)).toBe(true);
     },
@@ -176,9 +183,9 @@ describe('an inspection', () => {
     const { absolute, stat } = file(randomBytes(size));
     fs.appendFileSync(absolute, 'x');
     const { check } = recordingCheck();
-    await expect(inspectVersion(absolute, 'batch/a.jsonl', stat, () => check, never)).rejects.toMatchObject(
-      moved,
-    );
+    await expect(
+      inspectVersion(absolute, 'batch/a.jsonl', stat, () => check, hashes, never),
+    ).rejects.toMatchObject(moved);
   });
 
   test('knows the base name and the size; what is wrong with them comes before the content', async () => {
@@ -192,7 +199,7 @@ describe('an inspection', () => {
         end: () => ({ problem: { rule: 'later', message: '' }, warnings: ['w'] }),
       };
     };
-    expect(await inspectVersion(absolute, 'batch/sub/a.jsonl', stat, create, never)).toMatchObject({
+    expect(await inspectVersion(absolute, 'batch/sub/a.jsonl', stat, create, hashes, never)).toMatchObject({
       problem,
       warnings: ['w'],
     });
@@ -204,7 +211,7 @@ describe('an inspection', () => {
     const { check } = recordingCheck();
     const aborting: ContentCheck = { ...check, write: () => abort.abort(new Error('stop')) };
     await expect(
-      inspectVersion(absolute, 'batch/a.jsonl', stat, () => aborting, abort.signal),
+      inspectVersion(absolute, 'batch/a.jsonl', stat, () => aborting, hashes, abort.signal),
     ).rejects.toThrow('stop');
     const open = fs.readdirSync('/proc/self/fd').filter((fd) => {
       try {
@@ -220,9 +227,9 @@ describe('an inspection', () => {
 test('a failure of the disk names the path and the cause, and what follows from it', async () => {
   const { absolute, stat } = file('abc');
   const directory = join(absolute, '..');
-  await expect(openVersion(directory, 'batch/dir', stat)).rejects.toMatchObject(moved);
+  await expect(openVersion(directory, 'batch/dir', stat, hashes)).rejects.toMatchObject(moved);
   const tooLong = join(directory, 'x'.repeat(300));
-  await expect(openVersion(tooLong, 'batch/long', stat)).rejects.toMatchObject({
+  await expect(openVersion(tooLong, 'batch/long', stat, hashes)).rejects.toMatchObject({
     rule: 'io',
     disposition: 'retry',
     outcome: 'refused',
