@@ -4,13 +4,13 @@ import { Worker } from 'node:worker_threads';
 
 /** SHA-256 of one content, fed in order. */
 export interface ContentHash {
-  /** Memory that `update` can be fed from. */
-  allocate(sizeBytes: number): Buffer;
+  /** Memory that `update` can be fed from, until `drop`. */
+  borrow(sizeBytes: number): Buffer;
   /** Resolves once the bytes are not needed any more; until then they must stay as they are. Never rejects. */
   update(bytes: Buffer): Promise<void>;
   /** Lower-case hex. Throws when the hash could not be made. */
   digest(): Promise<string>;
-  /** Gives the content up. Harmless after `digest`. */
+  /** Gives back what was borrowed, and the content up if it has no digest yet. Must be called, once. */
   drop(): void;
 }
 
@@ -36,6 +36,11 @@ const IDLE_MS = 5000;
  */
 export class HashThread {
   readonly #contents = new Map<number, ThreadHash>();
+  /**
+   * Shared memory that nobody has borrowed. Kept, because the collectors of both threads do not count it: left to
+   * them, each content's buffers stayed for hundreds of contents.
+   */
+  readonly #free: Buffer[] = [];
   #worker: Worker | null = null;
   #lastContent = 0;
   #isUsable = true;
@@ -51,7 +56,7 @@ export class HashThread {
     const worker = this.#started();
     if (worker === null) return new InlineHash();
     const content = ++this.#lastContent;
-    const hash = new ThreadHash(content, worker, () => this.#end(content));
+    const hash = new ThreadHash(content, worker, this.#free, () => this.#end(content));
     this.#contents.set(content, hash);
     return hash;
   }
@@ -93,6 +98,7 @@ export class HashThread {
   #stop(): void {
     const worker = this.#worker;
     this.#worker = null;
+    this.#free.length = 0;
     void worker?.terminate();
   }
 }
@@ -106,20 +112,27 @@ function startWorker(): Worker {
 class ThreadHash implements ContentHash {
   readonly #content: number;
   readonly #worker: Worker;
+  readonly #free: Buffer[];
   readonly #onEnd: () => void;
+  readonly #borrowed: Buffer[] = [];
   /** One for each request that was not answered yet. */
   readonly #waiting: ((sha256: string | null) => void)[] = [];
   #failure: { readonly error: unknown } | null = null;
-  #hasEnded = false;
+  #isSettled = false;
 
-  constructor(content: number, worker: Worker, onEnd: () => void) {
+  constructor(content: number, worker: Worker, free: Buffer[], onEnd: () => void) {
     this.#content = content;
     this.#worker = worker;
+    this.#free = free;
     this.#onEnd = onEnd;
   }
 
-  allocate(sizeBytes: number): Buffer {
-    return Buffer.from(new SharedArrayBuffer(sizeBytes));
+  borrow(sizeBytes: number): Buffer {
+    const fitting = this.#free.findIndex(({ length }) => length === sizeBytes);
+    const [buffer = Buffer.from(new SharedArrayBuffer(sizeBytes))] =
+      fitting === -1 ? [] : this.#free.splice(fitting, 1);
+    this.#borrowed.push(buffer);
+    return buffer;
   }
 
   async update(bytes: Buffer): Promise<void> {
@@ -128,16 +141,19 @@ class ThreadHash implements ContentHash {
 
   async digest(): Promise<string> {
     const sha256 = await this.#ask({ content: this.#content, kind: 'digest' });
-    this.#end();
+    this.#settle();
     if (this.#failure !== null) throw this.#failure.error;
     if (sha256 === null) throw new TypeError('a dropped content has no hash');
     return sha256;
   }
 
   drop(): void {
-    if (this.#hasEnded) return;
-    this.#worker.postMessage({ content: this.#content, kind: 'drop' } satisfies HashRequest);
-    this.#end();
+    if (!this.#isSettled)
+      this.#worker.postMessage({ content: this.#content, kind: 'drop' } satisfies HashRequest);
+    this.#settle();
+    // The thread may still be reading them: for a content that nobody wants any more.
+    this.#free.push(...this.#borrowed.splice(0));
+    this.#onEnd();
   }
 
   take(sha256: string | null): void {
@@ -146,27 +162,26 @@ class ThreadHash implements ContentHash {
 
   fail(error: unknown): void {
     this.#failure = { error };
-    this.#end();
+    this.#settle();
   }
 
   async #ask(request: HashRequest): Promise<string | null> {
-    if (this.#hasEnded) return null;
+    if (this.#isSettled) return null;
     this.#worker.postMessage(request);
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
-  #end(): void {
-    if (this.#hasEnded) return;
-    this.#hasEnded = true;
+  /** Nothing is asked of the thread any more. */
+  #settle(): void {
+    this.#isSettled = true;
     for (const resolve of this.#waiting.splice(0)) resolve(null);
-    this.#onEnd();
   }
 }
 
 class InlineHash implements ContentHash {
   readonly #hash = createHash('sha256');
 
-  allocate(sizeBytes: number): Buffer {
+  borrow(sizeBytes: number): Buffer {
     return Buffer.allocUnsafeSlow(sizeBytes);
   }
 
@@ -179,6 +194,6 @@ class InlineHash implements ContentHash {
   }
 
   drop(): void {
-    // Nothing is held.
+    // Nothing is borrowed.
   }
 }

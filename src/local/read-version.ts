@@ -168,13 +168,13 @@ class DiskVersion implements OpenVersion {
   }
 
   async close(): Promise<void> {
-    this.#hash.drop();
     await this.#reading;
+    this.#hash.drop();
     await this.#file.close();
   }
 
   #slot(): Slot {
-    return { buffer: this.#hash.allocate(Math.min(CHUNK_BYTES, this.sizeBytes)), hashed: Promise.resolve() };
+    return { buffer: this.#hash.borrow(Math.min(CHUNK_BYTES, this.sizeBytes)), hashed: Promise.resolve() };
   }
 
   /** RACE: it is made ahead, and may fail long before anybody waits for it, or when nobody will; then this is no crash. */

@@ -6,7 +6,7 @@ import { type ContentHash, HashThread } from '../../src/local/hash-thread.ts';
 const LARGE_BYTES = 17 * 1024 * 1024;
 
 async function feed(hash: ContentHash, content: Buffer, chunkBytes: number): Promise<void> {
-  const memory = hash.allocate(chunkBytes);
+  const memory = hash.borrow(chunkBytes);
   for (let at = 0; at < content.length; at += chunkBytes) {
     const chunk = memory.subarray(0, content.copy(memory, 0, at, at + chunkBytes));
     await hash.update(chunk);
@@ -40,12 +40,26 @@ describe('a hash on a thread', () => {
     const all = contents.map(async (content, n) => {
       const hash = thread.hash(LARGE_BYTES);
       await feed(hash, content, 500_000 + n);
-      return hash.digest();
+      const sha256 = await hash.digest();
+      hash.drop();
+      return sha256;
     });
     given.drop();
     await feeding;
     await expect(given.digest()).rejects.toThrow(TypeError);
     expect(await Promise.all(all)).toEqual(contents.map(sha256Of));
+  });
+
+  test('gives the memory it borrowed to the next, and not before it is dropped', async () => {
+    const thread = new HashThread();
+    const first = thread.hash(LARGE_BYTES);
+    const memory = first.borrow(1000).buffer;
+    await first.digest();
+    const second = thread.hash(LARGE_BYTES);
+    expect(second.borrow(1000).buffer).not.toBe(memory);
+    first.drop();
+    expect(second.borrow(1000).buffer).toBe(memory);
+    second.drop();
   });
 
   test('fails when its thread does, holds nobody up, and the next is made without one', async () => {
@@ -59,6 +73,7 @@ describe('a hash on a thread', () => {
     const broken = thread.hash(LARGE_BYTES);
     await feed(broken, content, 10_000);
     await expect(broken.digest()).rejects.toThrow('no thread');
+    broken.drop();
     const inline = thread.hash(LARGE_BYTES);
     await feed(inline, content, 10_000);
     expect(await inline.digest()).toBe(sha256Of(content));
