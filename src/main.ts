@@ -3,7 +3,8 @@ import { enableCompileCache } from 'node:module';
 import { setFlagsFromString } from 'node:v8';
 
 // A program that runs beside others for months should stay small, and V8 would let a heap of 100,000 paths grow to
-// three times of what is in use. Measured: 219 instead of 283 MB resident at rest, while uploading 220 instead of 350.
+// three times of what is in use, and its young generation to 48 MB while a manifest is loaded, never to shrink again.
+// Measured: 219 instead of 283 MB resident at rest, while uploading 220 instead of 350.
 // Both are read anew at every collection. The second one waits: it would slow the loading of a large manifest down.
 // Before the compile cache, which is keyed by them.
 setFlagsFromString('--semi-space-growth-factor=1');

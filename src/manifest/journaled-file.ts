@@ -35,15 +35,18 @@ interface OpenJournal {
 export class JournaledFile implements Adapter<ManifestData> {
   readonly #files: StateFiles;
   readonly #clock: Clock;
+  readonly #assertHeld: () => void;
   #journal: OpenJournal | null = null;
   #snapshotBytes = 0;
   /** Ends when the journal is free: appending and replacing it exclude each other. */
   #journalFree: Promise<unknown> = Promise.resolve();
   #lastWrite: Promise<unknown> = Promise.resolve();
 
-  constructor(files: StateFiles, clock: Clock) {
+  /** `assertHeld` throws when the folder is another's by now: nothing is written then. */
+  constructor(files: StateFiles, clock: Clock, assertHeld: () => void = () => {}) {
     this.#files = files;
     this.#clock = clock;
+    this.#assertHeld = assertHeld;
   }
 
   get snapshotBytes(): number {
@@ -74,18 +77,27 @@ export class JournaledFile implements Adapter<ManifestData> {
    * was, and the journal too: cut back, or suspect and replaced before the next group.
    */
   async append(data: ManifestData, changes: readonly PendingChange[]): Promise<void> {
-    if (await this.#mustReplaceJournal()) await this.write(data);
-    await this.#exclusively(async () => {
-      const journal = this.#journal;
-      if (journal === null) throw new Error('the journal is not open');
-      const atMs = Math.floor(this.#clock.wallMs());
-      const lines = journalLines(changes, data.seq, atMs);
-      await addDurably(journal, lines);
-      // INVARIANT: the end of the journal and the data move together, in one turn of the loop, so that a
-      // snapshot's cut knows where in the journal it is.
-      journal.endBytes += lines.length;
-      for (const { change } of changes) applyChange(data, change, data.seq + 1, atMs);
-    });
+    let isReplaced = false;
+    while (!(await this.#exclusively(() => this.#add(data, changes, isReplaced)))) {
+      await this.write(data);
+      isReplaced = true;
+    }
+  }
+
+  /** False, and nothing was done, when the journal must be replaced first. */
+  async #add(data: ManifestData, changes: readonly PendingChange[], isReplaced: boolean): Promise<boolean> {
+    this.#assertHeld();
+    const journal = this.#journal;
+    // RACE: looked at in the same turn as it is added to; a snapshot that fails in between makes it suspect.
+    if (journal === null || journal.suspect || (!isReplaced && (await isForeign(journal)))) return false;
+    const atMs = Math.floor(this.#clock.wallMs());
+    const lines = journalLines(changes, data.seq, atMs);
+    await addDurably(journal, lines);
+    // INVARIANT: the end of the journal and the data move together, in one turn of the loop, so that a
+    // snapshot's cut knows where in the journal it is.
+    journal.endBytes += lines.length;
+    for (const { change } of changes) applyChange(data, change, data.seq + 1, atMs);
+    return true;
   }
 
   /** Writes a snapshot of the data as it is now, and shortens the journal. Commits go on meanwhile. */
@@ -105,6 +117,7 @@ export class JournaledFile implements Adapter<ManifestData> {
   }
 
   async #writeSnapshot(data: ManifestData): Promise<void> {
+    this.#assertHeld();
     const cut = cutOf(data, this.#clock.wallMs());
     const before = this.#journal;
     const cutBytes = before?.endBytes ?? 0;
@@ -181,21 +194,17 @@ export class JournaledFile implements Adapter<ManifestData> {
     await file.sync();
   }
 
-  async #mustReplaceJournal(): Promise<boolean> {
-    return this.#exclusively(async () => {
-      const journal = this.#journal;
-      if (journal === null || journal.suspect) return true;
-      // Removed or changed by someone else: lines added there would be lost or torn.
-      const { links, sizeBytes } = await journal.file.info();
-      return links === 0 || sizeBytes !== journal.endBytes;
-    });
-  }
-
   async #exclusively<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#journalFree.then(work);
     this.#journalFree = turn.catch(() => {});
     return turn;
   }
+}
+
+/** Removed or changed by someone else: lines added there would be lost or torn. */
+async function isForeign(journal: OpenJournal): Promise<boolean> {
+  const { links, sizeBytes } = await journal.file.info();
+  return links === 0 || sizeBytes !== journal.endBytes;
 }
 
 async function addDurably(journal: OpenJournal, lines: Buffer): Promise<void> {

@@ -28,6 +28,8 @@ export interface ManifestOptions {
   readonly mirrorId?: string;
   /** Told of what does no harm yet, e.g. that a snapshot could not be written and the journal grows. */
   readonly onWarning: (message: string) => void;
+  /** Throws when the lock on the folder was lost (`StateLock.assertHeld`): from then on nothing is written. */
+  readonly assertHeld?: () => void;
   /** Where the files are kept; tests put a disk here that crashes. */
   readonly files?: StateFiles;
 }
@@ -44,7 +46,7 @@ interface Waiting extends PendingChange {
 export async function openManifest(options: ManifestOptions): Promise<ManifestStore> {
   const { stateDir, clock, onWarning } = options;
   const files = options.files ?? stateFilesIn(stateDir);
-  const adapter = new JournaledFile(files, clock);
+  const adapter = new JournaledFile(files, clock, options.assertHeld);
   try {
     if (options.files === undefined) await createStateDir(stateDir);
     const nothing = emptyData(options.mirrorId ?? randomUUID());

@@ -12,6 +12,14 @@ export interface Lock {
   release(): Promise<void>;
 }
 
+export interface StateLock extends Lock {
+  /**
+   * Throws `Fault` (`locked`, fatal) once the lock is known to be another's. That happens to a process that was
+   * suspended (a paused container) for so long that it was taken for dead.
+   */
+  assertHeld(): void;
+}
+
 export interface LockTiming {
   /** How often a holder shows that it lives. */
   readonly beatMs: number;
@@ -41,14 +49,14 @@ export async function lockStateDir(
   stateDir: string,
   timing: LockTiming = defaultTiming,
   signal?: AbortSignal,
-): Promise<Lock> {
+): Promise<StateLock> {
   const lockPath = join(stateDir, 'lock');
   try {
     await createStateDir(stateDir);
     const self = await describeSelf();
     const holder = await acquire(lockPath, self, { timing, signal });
     if (holder !== null) throw lockedBy(holder.pid, stateDir, holder.realm !== self.realm);
-    return heldLock(lockPath, self.token, timing);
+    return heldLock(lockPath, self, timing);
   } catch (error) {
     throw isErrno(error) ? unusableStateDir(lockPath, error) : error;
   }
@@ -158,18 +166,35 @@ async function beatOf(lockPath: string): Promise<number | null> {
   return mtimeMs;
 }
 
-function heldLock(lockPath: string, token: string, { beatMs }: LockTiming): Lock {
+function heldLock(lockPath: string, self: Holder, { beatMs }: LockTiming): StateLock {
+  let successor: Holder | null = null;
   const beat = setInterval(() => {
-    const now = new Date();
-    // A lock that cannot be touched (full or read-only disk) is still a lock to all who can see the process.
-    utimes(lockPath, now, now).catch(() => {});
+    // A lock that cannot be read or touched (full or read-only disk) is still a lock to all who can see the process.
+    beatOnce().catch(() => {});
   }, beatMs);
   beat.unref();
+
+  async function beatOnce(): Promise<void> {
+    const holder = await readHolder(lockPath);
+    if (holder !== 'gone' && holder !== null && holder.token !== self.token) {
+      // INVARIANT: another's lock is never touched, or that one would seem alive for as long as this process is.
+      successor = holder;
+      clearInterval(beat);
+      return;
+    }
+    const now = new Date();
+    await utimes(lockPath, now, now);
+  }
+
   return {
+    assertHeld() {
+      if (successor === null) return;
+      throw lockedBy(successor.pid, dirname(lockPath), successor.realm !== self.realm);
+    },
     async release() {
       clearInterval(beat);
       const holder = await readHolder(lockPath);
-      if (holder !== 'gone' && holder?.token === token) await rm(lockPath, { force: true });
+      if (holder !== 'gone' && holder?.token === self.token) await rm(lockPath, { force: true });
     },
   };
 }

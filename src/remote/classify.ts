@@ -72,10 +72,13 @@ export function classifyBreak(problem: Break, context: RequestContext, cause?: u
   });
 }
 
+const MAX_SAMPLE_CHARS = 120;
+
 /** Judges a reply with a good status whose content is not what the API sends: perhaps done, but what? */
 export function badReply(what: string, reply: ReplyFacts, context: RequestContext): Fault {
   const requestId = requestIdOf(reply.headers);
-  const sample = oneLine(reply.body.slice(0, 120), context.secrets);
+  // Cut after the secrets were taken out: half of one would not be recognised.
+  const sample = oneLine(reply.body, context.secrets, MAX_SAMPLE_CHARS);
   const shown = sample === '' ? 'an empty body' : sample;
   return new Fault(
     `${lineOf(context)}: ${reply.status}, but ${what}: ${shown}${requestNote(requestId, context)}`,

@@ -10,13 +10,13 @@ const API_KEY = /\bsk-[\w*.-]+/g;
 const MIN_SECRET_CHARS = 6;
 
 /** Text from a server as one line that is safe to print: no control characters, no secrets, not too long. */
-export function oneLine(text: string, secrets: readonly string[]): string {
+export function oneLine(text: string, secrets: readonly string[], maxChars = MAX_CHARS): string {
   let clean = text;
   for (const secret of secrets) {
     if (secret.length >= MIN_SECRET_CHARS) clean = clean.replaceAll(secret, '[key]');
   }
   clean = clean.replace(API_KEY, '[key]').replace(UNPRINTABLE, ' ').replace(/\s+/g, ' ').trim();
-  if (clean.length <= MAX_CHARS) return clean;
+  if (clean.length <= maxChars) return clean;
   // The `u` flag keeps a surrogate pair in one piece at the cut.
-  return `${clean.slice(0, MAX_CHARS - 1).replace(/[\ud800-\udbff]$/, '')}…`;
+  return `${clean.slice(0, maxChars - 1).replace(/[\ud800-\udbff]$/, '')}…`;
 }

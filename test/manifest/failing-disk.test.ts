@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openManifest } from '../../src/manifest/manifest-store.ts';
 import type { ManifestStore } from '../../src/manifest/manifest-store.ts';
+import { lockedBy } from '../../src/manifest/state-lock.ts';
 import { readManifest } from '../../src/manifest/read-manifest.ts';
 import type { Change } from '../../src/mirror/types.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -64,6 +65,29 @@ describe('a change that cannot be made durable', () => {
       }
     },
   );
+
+  test('because the folder is another process’s by now leaves that one’s files alone', async () => {
+    const disk = new SimulatedDisk();
+    let isHeld = true;
+    const store = await openManifest({
+      stateDir: '/state',
+      files: disk,
+      clock: new ManualClock(),
+      onWarning: () => {},
+      assertHeld() {
+        if (!isHeld) throw lockedBy(7, '/state');
+      },
+    });
+    await store.commit(first);
+    const successor = await open(disk);
+    await successor.commit(second);
+    const theirs = [disk.read('manifest.json'), disk.read('manifest.journal')];
+    isHeld = false;
+    await expect(store.commit(third)).rejects.toMatchObject({ rule: 'locked', disposition: 'fatal' });
+    await store.close();
+    expect([disk.read('manifest.json'), disk.read('manifest.journal')]).toEqual(theirs);
+    expect(await survivors(disk)).toEqual(contentAfter([first, second]));
+  });
 
   test('stands for its whole group, and the order is kept', async () => {
     const disk = new SimulatedDisk();

@@ -174,4 +174,28 @@ describe('the lock of a holder in another container', () => {
     utimesSync(path, 1, 1);
     await (await lockStateDir(folder, { beatMs: 5_000, watchMs: 3_600_000 })).release();
   });
+
+  test('is known to be lost by who was suspended meanwhile, and is not shown alive by that one any more', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'lock');
+    const lock = await lockStateDir(folder, timing);
+    lock.assertHeld();
+    writeFileSync(path, foreign);
+    utimesSync(path, 1_700_000_000, 1_700_000_000);
+    await expect
+      .poll(() => {
+        try {
+          return lock.assertHeld();
+        } catch (error) {
+          return error;
+        }
+      })
+      .toMatchObject({
+        ...locked,
+        message: expect.stringContaining('(pid 1, in another container or host)'),
+      });
+    expect(statSync(path).mtimeMs).toBe(1_700_000_000_000);
+    await lock.release();
+    expect(readFileSync(path, 'utf8')).toBe(foreign);
+  });
 });

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { classifyBreak, classifyReply, describeBreak, isAbsence } from '../../src/remote/classify.ts';
+import {
+  badReply,
+  classifyBreak,
+  classifyReply,
+  describeBreak,
+  isAbsence,
+} from '../../src/remote/classify.ts';
 import type { RequestContext } from '../../src/remote/classify.ts';
 import type { ReplyHeaders } from '../../src/remote/retry-after.ts';
 
@@ -289,4 +295,11 @@ test.each([
   ['another status', 400, apiError('No such File object: file-a'), false],
 ])('absence: %s', (_what, status, body, absent) => {
   expect(isAbsence({ status, headers: {}, body })).toBe(absent);
+});
+
+test('a secret that a reply quotes is not shown in part either', () => {
+  const reply = { status: 200, headers: {}, body: `${'x'.repeat(110)} ${KEY} and more` };
+  const { message } = badReply('the reply is no file object', reply, upload);
+  expect(message).toContain('[key]');
+  expect(message).not.toContain(KEY.slice(0, 6));
 });
