@@ -256,16 +256,7 @@ class WorkingMirror implements MirrorApp {
 
   async converge(signal: AbortSignal): Promise<FlushResult> {
     this.#start();
-    const result = await Promise.race([this.#mirror.converge(signal), this.#untilBroken()]);
-    const unreachable = this.#mirror.unreachable();
-    if (unreachable !== null && result.halts.length === 0) {
-      throw new Fault(`the API does not answer: ${unreachable}`, {
-        disposition: 'retry',
-        outcome: 'refused',
-        rule: 'unreachable',
-      });
-    }
-    return result;
+    return await Promise.race([this.#mirror.converge(signal), this.#untilBroken()]);
   }
 
   async run(signal: AbortSignal): Promise<void> {
