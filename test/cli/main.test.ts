@@ -111,20 +111,15 @@ function manifest(change: Partial<ManifestView> = {}): ManifestView {
 
 const withState = (view: ManifestView = manifest()): Partial<Compose> => ({ readState: async () => view });
 
-function withMirror(
-  does: { result?: FlushResult; plan?: readonly PlannedAction[]; fails?: Error },
-  opened: unknown[] = [],
-): Partial<Compose> {
+function withMirror(does: { result?: FlushResult; fails?: Error }, opened: unknown[] = []): Partial<Compose> {
   return {
-    openMirror: async (options) => {
-      opened.push(options.readOnly);
+    openMirror: async () => {
+      opened.push('opened');
       if (does.fails !== undefined) throw does.fails;
       return {
         control,
-        mirrorId: 'm1',
         converge: async () => does.result ?? { problems: [], halts: [] },
         run: async () => {},
-        plan: async () => does.plan ?? [],
         applyConfig: () => {},
         close: async () => void opened.push('closed'),
       };
@@ -461,23 +456,25 @@ describe('sync and plan', () => {
     { op: '!', path: 'batch/d', from: null, bytes: 0, reason: 'it is empty' },
   ];
 
+  const planning = (actions: readonly PlannedAction[]): Partial<Compose> => ({
+    planMirror: async () => actions,
+  });
+
   test.each([['plan'], ['sync', '--dry-run']])(
-    '%s %s shows what would be done, without a key, and closes the mirror',
+    '%s %s shows what would be done, without a key and without opening the mirror',
     async (...argv) => {
-      const opened: unknown[] = [];
-      const result = await run(argv, { compose: withMirror({ plan }, opened), env: {} });
+      const result = await run(argv, { compose: planning(plan), env: {} });
       expect(result).toMatchObject({
         code: 2,
         out: '+ batch/a (175 B): new\n> batch/b -> batch/c\n! batch/d (0 B): it is empty\n',
       });
-      expect(opened).toEqual([true, 'closed']);
     },
   );
 
   test('plan ends with 0 when there is nothing, and 1 when there are only problems', async () => {
-    expect(await run(['plan'], { compose: withMirror({}) })).toMatchObject({ code: 0, out: '' });
-    expect(await run(['plan'], { compose: withMirror({ plan: plan.slice(2) }) })).toMatchObject({ code: 1 });
-    expect(JSON.parse((await run(['plan', '--json'], { compose: withMirror({ plan }) })).out)).toEqual({
+    expect(await run(['plan'], { compose: planning([]) })).toMatchObject({ code: 0, out: '' });
+    expect(await run(['plan'], { compose: planning(plan.slice(2)) })).toMatchObject({ code: 1 });
+    expect(JSON.parse((await run(['plan', '--json'], { compose: planning(plan) })).out)).toEqual({
       version: 1,
       actions: plan,
     });
@@ -489,7 +486,7 @@ describe('sync and plan', () => {
       code: 0,
       out: 'nothing to do\n',
     });
-    expect(opened).toEqual([false, 'closed']);
+    expect(opened).toEqual(['opened', 'closed']);
     const result = {
       problems: [report({ state: 'rejected', reason: 'empty' })],
       halts: [halt({ name: 'auth' })],
