@@ -5,6 +5,9 @@ import { describe, expect, test } from 'vitest';
 
 const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 
+/** The rooms that are put together; `compose.ts` and the folder of its name alone know them all. */
+const PARTS = ['mirror', 'local', 'remote', 'manifest', 'queue', 'config', 'emulator', 'service'];
+
 /** Who may import whom. A room may always import itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   mirror: [],
@@ -16,7 +19,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   emulator: [],
   service: ['mirror', 'config'],
   cli: ['mirror', 'config', 'service', 'compose.ts'],
-  'compose.ts': ['mirror', 'local', 'remote', 'manifest', 'queue', 'config', 'emulator', 'service'],
+  compose: PARTS,
+  'compose.ts': ['compose', ...PARTS],
   'main.ts': ['cli', 'compose.ts'],
 };
 

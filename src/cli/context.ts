@@ -16,6 +16,7 @@ export type Compose = Pick<
   | 'lookAtPlaces'
   | 'openMirror'
   | 'openRemote'
+  | 'planMirror'
   | 'readState'
   | 'startEmulator'
 >;

@@ -45,6 +45,8 @@ export function exitCodeOf(error: unknown): number {
   if (error.halt === 'auth') return exitCode.auth;
   if (error.halt === 'state') return exitCode.config;
   if (error.halt !== undefined) return exitCode.halted;
+  // It can be reached: it answered, and refused what was asked for (no such file, no content for this purpose).
+  if (error.rule.startsWith('server-4')) return exitCode.someFailed;
   if (error.disposition === 'retry') return exitCode.unreachable;
   return error.disposition === 'skip' ? exitCode.someFailed : exitCode.internal;
 }

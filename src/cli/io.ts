@@ -23,8 +23,16 @@ export function processIo(): Io {
   };
 }
 
+const begun = new WeakSet<Writable>();
+
+/** Has anything been written to stdout? */
+export function hasPrinted({ stdout }: Pick<Io, 'stdout'>): boolean {
+  return begun.has(stdout);
+}
+
 /** Writes facts; resolves when the reader can take more. */
 export async function print(io: Io, text: string | Uint8Array): Promise<void> {
+  begun.add(io.stdout);
   if (io.stdout.write(text) || io.stdout.destroyed) return;
   const settled = new AbortController();
   const options = { signal: settled.signal };
@@ -37,6 +45,6 @@ export async function print(io: Io, text: string | Uint8Array): Promise<void> {
 }
 
 /** A line for people, beside the facts. */
-export function tell(io: Io, line: string): void {
+export function tell(io: Pick<Io, 'stderr'>, line: string): void {
   io.stderr.write(`${line}\n`);
 }

@@ -8,7 +8,8 @@ import { StopRequest } from '../service/signals.ts';
 import { printable } from '../service/terminal-text.ts';
 import { createContext, type Compose } from './context.ts';
 import { exitCode, exitCodeOf } from './exit-code.ts';
-import { print, tell, type Io } from './io.ts';
+import { hasPrinted, print, tell, type Io } from './io.ts';
+import { printJson } from './json-output.ts';
 import { UsageError } from './usage-error.ts';
 import type { Verb } from './verb.ts';
 import { verbs } from './verbs.ts';
@@ -31,13 +32,14 @@ const globalOptions = {
 
 /**
  * Runs one command line and returns the exit code. Facts go to stdout, everything else to stderr: one line for a
- * known failure, a stack for a defect.
+ * known failure, a stack for a defect. With `--json` a failure is a fact as well.
  */
 export async function main(
   argv: readonly string[],
   io: Io,
   compose: () => Promise<Compose>,
 ): Promise<number> {
+  let verb: Verb | null = null;
   try {
     const name = verbName(argv);
     const entry = name === null ? undefined : verbs.get(name);
@@ -46,7 +48,7 @@ export async function main(
         `unknown verb "${name}"${didYouMean(name, verbs.keys()) || '; see: files-mirror --help'}`,
       );
     }
-    const verb = entry === undefined ? null : (await entry.load()).verb;
+    verb = entry === undefined ? null : (await entry.load()).verb;
     const { args, output } = await parse(argv, name, verb);
     if (output !== '') {
       await print(io, `${output}\n`);
@@ -61,8 +63,17 @@ export async function main(
     };
     return await verb.run(args, createContext(io, flags, compose));
   } catch (error) {
-    return reportFailure(error, io);
+    const { code, message } = reportFailure(error, io);
+    // Behind half a list it would not be understood either.
+    if (wantsJson(argv, verb) && !hasPrinted(io))
+      await printJson(io, { version: 1, error: { code, message } });
+    return code;
   }
+}
+
+/** Asked of the words themselves: the command line may be what is wrong. */
+function wantsJson(argv: readonly string[], verb: Verb | null): boolean {
+  return verb !== null && 'json' in verb.options && argv.includes('--json');
 }
 
 /** The first argument that is neither an option nor an option's value. */
@@ -155,14 +166,21 @@ function version(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-function reportFailure(error: unknown, io: Io): number {
+interface Failure {
+  /** The exit code. */
+  readonly code: number;
+  readonly message: string;
+}
+
+/** Says on stderr what went wrong. Never shows the key. */
+export function reportFailure(error: unknown, io: Pick<Io, 'env' | 'stderr'>): Failure {
   const redact = redactor([io.env['OPENAI_API_KEY']?.trim() ?? null]);
-  const known = error instanceof Fault || error instanceof UsageError || error instanceof StopRequest;
-  if (known) {
-    for (const line of error.message.split('\n')) tell(io, `files-mirror: ${printable(redact(line))}`);
+  const message = redact(error instanceof Error ? error.message : String(error));
+  if (error instanceof Fault || error instanceof UsageError || error instanceof StopRequest) {
+    for (const line of message.split('\n')) tell(io, `files-mirror: ${printable(line)}`);
   } else {
-    const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    tell(io, `files-mirror: internal error, please report it\n${redact(stack)}`);
+    const stack = error instanceof Error ? redact(error.stack ?? error.message) : message;
+    tell(io, `files-mirror: internal error, please report it\n${stack}`);
   }
-  return exitCodeOf(error);
+  return { code: exitCodeOf(error), message };
 }

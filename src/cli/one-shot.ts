@@ -8,7 +8,6 @@ import type { Context } from './context.ts';
 import { stopOnSignals } from './stop-signals.ts';
 
 interface OneShot {
-  readonly readOnly: boolean;
   readonly logger: Logger;
   readonly listener?: Listener;
 }
@@ -24,17 +23,16 @@ export function createOneShotLogger(context: Context): Promise<Logger> {
 /** Opens the mirror, does one thing with it, and closes it whatever happens. Throws `Fault`, or a `StopRequest`. */
 export async function mirrorOnce<T>(
   context: Context,
-  { readOnly, logger, listener = logEvents(logger, systemClock) }: OneShot,
+  { logger, listener = logEvents(logger, systemClock) }: OneShot,
   work: (mirror: MirrorApp, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { config } = await context.loadConfig();
   await checkRoot(config.root);
-  // What only reads the disk and the manifest needs no key.
-  const apiKey = readOnly ? null : await context.readApiKey(config);
+  const apiKey = await context.readApiKey(config);
   if (apiKey !== null) logger.hide(apiKey);
   const { openMirror } = await context.compose();
   using stop = stopOnSignals();
-  const mirror = await openMirror({ config, apiKey, listener, readOnly });
+  const mirror = await openMirror({ config, apiKey, listener });
   try {
     return await work(mirror, stop.signal);
   } finally {

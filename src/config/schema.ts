@@ -64,12 +64,7 @@ const limitsSchema = z.strictObject({
       'Most uploads in any 60 s, retries and restarts included. At most 999 for api.openai.com; null, for other servers only, is no limit.',
     ),
   concurrentUploads: z.int().min(1).max(256).default(8).describe('Most uploads at the same time.'),
-  concurrentDeletes: z
-    .int()
-    .min(1)
-    .max(256)
-    .default(4)
-    .describe('Most deletes and listings at the same time.'),
+  concurrentDeletes: z.int().min(1).max(256).default(4).describe('Most deletes at the same time.'),
   uploadBytesPerSecond: z
     .int()
     .min(1)

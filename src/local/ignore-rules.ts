@@ -3,7 +3,7 @@ import ignore from 'ignore';
 import { Fault } from '../mirror/faults.ts';
 import type { MirrorPath } from '../mirror/types.ts';
 import { type Disk, realDisk } from './disk.ts';
-import { isMissing } from './errno.ts';
+import { describeError, isMissing } from './errno.ts';
 
 /** Patterns of the user in gitignore syntax, in the root. */
 export const IGNORE_FILE = '.filesignore';
@@ -41,7 +41,9 @@ export interface IgnoreRules {
   test(path: MirrorPath, isDirectory: boolean): string | null;
   /** Reads the ignore file again. True when the rules are other ones than before. An unreadable file changes nothing. */
   reload(): boolean;
-  /** Counts the changes: whoever keeps what followed from the rules can tell that they are other ones now. */
+  /** Why the ignore file could not be read the last time, and what follows from that; null when it could. */
+  trouble(): string | null;
+  /** Counts the changes, of `trouble` too: whoever keeps what followed from the rules can tell that they are other ones now. */
   revision(): number;
 }
 
@@ -61,8 +63,9 @@ export interface IgnoreRulesOptions {
  */
 export function createIgnoreRules({ root, patterns, disk = realDisk }: IgnoreRulesOptions): IgnoreRules {
   const first = readIgnoreFile(disk, root);
-  if (first === null) throw unreadable(root);
-  let ignoreFile = first;
+  if (first.kind === 'unreadable') throw unreadable(root, first.why);
+  let ignoreFile = first.content;
+  let trouble: string | null = null;
   let matcher = buildMatcher(patterns, ignoreFile);
   let testsLeft = TESTS_PER_MATCHER;
   let revision = 0;
@@ -78,13 +81,18 @@ export function createIgnoreRules({ root, patterns, disk = realDisk }: IgnoreRul
       return rule === undefined ? null : `${rule.pattern} (${rule.mark ?? ''})`;
     },
     reload() {
-      const content = readIgnoreFile(disk, root);
-      if (content === null || content === ignoreFile) return false;
-      ignoreFile = content;
-      matcher = buildMatcher(patterns, ignoreFile);
-      revision += 1;
-      return true;
+      const now = readIgnoreFile(disk, root);
+      const troubleBefore = trouble;
+      trouble = now.kind === 'unreadable' ? `${now.why}; the rules it held before stay in force` : null;
+      const isOther = now.kind === 'readable' && now.content !== ignoreFile;
+      if (isOther) {
+        ignoreFile = now.content;
+        matcher = buildMatcher(patterns, ignoreFile);
+      }
+      if (isOther || trouble !== troubleBefore) revision += 1;
+      return isOther;
     },
+    trouble: () => trouble,
     revision: () => revision,
   };
 }
@@ -99,19 +107,26 @@ function buildMatcher(patterns: readonly string[], ignoreFile: string): ignore.I
   ]);
 }
 
-function unreadable(root: string): Fault {
+function unreadable(root: string, why: string): Fault {
   return new Fault(
-    `${join(root, IGNORE_FILE)} cannot be read, so nothing tells what is to be left out; nothing was sent. Make it readable, or remove it`,
+    `${join(root, IGNORE_FILE)} cannot be read (${why}), so nothing tells what is to be left out; nothing was sent. Make it readable, or remove it`,
     { disposition: 'fatal', outcome: 'refused', rule: 'config' },
   );
 }
 
-/** The content, empty when there is no such file, null when it cannot be told. */
-function readIgnoreFile(disk: Disk, root: string): string | null {
+type IgnoreFile =
+  | { readonly kind: 'readable'; readonly content: string }
+  | { readonly kind: 'unreadable'; readonly why: string };
+
+/** No file is as good as an empty one. */
+function readIgnoreFile(disk: Disk, root: string): IgnoreFile {
   try {
-    return disk.readFileSync(join(root, IGNORE_FILE), 'utf8').replace(/^\uFEFF/, '');
+    const content = disk.readFileSync(join(root, IGNORE_FILE), 'utf8').replace(/^\uFEFF/, '');
+    return { kind: 'readable', content };
   } catch (error) {
-    return isMissing(error) ? '' : null;
+    return isMissing(error)
+      ? { kind: 'readable', content: '' }
+      : { kind: 'unreadable', why: describeError(error) };
   }
 }
 

@@ -8,7 +8,7 @@ import type { FolderLook, LocalLook, MirrorPath, StatToken } from '../mirror/typ
 import type { ContentChecks } from './content-check.ts';
 import { type Disk, realDisk } from './disk.ts';
 import { describeError, errnoOf, isMissing } from './errno.ts';
-import type { IgnoreRules } from './ignore-rules.ts';
+import { IGNORE_FILE, type IgnoreRules } from './ignore-rules.ts';
 import { HashThread } from './hash-thread.ts';
 import { type Devices, locate } from './locate.ts';
 import type { OpenWriters } from './open-writers.ts';
@@ -70,6 +70,9 @@ export function createLocalTree(options: LocalTreeOptions): ScannedTree {
     async *scan(under, signal) {
       rules.reload();
       const startedMs = clock.monotonicMs();
+      const detail = rules.trouble();
+      if (under === null && detail !== null)
+        yield [{ kind: 'skipped', path: IGNORE_FILE, reason: 'unreadable', detail }];
       yield* scanTree({ root, folders, rules, disk }, under, signal);
       if (under === null) lastScanMs = clock.monotonicMs() - startedMs;
     },
@@ -133,8 +136,9 @@ function createLook(
     }
     if (place.kind !== 'there') return place;
     const { stat } = place;
-    // A directory in the place of a file: the file is gone.
-    if (stat.isDirectory()) {
+    // A directory in the place of a file: the file is gone. The ignore file is none of the mirror's: a scan tells when
+    // it is in trouble, and nothing is left to say when it no longer is.
+    if (stat.isDirectory() || path === IGNORE_FILE) {
       settler.forget(path);
       return missing(place);
     }

@@ -22,8 +22,9 @@ export async function readManifest(
   files: StateFiles = stateFilesIn(stateDir),
 ): Promise<ManifestSnapshot | null> {
   for (let left = tries - 1; ; left -= 1) {
-    const before = await identities(files);
+    let before = '';
     try {
+      before = await identities(files);
       return (await loadManifest(files))?.data ?? null;
     } catch (error) {
       if (isErrno(error)) throw unusableStateDir(stateDir, error);

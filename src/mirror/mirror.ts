@@ -240,11 +240,6 @@ export class Mirror implements MirrorControl {
     return await this.#quiet.untilDone(null, signal);
   }
 
-  /** Why the API cannot be reached, if that is so by now. */
-  unreachable(): string | null {
-    return this.#quiet.unreachable();
-  }
-
   async waitFor(path: MirrorPath, signal: AbortSignal): Promise<PathReport> {
     this.mark(path);
     return await this.#quiet.untilKnown(path, signal);

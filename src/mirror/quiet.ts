@@ -1,6 +1,7 @@
 import type { Core } from './core.ts';
 import type { Deleter } from './deleter.ts';
 import type { Failures } from './failures.ts';
+import { Fault } from './faults.ts';
 import type { LaneGovernor } from './lane-governor.ts';
 import type { FlushResult, PathReport } from './report.ts';
 import type { FileId, MirrorPath, PathState } from './types.ts';
@@ -39,6 +40,7 @@ export class Quiet {
   /**
    * Resolves when each of `paths` is mirrored or has a reason, and the garbage of that moment is gone; null: every
    * path and all garbage, now or later. Others that keep changing are not waited for, or it would never end.
+   * Throws `Fault` (`unreachable`) when what is left of them waits for an API that does not answer.
    */
   async untilDone(paths: ReadonlySet<MirrorPath> | null, signal: AbortSignal): Promise<FlushResult> {
     const { clock } = this.#core;
@@ -53,6 +55,7 @@ export class Quiet {
       const busy = open === null ? this.#anyOpen(impatient) : open.size > 0;
       if (!busy && open !== null) garbage ??= new Set(this.#core.view.garbage.keys());
       if (!busy && !this.#garbageIsMoving(garbage)) {
+        this.#refuseUnreachable(paths);
         const problems = [...this.#core.notes.problems(), ...this.#undeleted()];
         return { problems, halts: this.#core.halts.all() };
       }
@@ -103,8 +106,22 @@ export class Quiet {
     }
   }
 
+  /** A halt says more: it is told instead. */
+  #refuseUnreachable(paths: ReadonlySet<MirrorPath> | null): void {
+    const { worklist, halts } = this.#core;
+    // An earlier trouble need not concern what was waited for.
+    if (halts.all().length > 0 || (paths !== null && ![...paths].some((path) => worklist.has(path)))) return;
+    const why = this.#unreachable();
+    if (why === null) return;
+    throw new Fault(`the API does not answer: ${why}`, {
+      disposition: 'retry',
+      outcome: 'refused',
+      rule: 'unreachable',
+    });
+  }
+
   /** Why the API cannot be reached, once it failed often enough in a row; null: it can, or it is too early to say. */
-  unreachable(): string | null {
+  #unreachable(): string | null {
     const troubles = [this.#governor.trouble(), this.#deleter.trouble()];
     return (
       troubles.find((trouble) => trouble !== null && trouble.failures >= FAILURES_TO_TELL)?.message ?? null
@@ -124,7 +141,7 @@ export class Quiet {
     if (halts.has('root')) return true;
     const state = notes.stateOf(path);
     // Stopped lanes and an API that does not answer hold everything that has something to send.
-    const isStuck = halts.holds('upload') || this.unreachable() !== null;
+    const isStuck = halts.holds('upload') || this.#unreachable() !== null;
     if (isStuck && (state === 'pending' || state === 'failed' || state === 'held')) return true;
     // Sent, and it cannot be recorded: its intent stays open until it can.
     if (state === 'uploading' && halts.has('state')) return true;

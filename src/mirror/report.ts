@@ -82,7 +82,10 @@ export interface MirrorControl {
   status(): MirrorStatus;
   report(path: MirrorPath): PathReport | null;
   reports(): Iterable<PathReport>;
-  /** Resolves when all that was on disk at the call is mirrored or has a reason. Rejects with the signal's reason. */
+  /**
+   * Resolves when all that was on disk at the call is mirrored or has a reason. Rejects with the signal's reason, or
+   * with a `Fault` (`unreachable`) when the API did not answer several times in a row.
+   */
   flush(signal: AbortSignal): Promise<FlushResult>;
   /** Resolves when the path is synced or has a final reason not to be. Rejects with the signal's reason. */
   waitFor(path: MirrorPath, signal: AbortSignal): Promise<PathReport>;

@@ -10,8 +10,6 @@ export interface Logger {
   log(level: LogLevel, message: string, fields?: LogFields): void;
   /** Takes this secret out of every later line. */
   hide(secret: string): void;
-  /** Writes out what is buffered. Never throws. */
-  flush(): void;
 }
 
 export interface LoggerOptions {
@@ -22,6 +20,9 @@ export interface LoggerOptions {
   readonly destination?: DestinationStream;
 }
 
+/** More than this is not kept for a log that takes nothing: later lines are dropped. */
+const MAX_UNWRITTEN_BYTES = 16 * 1024 * 1024;
+
 /**
  * One JSON object a line, or readable lines on a terminal. Whatever is logged, no line holds a known secret, an
  * API key or an `Authorization` header, and none can command a terminal.
@@ -29,9 +30,10 @@ export interface LoggerOptions {
 export async function createLogger(options: LoggerOptions): Promise<Logger> {
   const secrets = new Set<string>();
   let redact = redactor([]);
-  // Not in sync mode: a reader of the log that stalls must not stall the mirror. pino flushes at exit by itself.
-  const stderr = options.destination === undefined ? pino.destination({ fd: 2, sync: false }) : null;
-  const sink = stderr ?? options.destination ?? process.stderr;
+  let stderr: Stderr | null = null;
+  const sink = options.destination ?? {
+    write: (line: string) => void (stderr ??= openStderr(() => (stderr = null))).write(line),
+  };
   const lines: DestinationStream = options.pretty ? await prettyLines(sink) : sink;
   const logger: PinoLogger = pino(
     {
@@ -52,14 +54,25 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
       secrets.add(secret);
       redact = redactor([...secrets]);
     },
-    flush() {
-      try {
-        stderr?.flushSync();
-      } catch {
-        // The stream is not open yet, or already closed: nothing is lost that could still be written.
-      }
-    },
   };
+}
+
+type Stderr = ReturnType<typeof pino.destination>;
+
+/**
+ * Not in sync mode: a reader of the log that stalls must not stall the mirror. What is buffered at the end keeps the
+ * process until it is written. What cannot be written (a full disk) is dropped, and ends nothing: `onBroken` is
+ * called, and the next line begins anew. QUIRK: asked to write it at exit, sonic-boom would try for ever.
+ */
+function openStderr(onBroken: () => void): Stderr {
+  const stream = pino.destination({ fd: 2, sync: false, maxLength: MAX_UNWRITTEN_BYTES });
+  stream.on('error', ({ code }: NodeJS.ErrnoException) => {
+    // Nobody reads any more: pino has silenced the stream for good.
+    if (code === 'EPIPE') return;
+    stream.destroy();
+    onBroken();
+  });
+  return stream;
 }
 
 /** Only loaded for a terminal: it takes longer to load than the rest of the logging. */

@@ -1,4 +1,6 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
@@ -109,20 +111,15 @@ function manifest(change: Partial<ManifestView> = {}): ManifestView {
 
 const withState = (view: ManifestView = manifest()): Partial<Compose> => ({ readState: async () => view });
 
-function withMirror(
-  does: { result?: FlushResult; plan?: readonly PlannedAction[]; fails?: Error },
-  opened: unknown[] = [],
-): Partial<Compose> {
+function withMirror(does: { result?: FlushResult; fails?: Error }, opened: unknown[] = []): Partial<Compose> {
   return {
-    openMirror: async (options) => {
-      opened.push(options.readOnly);
+    openMirror: async () => {
+      opened.push('opened');
       if (does.fails !== undefined) throw does.fails;
       return {
         control,
-        mirrorId: 'm1',
         converge: async () => does.result ?? { problems: [], halts: [] },
         run: async () => {},
-        plan: async () => does.plan ?? [],
         applyConfig: () => {},
         close: async () => void opened.push('closed'),
       };
@@ -254,6 +251,59 @@ describe('what is wrong outside', () => {
       ]);
     },
   );
+});
+
+describe('with --json a failure is a fact', () => {
+  test.each<[string, string[], { readonly code: number; readonly message: string }]>([
+    [
+      'a bad command line',
+      ['sync', '--json', '--fast'],
+      { code: 64, message: 'unknown option "--fast"; see: files-mirror sync --help' },
+    ],
+    [
+      'no daemon',
+      ['flush', '--json'],
+      { code: 3, message: expect.stringContaining('no daemon runs') as string },
+    ],
+    [
+      'no such path',
+      ['id', 'batch/none', '--json'],
+      { code: 1, message: 'no id for batch/none: it is not known' },
+    ],
+  ])('%s', async (_, argv, error) => {
+    const { code, out, err } = await run(argv, { compose: withState() });
+    expect(JSON.parse(out)).toEqual({ version: 1, error });
+    expect(code).toBe(error.code);
+    expect(err).toBe(`files-mirror: ${(JSON.parse(out) as { error: typeof error }).error.message}\n`);
+  });
+
+  test('a defect, without the key', async () => {
+    const { out } = await run(['sync', '--json'], {
+      compose: withMirror({ fails: new Error('oops my-odd-secret') }),
+      env: { OPENAI_API_KEY: 'my-odd-secret' },
+    });
+    expect(JSON.parse(out)).toEqual({ version: 1, error: { code: 70, message: 'oops [redacted]' } });
+  });
+
+  test('but nothing follows half a list', async () => {
+    const compose: Partial<Compose> = {
+      ...withState(),
+      openRemote: async () =>
+        ({
+          async *list() {
+            const filename = 'x'.repeat(40_000);
+            yield [{ id: 'file-1', bytes: 1, createdAt: 1, expiresAt: null, filename, purpose: 'batch' }];
+            yield [{ id: 'file-2', bytes: 1, createdAt: 1, expiresAt: null, filename, purpose: 'batch' }];
+            throw new Fault('broken off', { disposition: 'retry', outcome: 'refused', rule: 'network' });
+          },
+          close: async () => {},
+        }) as unknown as Awaited<ReturnType<Compose['openRemote']>>,
+    };
+    const { code, out } = await run(['list', '--remote', '--json'], { compose });
+    expect(code).toBe(69);
+    expect(out).toMatch(/^\[\n/);
+    expect(out).not.toContain('error');
+  });
 });
 
 describe('with a daemon', () => {
@@ -406,23 +456,25 @@ describe('sync and plan', () => {
     { op: '!', path: 'batch/d', from: null, bytes: 0, reason: 'it is empty' },
   ];
 
+  const planning = (actions: readonly PlannedAction[]): Partial<Compose> => ({
+    planMirror: async () => actions,
+  });
+
   test.each([['plan'], ['sync', '--dry-run']])(
-    '%s %s shows what would be done, without a key, and closes the mirror',
+    '%s %s shows what would be done, without a key and without opening the mirror',
     async (...argv) => {
-      const opened: unknown[] = [];
-      const result = await run(argv, { compose: withMirror({ plan }, opened), env: {} });
+      const result = await run(argv, { compose: planning(plan), env: {} });
       expect(result).toMatchObject({
         code: 2,
         out: '+ batch/a (175 B): new\n> batch/b -> batch/c\n! batch/d (0 B): it is empty\n',
       });
-      expect(opened).toEqual([true, 'closed']);
     },
   );
 
   test('plan ends with 0 when there is nothing, and 1 when there are only problems', async () => {
-    expect(await run(['plan'], { compose: withMirror({}) })).toMatchObject({ code: 0, out: '' });
-    expect(await run(['plan'], { compose: withMirror({ plan: plan.slice(2) }) })).toMatchObject({ code: 1 });
-    expect(JSON.parse((await run(['plan', '--json'], { compose: withMirror({ plan }) })).out)).toEqual({
+    expect(await run(['plan'], { compose: planning([]) })).toMatchObject({ code: 0, out: '' });
+    expect(await run(['plan'], { compose: planning(plan.slice(2)) })).toMatchObject({ code: 1 });
+    expect(JSON.parse((await run(['plan', '--json'], { compose: planning(plan) })).out)).toEqual({
       version: 1,
       actions: plan,
     });
@@ -434,7 +486,7 @@ describe('sync and plan', () => {
       code: 0,
       out: 'nothing to do\n',
     });
-    expect(opened).toEqual([false, 'closed']);
+    expect(opened).toEqual(['opened', 'closed']);
     const result = {
       problems: [report({ state: 'rejected', reason: 'empty' })],
       halts: [halt({ name: 'auth' })],
@@ -531,10 +583,36 @@ describe('the API alone', () => {
       err: 'files-mirror: broken off\n',
     });
     expect(readFileSync(target, 'utf8')).toBe('one two');
+    expect(await run(['get', 'file-77', '-o', 'out.jsonl'], withRemote(['new']))).toMatchObject({ code: 0 });
+    expect(readFileSync(target, 'utf8')).toBe('new');
     expect(await run(['get', 'file-77', '-o', 'no/such/folder'], withRemote(['x']))).toMatchObject({
       code: 1,
       err: `files-mirror: cannot write ${join(folder, 'no/such/folder')} (ENOENT)\n`,
     });
+  });
+
+  test('get -o leaves every other file alone, and the mode of the old one as it was', async () => {
+    writeFileSync(join(folder, 'out.part'), 'mine');
+    writeFileSync(join(folder, 'out'), 'old', { mode: 0o600 });
+    expect(await run(['get', 'file-77', '-o', 'out'], withRemote(['new']))).toMatchObject({ code: 0 });
+    expect(readFileSync(join(folder, 'out.part'), 'utf8')).toBe('mine');
+    expect(statSync(join(folder, 'out')).mode & 0o777).toBe(0o600);
+    expect(readdirSync(folder).filter((name) => name.startsWith('out'))).toEqual(['out', 'out.part']);
+  });
+
+  test('get -o writes into a pipe, and does not put a file in its place', async () => {
+    const pipe = join(folder, 'pipe');
+    spawnSync('mkfifo', [pipe]);
+    const read = readFile(pipe, 'utf8');
+    expect(await run(['get', 'file-77', '-o', 'pipe'], withRemote(['one ', 'two']))).toMatchObject({
+      code: 0,
+    });
+    expect(await read).toBe('one two');
+    expect(statSync(pipe).isFIFO()).toBe(true);
+  });
+
+  test('get without an id, as from an empty variable', async () => {
+    expect(await run(['get', ''], withRemote([]))).toMatchObject({ code: 64, out: '' });
   });
 });
 

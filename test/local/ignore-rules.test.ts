@@ -84,12 +84,22 @@ test('reload tells whether the rules changed, and applies them', () => {
   expect(rules.test('batch/a.csv', false)).toBeNull();
 });
 
-test('an ignore file that cannot be read leaves the rules as they were', () => {
+test('an ignore file that cannot be read leaves the rules as they were, and says so until it can be', () => {
   const { rules, volume } = rulesWith('*.csv\n');
+  expect(rules.trouble()).toBeNull();
   volume.unlinkSync('/root/.filesignore');
   volume.mkdirSync('/root/.filesignore');
   expect(rules.reload()).toBe(false);
   expect(rules.test('batch/a.csv', false)).toBe('*.csv (.filesignore)');
+  expect(rules.trouble()).toMatch(/^EISDIR: .*; the rules it held before stay in force$/);
+  // Whoever watches starts over, which tells it.
+  expect(rules.revision()).toBe(1);
+  rules.reload();
+  expect(rules.revision()).toBe(1);
+  volume.rmdirSync('/root/.filesignore');
+  volume.writeFileSync('/root/.filesignore', '*.csv\n');
+  expect(rules.reload()).toBe(false);
+  expect([rules.trouble(), rules.revision()]).toEqual([null, 2]);
 });
 
 test('the answers stay the same over more tests than one matcher serves', () => {

@@ -319,6 +319,29 @@ describe('a scan', () => {
     ]);
   });
 
+  test('names an ignore file that can no longer be read; a look at it has nothing to say', async () => {
+    const { tree, write, at } = await setUp();
+    write('.filesignore', '*.csv\n');
+    write('batch/a.csv');
+    const never = new AbortController().signal;
+    await collect(tree.scan(null, never));
+    fs.rmSync(at('.filesignore'));
+    fs.mkdirSync(at('.filesignore'));
+    expect(await collect(tree.scan(null, never))).toMatchObject([
+      {
+        kind: 'skipped',
+        path: '.filesignore',
+        reason: 'unreadable',
+        detail: expect.stringContaining('stay in force') as string,
+      },
+      { kind: 'ignored', rule: '*.csv (.filesignore)' },
+    ]);
+    fs.rmdirSync(at('.filesignore'));
+    write('.filesignore', '*.csv\n');
+    expect(await collect(tree.scan(null, never))).toMatchObject([{ kind: 'ignored' }]);
+    expect(await tree.look('.filesignore')).toMatchObject({ kind: 'absent' });
+  });
+
   test('of everything tells what it cost', async () => {
     const { tree, clock, write } = await setUp();
     write('batch/a.jsonl');

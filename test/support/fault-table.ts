@@ -139,7 +139,7 @@ export const faultTable: readonly FaultRow[] = [
   {
     fault: 'The network is down',
     does: 'probes with one upload at a time, ever more seldom; then sends everything',
-    userSees: 'the cause in `status`, and few lines in the log; `sync` exits 69',
+    userSees: 'the cause in `status`, and few lines in the log; `sync` and `flush` exit 69',
     testFile: 'server-faults-network.test.ts',
     testTitle:
       'D20: the network is down: one probe at a time, few words, and everything is sent when it is back',

@@ -1,4 +1,5 @@
-import { open, rename, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { Fault } from '../../mirror/faults.ts';
@@ -30,7 +31,7 @@ export const verb = defineVerb({
     try {
       const { chunks } = await remote.content(id, new AbortController().signal);
       if (output === undefined) for await (const chunk of chunks) await print(context.io, chunk);
-      else await writeWhole(resolve(context.io.cwd, output), chunks);
+      else await writeOut(resolve(context.io.cwd, output), chunks);
       return exitCode.done;
     } finally {
       await remote.close();
@@ -57,24 +58,30 @@ function pathOrNull(wanted: string, config: Config, cwd: string): string | null 
   try {
     return mirrorPathOf(wanted, config, cwd);
   } catch (error) {
-    if (error instanceof UsageError && !wanted.includes('/')) return null;
+    if (error instanceof UsageError && wanted !== '' && !wanted.includes('/')) return null;
     throw error;
   }
 }
 
-/** The file appears when it is complete, or not at all. */
-async function writeWhole(file: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
-  const partial = `${file}.part`;
+/**
+ * A file appears, or replaces an old one, when it is complete, or not at all. What is no regular file (a pipe, a
+ * device) is written into instead, since a rename would put a file in its place.
+ */
+async function writeOut(file: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  const partial = `${file}.${randomUUID()}.part`;
   try {
-    const handle = await open(partial, 'w');
+    const old = await stat(file).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return null;
+      throw error;
+    });
+    if (old?.isFile() === false) return await writeInto(await open(file, 'w'), chunks);
     try {
-      for await (const chunk of chunks) await handle.writeFile(chunk);
+      await writeInto(await open(partial, 'wx', old?.mode), chunks);
+      await rename(partial, file);
     } finally {
-      await handle.close();
+      await rm(partial, { force: true });
     }
-    await rename(partial, file);
   } catch (error) {
-    await rm(partial, { force: true });
     const code = (error as NodeJS.ErrnoException).code;
     if (error instanceof Fault || code === undefined) throw error;
     throw new Fault(`cannot write ${file} (${code})`, {
@@ -83,5 +90,13 @@ async function writeWhole(file: string, chunks: AsyncIterable<Uint8Array>): Prom
       rule: 'output',
       cause: error,
     });
+  }
+}
+
+async function writeInto(handle: FileHandle, chunks: AsyncIterable<Uint8Array>): Promise<void> {
+  try {
+    for await (const chunk of chunks) await handle.writeFile(chunk);
+  } finally {
+    await handle.close();
   }
 }

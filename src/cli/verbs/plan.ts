@@ -1,10 +1,11 @@
+import { checkRoot } from '../../config/root-folder.ts';
 import type { PlannedAction } from '../../mirror/planned.ts';
 import { formatBytes } from '../../service/quantities.ts';
 import { printable } from '../../service/terminal-text.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
 import { printJson, printLines } from '../json-output.ts';
-import { createOneShotLogger, mirrorOnce } from '../one-shot.ts';
+import { stopOnSignals } from '../stop-signals.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 
 export const verb = defineVerb({
@@ -14,11 +15,11 @@ export const verb = defineVerb({
 
 /** Exit code: 2 if there is anything to do, 1 if there are only problems, 0 if there is nothing. */
 export async function printPlan(json: boolean, context: Context): Promise<number> {
-  const actions = await mirrorOnce(
-    context,
-    { readOnly: true, logger: await createOneShotLogger(context) },
-    (mirror, signal) => mirror.plan(signal),
-  );
+  const { config } = await context.loadConfig();
+  await checkRoot(config.root);
+  const { planMirror } = await context.compose();
+  using stop = stopOnSignals();
+  const actions = await planMirror({ config }, stop.signal);
   if (json) await printJson(context.io, { version: 1, actions });
   else await printLines(context.io, '', actions, planLine);
   if (actions.some(({ op }) => op !== '!')) return exitCode.pending;

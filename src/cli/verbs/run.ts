@@ -44,7 +44,6 @@ export const verb = defineVerb({
       return exitCode.done;
     } finally {
       await api.close();
-      logger.flush();
     }
   },
 });

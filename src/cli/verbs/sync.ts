@@ -23,7 +23,7 @@ export const verb = defineVerb({
       tally.count(event);
       log(event);
     };
-    const result = await mirrorOnce(context, { readOnly: false, logger, listener }, (mirror, signal) =>
+    const result = await mirrorOnce(context, { logger, listener }, (mirror, signal) =>
       mirror.converge(signal),
     );
     await printFlushResult(context.io, result, args.json);

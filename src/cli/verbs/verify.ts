@@ -44,7 +44,7 @@ async function verification(repair: boolean, context: Context): Promise<Verifica
     return { report, repair: repair ? await daemon.flush(null) : null };
   }
   const logger = await createOneShotLogger(context);
-  return await mirrorOnce(context, { readOnly: false, logger }, async (mirror, signal) => {
+  return await mirrorOnce(context, { logger }, async (mirror, signal) => {
     const report = await mirror.control.verify(repair, signal);
     return { report, repair: repair ? await mirror.converge(signal) : null };
   });

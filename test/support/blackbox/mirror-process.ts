@@ -249,8 +249,9 @@ export class TestMirror {
   /** Runs `sync --json`. */
   async sync(): Promise<SyncResult> {
     const exit = await this.run('sync', '--json');
-    if (exit.stdout === '') throw new Error(`sync ended with ${exit.code}:\n${exit.stderr}`);
-    return { ...exit, result: JSON.parse(exit.stdout) as FlushResult };
+    const printed = JSON.parse(exit.stdout) as FlushResult | { readonly error: unknown };
+    if ('error' in printed) throw new Error(`sync ended with ${exit.code}:\n${exit.stderr}`);
+    return { ...exit, result: printed };
   }
 
   /** Puts a file on the server as another user of the project would; the oracle knows that it is not ours. */

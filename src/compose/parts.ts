@@ -1,0 +1,73 @@
+/** What each room's part is made of, as the configuration says. */
+import { readFileSync } from 'node:fs';
+import type { Config } from '../config/config.ts';
+import { createCheck, needsFullRead } from '../local/checks/checks.ts';
+import { createIgnoreRules, type IgnoreRules } from '../local/ignore-rules.ts';
+import { createLocalTree, type ScannedTree } from '../local/local-tree.ts';
+import { createOpenWriters } from '../local/open-writers.ts';
+import type { MirrorSettings } from '../mirror/settings.ts';
+import type { SendLimits } from '../queue/send-queue.ts';
+import { createFilesClient, type FilesClient } from '../remote/files-client.ts';
+import { systemClock } from '../service/system-clock.ts';
+
+/** When an upload of unknown outcome is looked for, after it ended: a new file may be missing from lists for seconds. */
+const RESOLVE_LOOKS_MS = [0, 2_000, 10_000] as const;
+
+export function createTree(config: Config): { readonly local: ScannedTree; readonly rules: IgnoreRules } {
+  const { root, watch, folders } = config;
+  const rules = createIgnoreRules({ root, patterns: watch.ignore });
+  const local = createLocalTree({
+    root,
+    settleMs: watch.settleSeconds * 1000,
+    clock: systemClock,
+    folders: folders.map(({ folder }) => folder),
+    rules,
+    openWriters: createOpenWriters({ root, clock: systemClock }),
+    checks: { createCheck, needsFullRead },
+  });
+  return { local, rules };
+}
+
+export function createClient(config: Config, apiKey: () => string | null): FilesClient {
+  const { api, limits } = config;
+  return createFilesClient({
+    baseUrl: api.baseUrl,
+    apiKey,
+    auth: api.auth,
+    headers: api.headers,
+    organization: api.organization,
+    project: api.project,
+    timeoutMs: api.timeoutSeconds * 1000,
+    uploadBytesPerSecond: limits.uploadBytesPerSecond,
+    listParameters: api.listParameters,
+    userAgent: `files-mirror/${programVersion()}`,
+    clock: systemClock,
+  });
+}
+
+export function settingsOf(config: Config): MirrorSettings {
+  const { root, folders, deletes, watch, verifyHours, limits } = config;
+  return {
+    root,
+    api: new URL(config.api.baseUrl).origin,
+    folders: new Map(folders.map((rules) => [rules.folder, rules])),
+    settleMs: watch.settleSeconds * 1000,
+    graceMs: deletes.graceSeconds * 1000,
+    maxFraction: deletes.maxFraction,
+    minCount: deletes.minCount,
+    rescanMs: watch.rescanSeconds * 1000,
+    verifyMs: verifyHours * 3_600_000,
+    storageBytes: limits.storageBytes,
+    resolveLooksMs: RESOLVE_LOOKS_MS,
+  };
+}
+
+export function limitsOf({ limits }: Config): SendLimits {
+  const { uploadsPerMinute, concurrentUploads, concurrentDeletes } = limits;
+  return { uploadsPerMinute, concurrentUploads, concurrentDeletes };
+}
+
+function programVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+}

@@ -1,0 +1,70 @@
+/** Which manifest belongs to a configuration: its root, its state folder and its API. */
+import type { Config } from '../config/config.ts';
+import { isLoopback } from '../config/cross-checks.ts';
+import { readMirrorId } from '../local/root-guard.ts';
+import { admitApi, type ApiIdentity } from '../manifest/api-identity.ts';
+import { openManifestOf } from '../manifest/manifest-of-api.ts';
+import type { ManifestStore } from '../manifest/manifest-store.ts';
+import { hasManifest, readManifest } from '../manifest/read-manifest.ts';
+import { Fault } from '../mirror/faults.ts';
+import type { Listener } from '../mirror/ports.ts';
+import type { ManifestView } from '../mirror/types.ts';
+import { systemClock } from '../service/system-clock.ts';
+
+/** Of which mirror. */
+export interface MirrorIdentity {
+  readonly config: Config;
+  /** The base URL is that of our own, embedded emulator. */
+  readonly isEmulator?: boolean;
+}
+
+/** Which API the configuration means. */
+export function apiOf({ config, isEmulator = false }: MirrorIdentity): ApiIdentity {
+  const { host, hostname } = new URL(config.api.baseUrl);
+  if (isEmulator) return { kind: 'emulator', host: hostname };
+  return isLoopback(config.api.baseUrl) ? { kind: 'loopback', host: hostname } : { kind: 'remote', host };
+}
+
+/** `mirrorId`: for a new manifest; null: a new one. */
+export function openManifestFor(
+  options: MirrorIdentity & { readonly listener: Listener },
+  mirrorId: string | null,
+): Promise<ManifestStore> {
+  return openManifestOf(apiOf(options), {
+    stateDir: options.config.stateDir,
+    clock: systemClock,
+    ...(mirrorId === null ? {} : { mirrorId }),
+    onWarning: (message) => options.listener({ kind: 'warning', message }),
+  });
+}
+
+/** What the manifest will be when it is opened for the configured API. `mirrorId`: its id if there is none yet. */
+export async function viewFor(options: MirrorIdentity, mirrorId: string | null): Promise<ManifestView> {
+  const { stateDir } = options.config;
+  const verdict = await admitApi(stateDir, apiOf(options));
+  const view = (await readManifest(stateDir)) ?? emptyView(mirrorId);
+  return verdict === 'start-over' ? emptyView(view.mirrorId) : view;
+}
+
+export function emptyView(mirrorId: string | null): ManifestView {
+  return {
+    mirrorId: mirrorId ?? '',
+    files: new Map(),
+    intents: new Map(),
+    garbage: new Map(),
+    rejected: new Map(),
+  };
+}
+
+/**
+ * A root that bears a marker while there is no manifest: either the manifest was lost, or this is another mirror's
+ * folder. A new manifest would upload everything a second time.
+ */
+export async function refuseLostManifest(config: Config): Promise<void> {
+  const marked = await readMirrorId(config.root);
+  if (marked === null || (await hasManifest(config.stateDir))) return;
+  throw new Fault(
+    `${config.root} belongs to mirror ${marked}, but ${config.stateDir} holds no manifest; restore that folder or point stateDir to it, or take the remote files over with: files-mirror adopt`,
+    { disposition: 'fatal', outcome: 'refused', rule: 'manifest' },
+  );
+}

@@ -1,0 +1,151 @@
+import type { Config } from '../config/config.ts';
+import type { ManifestStore } from '../manifest/manifest-store.ts';
+import { Mirror } from '../mirror/mirror.ts';
+import type { Listener } from '../mirror/ports.ts';
+import type { FlushResult, MirrorControl } from '../mirror/report.ts';
+import { LaneQueue } from '../queue/send-queue.ts';
+import { withFailPoints } from '../service/fail-points.ts';
+import { systemClock } from '../service/system-clock.ts';
+import type { Held } from './held.ts';
+import { createClient, createTree, limitsOf, settingsOf } from './parts.ts';
+import type { MirrorIdentity } from './remembered.ts';
+
+/** How long what is in flight may take to end when the program is asked to stop. */
+const STOP_GRACE_MS = 15_000;
+
+/** What a mirror is opened with. */
+export interface MirrorOptions extends MirrorIdentity {
+  readonly apiKey: string | null;
+  readonly listener: Listener;
+}
+
+/** A mirror, ready to work. */
+export interface MirrorApp {
+  readonly control: MirrorControl;
+  /**
+   * One pass until converged, or until only halts, persons or an API that does not answer are waited for.
+   * Throws `Fault` (`unreachable`) when the API did not answer several times in a row.
+   */
+  converge(signal: AbortSignal): Promise<FlushResult>;
+  /** The daemon: watches and mirrors until the signal aborts and what is in flight has ended. */
+  run(signal: AbortSignal): Promise<void>;
+  /** A configuration that was read again. Root, state folder and base URL must be the same. */
+  applyConfig(config: Config, apiKey: string | null): void;
+  close(): Promise<void>;
+}
+
+/** The daemon, and one pass of it: the engine on its parts, and the watcher beside it. */
+export class WorkingMirror implements MirrorApp {
+  readonly #mirror: Mirror;
+  readonly #queue: LaneQueue;
+  readonly #held: Held;
+  readonly #listener: Listener;
+  #config: Config;
+  #apiKey: string | null;
+  #tree: ReturnType<typeof createTree>;
+  #rewatch = new AbortController();
+  #started = false;
+
+  /** `held`: what goes with it when it is closed. */
+  constructor({ config, apiKey, listener }: MirrorOptions, manifest: ManifestStore, held: Held) {
+    this.#config = config;
+    this.#apiKey = apiKey;
+    this.#listener = listener;
+    this.#held = held;
+    const api = held.add(createClient(config, () => this.#apiKey));
+    this.#queue = new LaneQueue({
+      clock: systemClock,
+      random: Math.random,
+      ...limitsOf(config),
+      recentAttemptsMs: manifest.recentAttempts(),
+    });
+    this.#tree = createTree(config);
+    this.#mirror = new Mirror({
+      clock: systemClock,
+      local: this.#tree.local,
+      ...withFailPoints({ api, manifest }, process.env),
+      queue: this.#queue,
+      settings: settingsOf(config),
+      listener,
+    });
+  }
+
+  get control(): MirrorControl {
+    return this.#mirror;
+  }
+
+  async converge(signal: AbortSignal): Promise<FlushResult> {
+    this.#start();
+    return await Promise.race([this.#mirror.converge(signal), this.#untilBroken()]);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    this.#start();
+    const watching = this.#watchUntil(signal);
+    try {
+      await Promise.race([aborted(signal), watching, this.#untilBroken()]);
+    } finally {
+      this.#rewatch.abort();
+      await this.#mirror.stop(STOP_GRACE_MS);
+      if (signal.aborted) await watching;
+    }
+  }
+
+  applyConfig(config: Config, apiKey: string | null): void {
+    this.#config = config;
+    this.#apiKey = apiKey;
+    this.#queue.setLimits(limitsOf(config));
+    this.#tree = createTree(config);
+    this.#mirror.reconfigure(settingsOf(config), this.#tree.local);
+    this.#rewatch.abort();
+  }
+
+  async close(): Promise<void> {
+    await this.#mirror.stop(STOP_GRACE_MS);
+    this.#queue.close();
+    await this.#held.close();
+  }
+
+  #start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    this.#mirror.start();
+  }
+
+  /** Watches, and starts over with the current configuration whenever that was replaced. */
+  async #watchUntil(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#rewatch = new AbortController();
+      const { watch, folders, root } = this.#config;
+      const { watchTree } = await import('../local/watch.ts');
+      await watchTree({
+        root,
+        folders: folders.map(({ folder }) => folder),
+        mode: watch.mode,
+        pollMs: watch.pollSeconds * 1000,
+        lastScanMs: () => this.#tree.local.lastScanMs(),
+        rules: this.#tree.rules,
+        clock: systemClock,
+        onHint: (hint) => this.#mirror.hint(hint),
+        onState: ({ watching, warning }) => {
+          this.#mirror.setWatching(watching);
+          if (warning !== null) this.#listener({ kind: 'warning', message: warning });
+        },
+        signal: AbortSignal.any([signal, this.#rewatch.signal]),
+      });
+      // With watching off there is nothing to wait for but the next configuration.
+      if (!this.#rewatch.signal.aborted) await aborted(AbortSignal.any([signal, this.#rewatch.signal]));
+    }
+  }
+
+  /** Rejects when the engine broke; never resolves. */
+  async #untilBroken(): Promise<never> {
+    await this.#mirror.ended();
+    return await new Promise<never>(() => {});
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+}
