@@ -43,8 +43,8 @@ export async function openMirror(options: MirrorOptions): Promise<MirrorApp> {
   const { config } = options;
   const held = new Held();
   try {
-    await held.lock(config, () => refuseLostManifest(config));
-    const manifest = held.add(await openManifestFor(options, null));
+    const lock = await held.lock(config, () => refuseLostManifest(config));
+    const manifest = held.add(await openManifestFor(options, null, lock));
     return new WorkingMirror(options, manifest, held);
   } catch (error) {
     await held.close();
@@ -71,7 +71,7 @@ export async function adoptRemote(
 ): Promise<AdoptReport> {
   const { config, apiKey, dryRun } = options;
   await using held = new Held();
-  if (!dryRun) await held.lock(config, async () => {});
+  const lock = dryRun ? null : await held.lock(config, async () => {});
   const marked = await readMirrorId(config.root);
   const view = await viewFor(options, marked);
   const api = held.add(createClient(config, () => apiKey));
@@ -82,16 +82,17 @@ export async function adoptRemote(
     clock: systemClock,
     folders: settingsOf(config).folders,
   };
-  const openManifest = async () => held.add(await openManifestFor(options, marked));
-  return await adopt({ ...parts, openManifest: dryRun ? null : openManifest }, signal);
+  const openManifest =
+    lock === null ? null : async () => held.add(await openManifestFor(options, marked, lock));
+  return await adopt({ ...parts, openManifest }, signal);
 }
 
 /** Deletes the files of the garbage list while no daemon runs; see `clearGarbage`. Throws as `openMirror` does too. */
 export async function deleteOrphans(options: MirrorOptions, signal: AbortSignal): Promise<number> {
   const { config, apiKey } = options;
   await using held = new Held();
-  await held.lock(config, () => refuseLostManifest(config));
-  const manifest = held.add(await openManifestFor(options, null));
+  const lock = await held.lock(config, () => refuseLostManifest(config));
+  const manifest = held.add(await openManifestFor(options, null, lock));
   const api = held.add(createClient(config, () => apiKey));
   return await clearGarbage({ local: createTree(config).local, api, manifest, clock: systemClock }, signal);
 }

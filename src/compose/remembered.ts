@@ -6,6 +6,7 @@ import { admitApi, type ApiIdentity } from '../manifest/api-identity.ts';
 import { openManifestOf } from '../manifest/manifest-of-api.ts';
 import type { ManifestStore } from '../manifest/manifest-store.ts';
 import { hasManifest, readManifest } from '../manifest/read-manifest.ts';
+import type { StateLock } from '../manifest/state-lock.ts';
 import { Fault } from '../mirror/faults.ts';
 import type { Listener } from '../mirror/ports.ts';
 import type { ManifestView } from '../mirror/types.ts';
@@ -29,10 +30,12 @@ export function apiOf({ config, isEmulator = false }: MirrorIdentity): ApiIdenti
 export function openManifestFor(
   options: MirrorIdentity & { readonly listener: Listener },
   mirrorId: string | null,
+  lock: StateLock,
 ): Promise<ManifestStore> {
   return openManifestOf(apiOf(options), {
     stateDir: options.config.stateDir,
     clock: systemClock,
+    assertHeld: () => lock.assertHeld(),
     ...(mirrorId === null ? {} : { mirrorId }),
     onWarning: (message) => options.listener({ kind: 'warning', message }),
   });

@@ -29,7 +29,10 @@ export interface MirrorApp {
   converge(signal: AbortSignal): Promise<FlushResult>;
   /** The daemon: watches and mirrors until the signal aborts and what is in flight has ended. */
   run(signal: AbortSignal): Promise<void>;
-  /** A configuration that was read again. Root, state folder and base URL must be the same. */
+  /**
+   * A configuration that was read again. Root, state folder and base URL must be the same. Throws `Fault`, and changes
+   * nothing, when an ignore file cannot be read.
+   */
   applyConfig(config: Config, apiKey: string | null): void;
   close(): Promise<void>;
 }
@@ -81,21 +84,25 @@ export class WorkingMirror implements MirrorApp {
 
   async run(signal: AbortSignal): Promise<void> {
     this.#start();
-    const watching = this.#watchUntil(signal);
+    // Ends with this run, however it ends: an engine that broke must not leave a watcher that keeps the program alive.
+    const over = new AbortController();
+    const watching = this.#watchUntil(AbortSignal.any([signal, over.signal]));
     try {
       await Promise.race([aborted(signal), watching, this.#untilBroken()]);
     } finally {
-      this.#rewatch.abort();
+      over.abort();
       await this.#mirror.stop(STOP_GRACE_MS);
-      if (signal.aborted) await watching;
     }
+    await watching;
   }
 
   applyConfig(config: Config, apiKey: string | null): void {
+    // First what can be refused: all of it comes into force, or nothing.
+    const tree = createTree(config);
     this.#config = config;
     this.#apiKey = apiKey;
+    this.#tree = tree;
     this.#queue.setLimits(limitsOf(config));
-    this.#tree = createTree(config);
     this.#mirror.reconfigure(settingsOf(config), this.#tree.local);
     this.#rewatch.abort();
   }

@@ -127,6 +127,7 @@ async function mirrorUntilStopped(api: Api, context: Context, logger: Logger): P
     onWarning: (message) => logger.log('warn', message),
   });
   using stop = stopOnSignals(() => void reload());
+  const over = new AbortController();
   stop.signal.addEventListener('abort', () => void systemd.stopping());
 
   async function reload(): Promise<void> {
@@ -144,9 +145,10 @@ async function mirrorUntilStopped(api: Api, context: Context, logger: Logger): P
     try {
       welcome(config, logger);
       void systemd.ready('mirroring');
-      void systemd.feedWatchdog(stop.signal);
+      void systemd.feedWatchdog(AbortSignal.any([stop.signal, over.signal]));
       await mirror.run(stop.signal);
     } finally {
+      over.abort();
       await control.close();
     }
   } finally {
