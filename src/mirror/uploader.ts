@@ -1,3 +1,4 @@
+import type { ApiHalts } from './api-halts.ts';
 import { ignoredExpiry } from './asked-expiry.ts';
 import type { Core, Next } from './core.ts';
 import { again, movedUnderReader, nowSeconds, REST } from './core.ts';
@@ -49,6 +50,7 @@ export class Uploader {
   readonly #core: Core;
   readonly #resolver: Resolver;
   readonly #governor: LaneGovernor;
+  readonly #apiHalts: ApiHalts;
   readonly #root: RootGuard;
   readonly #failures: Failures;
   readonly #locks: KeyedLock;
@@ -61,6 +63,7 @@ export class Uploader {
     core: Core,
     resolver: Resolver,
     governor: LaneGovernor,
+    apiHalts: ApiHalts,
     root: RootGuard,
     failures: Failures,
     mark: (path: MirrorPath) => void,
@@ -68,6 +71,7 @@ export class Uploader {
     this.#core = core;
     this.#resolver = resolver;
     this.#governor = governor;
+    this.#apiHalts = apiHalts;
     this.#root = root;
     this.#failures = failures;
     this.#locks = new KeyedLock(mark);
@@ -163,7 +167,7 @@ export class Uploader {
       if (error instanceof Fault) return this.#uploadFault(job, error, signal);
       throw error;
     }
-    this.#governor.works();
+    this.#apiWorks();
     return this.#accepted(job, version.sha256(), remote, core.clock.monotonicMs() - startedMs, signal);
   }
 
@@ -189,15 +193,20 @@ export class Uploader {
     }
   }
 
+  #apiWorks(): void {
+    this.#governor.works();
+    this.#apiHalts.uploadWorks();
+  }
+
   /** Nothing is wrong with the file: it waits until the lane moves again. */
   #waitForApi(path: MirrorPath, fault: Fault): void {
     if (fault.disposition === 'fatal') throw fault;
     if (fault.disposition === 'halt') {
-      this.#governor.halt(fault);
+      this.#apiHalts.raise(fault);
       this.#core.notes.set(path, 'held', fault.message);
       return;
     }
-    this.#governor.failed(fault);
+    this.#governor.failed(fault, null);
     this.#core.notes.set(path, 'pending', fault.message);
   }
 
@@ -275,7 +284,7 @@ export class Uploader {
     const { path, stat, rules } = job;
     if (fault.outcome === 'unknown') {
       this.#resolver.begin(path, null);
-      this.#governor.failed(fault);
+      this.#governor.failed(fault, path);
       this.#retryLater(job, fault);
       return again(0);
     }
@@ -285,7 +294,7 @@ export class Uploader {
         rejected(view, { path, stat, rules, rule: fault.rule, message: fault.message, now }),
         signal,
       );
-      this.#governor.works();
+      this.#apiWorks();
       return this.#refused(path, fault.rule, fault.message);
     }
     await ledger.record(intentCleared(path), signal);
@@ -294,7 +303,7 @@ export class Uploader {
       this.#waitForApi(path, fault);
       return again(0);
     }
-    this.#governor.failed(fault);
+    this.#governor.failed(fault, path);
     return again(this.#retryLater(job, fault));
   }
 

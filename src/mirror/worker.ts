@@ -1,10 +1,10 @@
+import type { ApiHalts } from './api-halts.ts';
 import type { Core, Next } from './core.ts';
 import { again, movedUnderReader, nowSeconds, PARK, REST, rulesOf, serverNowSeconds } from './core.ts';
 import type { Deleter } from './deleter.ts';
 import type { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
 import { forgotten, moved, refreshed, rejected, rejectionForgotten } from './fold.ts';
-import type { LaneGovernor } from './lane-governor.ts';
 import { plan, type Action, type Situation } from './plan.ts';
 import type { Inspection } from './ports.ts';
 import type { Resolver } from './resolver.ts';
@@ -26,7 +26,7 @@ export class Worker {
   readonly #uploader: Uploader;
   readonly #resolver: Resolver;
   readonly #deleter: Deleter;
-  readonly #governor: LaneGovernor;
+  readonly #apiHalts: ApiHalts;
   readonly #failures: Failures;
   readonly #root: RootGuard;
   readonly #storage: Storage;
@@ -41,7 +41,7 @@ export class Worker {
     readonly uploader: Uploader;
     readonly resolver: Resolver;
     readonly deleter: Deleter;
-    readonly governor: LaneGovernor;
+    readonly apiHalts: ApiHalts;
     readonly failures: Failures;
     readonly root: RootGuard;
     readonly storage: Storage;
@@ -50,7 +50,7 @@ export class Worker {
     this.#uploader = parts.uploader;
     this.#resolver = parts.resolver;
     this.#deleter = parts.deleter;
-    this.#governor = parts.governor;
+    this.#apiHalts = parts.apiHalts;
     this.#failures = parts.failures;
     this.#root = parts.root;
     this.#storage = parts.storage;
@@ -158,7 +158,7 @@ export class Worker {
       case 'upload':
         return await this.#upload(path, action, movedFrom, signal);
       case 'missing':
-        return await this.#deleter.handle(path, look.kind === 'absent' ? look.onDevice : '', signal);
+        return await this.#deleter.handle(path, look.kind === 'absent' ? look.onDevice : '');
       case 'forget':
         return await this.#forgetExpired(path, signal);
       case 'forget-rejection':
@@ -278,7 +278,7 @@ export class Worker {
   #failed(path: MirrorPath, look: LocalLook, fault: Fault): Next {
     if (fault.disposition === 'fatal') throw fault;
     if (fault.rule === 'moved') return movedUnderReader(this.#core, path);
-    if (fault.disposition === 'halt') this.#governor.halt(fault);
+    if (fault.disposition === 'halt') this.#apiHalts.raise(fault);
     const stat = 'stat' in look ? look.stat : '0 0 0 0 0';
     const failures = this.#failures.add(path, stat);
     const retryInMs = Math.max(fault.retryAfterMs ?? 0, this.#core.queue.backoffMs(failures));

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import type { MirrorEvent } from '../../src/mirror/ports.ts';
 import type { FolderRules, MirrorPath } from '../../src/mirror/types.ts';
 import { LongWorld } from '../support/sim/long-world.ts';
 import { contentOf } from '../support/sim/sim-content.ts';
+import { badReplyFault, conflictFault } from '../support/sim/sim-fates.ts';
 import type { SimSettings } from '../support/sim/sim-profile.ts';
 import { startMirror, type MirrorEngine } from './engine.ts';
 
@@ -93,6 +95,85 @@ describe('deletes that something comes between', () => {
     await world.pass(20_000, 0);
     expect(world.deleted.has(id)).toBe(true);
   });
+});
+
+describe('deletes that the API refuses', () => {
+  const removeAll = (world: LongWorld<MirrorEngine>): void => {
+    for (const path of drops) world.disk.remove(path);
+  };
+  const told = (world: LongWorld<MirrorEngine>, kind: MirrorEvent['kind']): readonly MirrorEvent[] =>
+    world.events.filter((event) => event.kind === kind);
+
+  test('hold the whole lane: one DELETE at a time, ever more seldom, and few words', async () => {
+    const world = await atRest();
+    world.server.begin('no-deletes');
+    removeAll(world);
+    await world.pass(900_000, 0);
+    // Four were under way together; then one after each wait, which grows up to five minutes.
+    expect(world.safety.deletes).toBeLessThanOrEqual(40);
+    expect(world.safety.deletes).toBeGreaterThan(8);
+    expect(told(world, 'failed')).toEqual([]);
+    expect(told(world, 'warning').length).toBeLessThanOrEqual(6);
+    expect(JSON.stringify(told(world, 'warning')[0])).toMatch(/deletes wait .* 429/);
+    // Uploads have a lane of their own, and what came back by then is only to be looked at.
+    world.disk.write(note, contentOf(99, 300));
+    await world.pass(10_000, 0);
+    expect(world.manifest.files.get(note)?.bytes).toBe(300);
+    world.server.begin('none');
+    expect(await world.problems()).toEqual([]);
+    expect(world.manifest.files.size).toBe(1);
+  });
+
+  test('do not keep one pass from ending, which says why', async () => {
+    const world = await atRest();
+    world.server.begin('no-deletes');
+    removeAll(world);
+    const { mirror } = world.engine;
+    let ended = false;
+    void mirror.converge(new AbortController().signal).then(() => (ended = true));
+    await world.pass(600_000, 0);
+    expect(ended).toBe(true);
+    expect(mirror.unreachable()).toContain('429');
+  });
+
+  test('one id that is refused for itself waits alone', async () => {
+    const world = await atRest();
+    const [refused, later] = drops as readonly [MirrorPath, MirrorPath];
+    const idOfLater = idOf(world, later) ?? '';
+    world.stubborn.set(idOf(world, refused) ?? '', conflictFault());
+    world.disk.remove(refused);
+    await world.pass(1_800_000, 1_000);
+    expect(told(world, 'failed').length).toBeGreaterThan(2);
+    expect(told(world, 'failed').length).toBeLessThanOrEqual(5);
+    expect(told(world, 'warning')).toEqual([]);
+    expect(world.engine.mirror.unreachable()).toBeNull();
+    world.disk.remove(later);
+    await world.pass(20_000, 0);
+    expect(world.server.get(idOfLater)?.gone?.by).toBe('mirror');
+    world.stubborn.clear();
+    expect(await world.problems()).toEqual([]);
+  });
+
+  for (const { name, fault, count, withinMs } of [
+    { name: 'refused (409)', fault: conflictFault(), count: 38, withinMs: 20_000 },
+    // They look like an API in trouble; one long wait may just have begun when the new one comes.
+    { name: 'answered with nonsense', fault: badReplyFault('unknown'), count: 8, withinMs: 620_000 },
+  ]) {
+    test(`${count} ids that are ${name} for ever do not stand in the way of one that is not`, async () => {
+      const world = await atRest();
+      const [later, ...others] = drops as readonly [MirrorPath, ...MirrorPath[]];
+      const idOfLater = idOf(world, later) ?? '';
+      for (const path of others.slice(0, count)) {
+        world.stubborn.set(idOf(world, path) ?? '', fault);
+        world.disk.remove(path);
+      }
+      await world.pass(1_800_000, 1_000);
+      world.disk.remove(later);
+      await world.pass(withinMs, 0);
+      expect(world.server.get(idOfLater)?.gone?.by).toBe('mirror');
+      expect(world.manifest.garbage.size).toBe(count);
+    });
+  }
 });
 
 describe('a new configuration', () => {

@@ -1,5 +1,6 @@
-import type { Clock, FilesApi } from '../../../src/mirror/ports.ts';
-import type { FileId, ManifestView } from '../../../src/mirror/types.ts';
+import type { Fault } from '../../../src/mirror/faults.ts';
+import type { Clock, FilesApi, LocalTree, MirrorEvent } from '../../../src/mirror/ports.ts';
+import type { FileId, ManifestView, MirrorPath } from '../../../src/mirror/types.ts';
 import { judgeRest } from './oracle.ts';
 import { SafetyMonitor } from './safety.ts';
 import { SimApi } from './sim-api.ts';
@@ -43,6 +44,12 @@ export class LongWorld<E extends SimEngine> {
   readonly retrieved = new Set<FileId>();
   /** Ids that a DELETE was sent for. */
   readonly deleted = new Set<FileId>();
+  /** What the DELETE of an id meets, whenever it comes. */
+  readonly stubborn = new Map<FileId, Fault>();
+  /** One path for each time that a content was read without being sent. */
+  readonly inspected: MirrorPath[] = [];
+  /** All that the engine has told. */
+  readonly events: MirrorEvent[] = [];
   readonly trace: SimTrace;
   readonly #options: LongWorldOptions<E>;
   readonly #random: SimRandom;
@@ -114,18 +121,18 @@ export class LongWorld<E extends SimEngine> {
     this.#incarnation = incarnation;
     this.#engine = this.#options.startEngine({
       clock: this.#drowsy(incarnation.clock),
-      local: new SimLocal({
-        ...shared,
-        random: random.fork('local'),
-        isCalm: () => true,
-        onCreate: () => {},
-      }),
+      local: this.#counting(
+        new SimLocal({ ...shared, random: random.fork('local'), isCalm: () => true, onCreate: () => {} }),
+      ),
       api: this.#noting(api),
       manifest: this.#stateDir.open(incarnation),
       settings: this.settings,
       random: () => random.next(),
       subscribe: (listener) => watchDisk({ ...shared, random: random.fork('hints') }, listener),
-      listener: (event) => trace.add('engine', JSON.stringify(event)),
+      listener: (event) => {
+        this.events.push(event);
+        trace.add('engine', JSON.stringify(event));
+      },
       recentAttemptsMs: this.#stateDir.recentAttemptsMs(),
       incarnation: this.#incarnations,
     });
@@ -189,11 +196,22 @@ export class LongWorld<E extends SimEngine> {
         this.retrieved.add(id);
         return api.retrieve(id, signal);
       },
-      delete: (id, signal) => {
+      delete: async (id, signal) => {
         this.deleted.add(id);
-        return api.delete(id, signal);
+        const fault = this.stubborn.get(id);
+        if (fault !== undefined) throw fault;
+        return await api.delete(id, signal);
       },
     };
+  }
+
+  #counting(local: SimLocal): LocalTree {
+    const inspect = local.inspect.bind(local);
+    local.inspect = (path, ...rest) => {
+      this.inspected.push(path);
+      return inspect(path, ...rest);
+    };
+    return local;
   }
 }
 
