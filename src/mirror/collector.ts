@@ -114,8 +114,10 @@ export class Collector {
 
   #failed(id: FileId, { path }: Garbage, fault: Fault): number {
     const { listener, queue, halts } = this.#core;
-    if (fault.disposition === 'halt') this.#apiHalts.raise(fault);
-    if (halts.holds('delete')) return 0;
+    if (fault.disposition === 'halt') {
+      this.#apiHalts.raise(fault);
+      if (halts.holds('delete')) return 0;
+    }
     // Refused, and not with all others: the API has judged this id alone.
     const isOwn = fault.scope === 'file' && fault.outcome === 'refused';
     const isApi = !isOwn && this.#governor.failed(fault, id);

@@ -1,7 +1,7 @@
 import type { ApiHalts } from './api-halts.ts';
 import { ignoredExpiry } from './asked-expiry.ts';
 import type { Core, Next } from './core.ts';
-import { again, movedUnderReader, nowSeconds, REST } from './core.ts';
+import { again, movedUnderReader, nowSeconds, REST, WAIT } from './core.ts';
 import type { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
 import {
@@ -27,8 +27,6 @@ const LIES_TO_PARK = 3;
 const PARKED_MS = 3_600_000;
 /** A root that another disk took the place of is found out this late at most before an upload. */
 const ROOT_MAX_AGE_MS = 50;
-/** Whoever waits for the lock is told when it is free; this is for when nobody is. */
-const LOCK_RETRY_MS = 5_000;
 
 export interface UploadJob {
   readonly path: MirrorPath;
@@ -87,13 +85,18 @@ export class Uploader {
     this.#heldByIntent.delete(path);
   }
 
+  /** To be called when a look at a path ends: if it was its turn among files of its name and size, it is the next one's. */
+  lookEnded(path: MirrorPath): void {
+    this.#locks.passBy(path);
+  }
+
   async run(job: UploadJob, signal: AbortSignal): Promise<Next> {
     const { path, rules, stat } = job;
     const sizeBytes = sizeOf(stat);
     const release = this.#locks.take(keyOf(rules.purpose, remoteNameOf(path), sizeBytes), path);
     if (release === null) {
       this.#core.notes.set(path, 'pending', 'waits until another file of the same name and size is uploaded');
-      return again(LOCK_RETRY_MS);
+      return WAIT;
     }
     try {
       return await this.#core.queue.upload(

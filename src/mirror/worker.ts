@@ -12,7 +12,7 @@ import type { RootGuard } from './root-guard.ts';
 import { Semaphore } from './semaphore.ts';
 import { situationOf } from './situation.ts';
 import type { Storage } from './storage.ts';
-import type { Entry, FileId, LocalLook, MirrorPath, StatToken } from './types.ts';
+import type { Entry, FileId, FolderRules, LocalLook, MirrorPath, StatToken } from './types.ts';
 import type { Uploader } from './uploader.ts';
 
 /** Files read at a time for hashing and checking; more only makes a disk seek. */
@@ -35,6 +35,8 @@ export class Worker {
   /** Paths whose remote file was found to be gone, with its id. */
   readonly #lost = new Map<MirrorPath, FileId>();
   readonly #reads = new Semaphore(CONCURRENT_READS);
+  /** What was read of versions that are still to be sent: however often one is looked at or tried, it is read once. */
+  readonly #read = new Map<MirrorPath, { stat: StatToken; rules: FolderRules; inspection: Inspection }>();
 
   constructor(parts: {
     readonly core: Core;
@@ -64,6 +66,14 @@ export class Worker {
 
   /** One step. Throws only the signal's reason, or an error that is no `Fault`. */
   async step(path: MirrorPath, signal: AbortSignal): Promise<Next> {
+    try {
+      return await this.#step(path, signal);
+    } finally {
+      this.#uploader.lookEnded(path);
+    }
+  }
+
+  async #step(path: MirrorPath, signal: AbortSignal): Promise<Next> {
     // While the root is bad nothing can be learned; when it is back, everything is looked at.
     if (this.#core.halts.has('root')) return REST;
     const look = await this.#core.local.look(path);
@@ -78,13 +88,11 @@ export class Worker {
       if (rules === null) return REST;
       // It was read before it was held; to read it all again at every look would keep the disk busy for nothing.
       if (this.#storage.stillHeld(path, look.stat) !== null) return again(RELOOK_MS);
-      if (!this.#core.sendingRoom.enter(path, rules.priority)) return this.#park(path);
-      this.#core.notes.set(path, 'pending', 'its content is being read');
-      const inspection = await this.#reads.run(
-        () => this.#core.local.inspect(path, look.stat, rules, signal),
-        signal,
-      );
-      this.#warn(path, look.stat, inspection);
+      if (this.#known(path, look.stat, rules) === null) {
+        if (!this.#core.sendingRoom.enter(path, rules.priority)) return this.#park(path);
+        await this.#inspect(path, look.stat, rules, signal);
+      }
+      const inspection = this.#known(path, look.stat, rules);
       const informed = plan(this.#situation(path, look, movedFrom, inspection));
       return await this.#act(path, look, movedFrom, informed, signal);
     } catch (error) {
@@ -92,6 +100,21 @@ export class Worker {
       if (error instanceof Fault) return this.#failed(path, look, error);
       throw error;
     }
+  }
+
+  #known(path: MirrorPath, stat: StatToken, rules: FolderRules): Inspection | null {
+    const read = this.#read.get(path);
+    return read?.stat === stat && read.rules === rules ? read.inspection : null;
+  }
+
+  async #inspect(path: MirrorPath, stat: StatToken, rules: FolderRules, signal: AbortSignal): Promise<void> {
+    this.#core.notes.set(path, 'pending', 'its content is being read');
+    const inspection = await this.#reads.run(
+      () => this.#core.local.inspect(path, stat, rules, signal),
+      signal,
+    );
+    this.#warn(path, stat, inspection);
+    this.#read.set(path, { stat, rules, inspection });
   }
 
   /** Once a version, however often it is read. */
@@ -128,7 +151,10 @@ export class Worker {
   ): Promise<Next> {
     const core = this.#core;
     const { notes, ledger, view, listener } = core;
-    if (action.kind !== 'upload' && action.kind !== 'inspect') this.#storage.notHeld(path);
+    if (action.kind !== 'upload' && action.kind !== 'inspect') {
+      this.#storage.notHeld(path);
+      this.#read.delete(path);
+    }
     switch (action.kind) {
       case 'nothing':
         return this.#rest(path, action);
