@@ -5,6 +5,7 @@ import type { Deleter } from './deleter.ts';
 import type { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
 import { forgotten, moved, refreshed, rejected, rejectionForgotten } from './fold.ts';
+import { findMovedFrom } from './moved-from.ts';
 import { plan, type Action, type Situation } from './plan.ts';
 import type { Inspection } from './ports.ts';
 import type { Resolver } from './resolver.ts';
@@ -288,17 +289,10 @@ export class Worker {
     return again(0);
   }
 
-  /** The entry whose file was renamed to `path`, if that is what the disk says. */
-  async #movedFrom(path: MirrorPath, stat: string): Promise<Situation['movedFrom']> {
-    const { view, index, local } = this.#core;
-    if (view.files.has(path)) return null;
-    const from = index.otherPathOf(path, stat);
-    const entry = from === null ? undefined : view.files.get(from);
-    if (from === null || entry === undefined || view.intents.has(from)) return null;
-    const look = await local.look(from);
-    if (look.kind !== 'absent') return null;
-    this.#deleter.noteSuccessor(from, path);
-    return { path: from, entry };
+  async #movedFrom(path: MirrorPath, stat: StatToken): Promise<Situation['movedFrom']> {
+    const movedFrom = await findMovedFrom(this.#core, path, stat);
+    if (movedFrom !== null) this.#deleter.noteSuccessor(movedFrom.path, path);
+    return movedFrom;
   }
 
   #failed(path: MirrorPath, look: LocalLook, fault: Fault): Next {

@@ -176,6 +176,27 @@ describe('deletes that the API refuses', () => {
   }
 });
 
+test('a file that is renamed while an upload of it may have arrived keeps its id, and the copy is deleted', async () => {
+  const world = await atRest();
+  await world.pass(120_000, 0);
+  const [from] = drops as readonly [MirrorPath];
+  const to = 'batch/elsewhere/0.jsonl';
+  const id = idOf(world, from) ?? '';
+  // It seems to be gone remotely, is uploaded again, and that seems to be lost too.
+  world.isOpaque = true;
+  void world.engine.mirror.verify(true, new AbortController().signal);
+  await world.clock.runUntil(() => world.manifest.intents.has(from), world.clock.monotonicMs() + 30_000);
+  await world.pass(500, 0);
+  expect(world.manifest.intents.has(from)).toBe(true);
+  world.isOpaque = false;
+  world.disk.mkdir('batch/elsewhere');
+  world.disk.rename(from, to);
+  await world.pass(60_000, 0);
+  expect(await world.problems()).toEqual([]);
+  expect(idOf(world, to)).toBe(id);
+  expect(world.manifest.garbage.size).toBe(0);
+});
+
 describe('a new configuration', () => {
   test('that switches verifications on begins to count their time', async () => {
     const world = await atRest();

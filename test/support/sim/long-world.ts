@@ -1,11 +1,12 @@
 import type { Fault } from '../../../src/mirror/faults.ts';
 import type { Clock, FilesApi, LocalTree, MirrorEvent } from '../../../src/mirror/ports.ts';
-import type { FileId, ManifestView, MirrorPath } from '../../../src/mirror/types.ts';
+import type { FileId, ManifestView, MirrorPath, RemoteFile } from '../../../src/mirror/types.ts';
 import { judgeRest } from './oracle.ts';
 import { SafetyMonitor } from './safety.ts';
 import { SimApi } from './sim-api.ts';
 import { SimClock } from './sim-clock.ts';
 import { SimDisk } from './sim-disk.ts';
+import { timeoutFault } from './sim-fates.ts';
 import { watchDisk } from './sim-hints.ts';
 import type { SimEngine, SimPorts } from './sim-life.ts';
 import { SimLocal } from './sim-local.ts';
@@ -46,6 +47,8 @@ export class LongWorld<E extends SimEngine> {
   readonly deleted = new Set<FileId>();
   /** What the DELETE of an id meets, whenever it comes. */
   readonly stubborn = new Map<FileId, Fault>();
+  /** Files are stored, and neither replies nor lists nor lookups tell of them. */
+  isOpaque = false;
   /** One path for each time that a content was read without being sent. */
   readonly inspected: MirrorPath[] = [];
   /** All that the engine has told. */
@@ -188,13 +191,17 @@ export class LongWorld<E extends SimEngine> {
 
   #noting(api: FilesApi): FilesApi {
     return {
-      upload: (request, signal) => api.upload(request, signal),
-      list: (request, signal) => api.list(request, signal),
+      upload: async (request, signal) => {
+        const file = await api.upload(request, signal);
+        if (this.isOpaque) throw timeoutFault('unknown');
+        return file;
+      },
+      list: (request, signal) => this.#seen(api.list(request, signal)),
       probe: (signal) => api.probe(signal),
       serverNowMs: () => api.serverNowMs(),
       retrieve: (id, signal) => {
         this.retrieved.add(id);
-        return api.retrieve(id, signal);
+        return this.isOpaque ? Promise.resolve(null) : api.retrieve(id, signal);
       },
       delete: async (id, signal) => {
         this.deleted.add(id);
@@ -203,6 +210,10 @@ export class LongWorld<E extends SimEngine> {
         return await api.delete(id, signal);
       },
     };
+  }
+
+  async *#seen(pages: AsyncIterable<readonly RemoteFile[]>): AsyncGenerator<readonly RemoteFile[]> {
+    for await (const page of pages) yield this.isOpaque ? [] : page;
   }
 
   #counting(local: SimLocal): LocalTree {
