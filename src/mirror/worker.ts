@@ -217,7 +217,7 @@ export class Worker {
     if (this.#core.notes.stateOf(path) !== 'failed') {
       this.#core.notes.set(path, 'pending', 'finding out whether an earlier upload of it arrived');
     }
-    if (this.#core.halts.has('auth') || this.#core.halts.has('root')) return again(RELOOK_MS);
+    if (this.#core.halts.holdsEverything()) return again(RELOOK_MS);
     const next = await this.#resolver.look(path, intent, movedFrom, signal);
     if (!this.#core.view.intents.has(path)) this.#uploader.intentEnded(path);
     return next;
@@ -275,9 +275,13 @@ export class Worker {
 
   /** Its time is over and its file is gone; the API must agree before the id is forgotten. */
   async #forgetExpired(path: MirrorPath, signal: AbortSignal): Promise<Next> {
-    const { api, view, ledger, listener } = this.#core;
+    const { api, view, ledger, listener, notes, halts } = this.#core;
     const entry = view.files.get(path);
     if (entry === undefined) return again(0);
+    if (halts.holdsEverything()) {
+      notes.set(path, 'pending', 'expired and removed locally; it is forgotten when the API confirms that');
+      return again(RELOOK_MS);
+    }
     const remote = await api.retrieve(entry.id, signal);
     if (remote !== null && (remote.expiresAt === null || remote.expiresAt > serverNowSeconds(this.#core))) {
       const corrected: Entry = { ...entry, expiresAt: remote.expiresAt };

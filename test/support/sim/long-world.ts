@@ -49,6 +49,8 @@ export class LongWorld<E extends SimEngine> {
   readonly stubborn = new Map<FileId, Fault>();
   /** Files are stored, and neither replies nor lists nor lookups tell of them. */
   isOpaque = false;
+  /** Requests of any kind. */
+  requests = 0;
   /** One path for each time that a content was read without being sent. */
   readonly inspected: MirrorPath[] = [];
   /** All that the engine has told. */
@@ -192,18 +194,24 @@ export class LongWorld<E extends SimEngine> {
   #noting(api: FilesApi): FilesApi {
     return {
       upload: async (request, signal) => {
+        this.requests += 1;
         const file = await api.upload(request, signal);
         if (this.isOpaque) throw timeoutFault('unknown');
         return file;
       },
       list: (request, signal) => this.#seen(api.list(request, signal)),
-      probe: (signal) => api.probe(signal),
+      probe: (signal) => {
+        this.requests += 1;
+        return api.probe(signal);
+      },
       serverNowMs: () => api.serverNowMs(),
       retrieve: (id, signal) => {
+        this.requests += 1;
         this.retrieved.add(id);
         return this.isOpaque ? Promise.resolve(null) : api.retrieve(id, signal);
       },
       delete: async (id, signal) => {
+        this.requests += 1;
         this.deleted.add(id);
         const fault = this.stubborn.get(id);
         if (fault !== undefined) throw fault;
@@ -213,6 +221,7 @@ export class LongWorld<E extends SimEngine> {
   }
 
   async *#seen(pages: AsyncIterable<readonly RemoteFile[]>): AsyncGenerator<readonly RemoteFile[]> {
+    this.requests += 1;
     for await (const page of pages) yield this.isOpaque ? [] : page;
   }
 

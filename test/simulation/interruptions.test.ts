@@ -33,6 +33,8 @@ const SETTINGS: SimSettings = {
   listHorizonMs: 10_000,
 };
 
+const LIFETIME_SECONDS = 86_400 * 30;
+
 const drops: readonly MirrorPath[] = Array.from({ length: 40 }, (_, index) => `batch/${index}.jsonl`);
 const note = 'user_data/note.txt';
 
@@ -42,8 +44,8 @@ async function atRest(): Promise<LongWorld<MirrorEngine>> {
     seed: 7,
     settings: SETTINGS,
     startEngine: startMirror,
-    serverLifetimeSeconds: 86_400 * 30,
-    expiringPurposes: [],
+    serverLifetimeSeconds: LIFETIME_SECONDS,
+    expiringPurposes: ['batch'],
     skewMs: 0,
   });
   for (const { folder } of SETTINGS.folders) world.disk.mkdir(folder);
@@ -195,6 +197,61 @@ test('a file that is renamed while an upload of it may have arrived keeps its id
   expect(await world.problems()).toEqual([]);
   expect(idOf(world, to)).toBe(id);
   expect(world.manifest.garbage.size).toBe(0);
+});
+
+describe('while it is paused', () => {
+  test('nothing is sent, not even to find out about an earlier upload or an expired file; a verification that is asked for is', async () => {
+    const world = await atRest();
+    const { mirror } = world.engine;
+    const [changed, expired] = drops as readonly [MirrorPath, MirrorPath];
+    world.isOpaque = true;
+    world.disk.write(changed, contentOf(77, 200));
+    await world.clock.runUntil(() => world.manifest.intents.has(changed), world.clock.monotonicMs() + 30_000);
+    await world.pass(1_000, 0);
+    mirror.pause();
+    world.isOpaque = false;
+    await world.pass(1_000, 0);
+    const before = world.requests;
+    // Long enough for every file to expire.
+    world.disk.remove(expired);
+    await world.pass((LIFETIME_SECONDS + 600) * 1_000, 60_000);
+    expect(world.requests).toBe(before);
+    expect(mirror.report(expired)?.reason).toMatch(/expired/);
+    const flushed = mirror.flush(new AbortController().signal);
+    await world.pass(10_000, 0);
+    expect((await flushed).halts.map(({ name }) => name)).toEqual(['paused']);
+    const verified = mirror.verify(false, new AbortController().signal);
+    await world.pass(30_000, 0);
+    expect((await verified).expired.length).toBeGreaterThan(1);
+    mirror.resume();
+    await world.pass(60_000, 0);
+    expect(world.manifest.intents.size).toBe(0);
+    expect(world.manifest.files.has(expired)).toBe(false);
+  });
+});
+
+test('a verification that is due while the root is away waits for it, or what it repairs would be forgotten', async () => {
+  const world = await atRest();
+  world.engine.reconfigure({ ...SETTINGS, verifyMs: 3_600_000 });
+  await world.pass(120_000, 0);
+  const path = drops[0] ?? '';
+  world.server.remove(idOf(world, path) ?? '', 'others');
+  world.disk.takeAway('unmounted');
+  await world.pass(3_700_000, 1_000);
+  world.disk.bringBack(false);
+  await world.pass(120_000, 0);
+  expect(await world.problems()).toEqual([]);
+});
+
+test('who asks for a rescan after the end is not kept waiting', async () => {
+  const world = await atRest();
+  const { mirror } = world.engine;
+  void mirror.stop(1_000);
+  await world.pass(10_000, 0);
+  let answered = false;
+  void mirror.rescan().then(() => (answered = true));
+  await world.pass(1_000, 0);
+  expect(answered).toBe(true);
 });
 
 describe('a new configuration', () => {
