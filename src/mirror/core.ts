@@ -43,6 +43,8 @@ const MOVED_RETRY_MS = 100;
 
 export const REST: Next = { kind: 'rest' };
 export const PARK: Next = { kind: 'park' };
+/** Not done, and nothing to do before something marks it. */
+export const WAIT: Next = { kind: 'again', inMs: Number.POSITIVE_INFINITY };
 
 export function again(inMs: number): Next {
   return { kind: 'again', inMs };

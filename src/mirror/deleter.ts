@@ -1,19 +1,19 @@
+import type { Collector } from './collector.ts';
 import type { Core, Next } from './core.ts';
 import { again, nowSeconds, REST, rulesOf } from './core.ts';
 import { Fault } from './faults.ts';
-import { condemned, garbageDeleted } from './fold.ts';
+import { condemned } from './fold.ts';
 import { guardDeletes, type DeleteVerdict, type WaitingDelete } from './guards.ts';
-import type { LaneGovernor } from './lane-governor.ts';
 import { countInFolder, folderOf } from './mirror-path.ts';
 import type { RootGuard } from './root-guard.ts';
 import { deviceOf, identityKey } from './stat-token.ts';
-import type { FileId, FolderLook, MirrorPath } from './types.ts';
+import type { FolderLook, MirrorPath } from './types.ts';
 
 /** Deletes wait until no new disappearance was noted for this long, so that a mass delete is seen as a whole. */
 const QUIET_MS = 1_000;
 /** … but not longer than this after their grace period. */
 const MAX_POSTPONE_MS = 60_000;
-/** Deletes that may be on their way to the API at a time. */
+/** Paths that may be on their way to the garbage list at a time. */
 const MAX_RELEASED = 32;
 /** Judging over all waiting deletes may take a tenth of the time. */
 const JUDGE_PERIOD_PER_COST = 10;
@@ -27,31 +27,27 @@ interface Missing {
 }
 
 /**
- * Everything that leads to a DELETE. A path found absent waits here for its grace period; the guards then decide
- * over all that wait. INVARIANT: an id is first handed to the garbage list, durably, and only then deleted; only
- * ids of the garbage list are deleted. So a lost reply can never leave an entry whose file is gone.
+ * Decides what is deleted. A path found absent waits here for its grace period; the guards then decide over all that
+ * wait. INVARIANT: an id is first handed to the garbage list, durably, and only then deleted (`Collector`), so a lost
+ * reply can never leave an entry whose file is gone.
  */
 export class Deleter {
   readonly #core: Core;
   readonly #root: RootGuard;
-  readonly #governor: LaneGovernor;
+  readonly #collector: Collector;
   readonly #mark: (path: MirrorPath) => void;
   readonly #missing = new Map<MirrorPath, Missing>();
   /** Gone paths whose file appeared under another path that is not mirrored yet. */
   readonly #successors = new Map<MirrorPath, MirrorPath>();
   readonly #released = new Set<MirrorPath>();
-  readonly #collecting = new Set<FileId>();
-  readonly #garbageRetry = new Map<FileId, { readonly failures: number; readonly notBeforeMs: number }>();
-  /** Deletes in a row that nobody answered. */
-  #unanswered: { readonly failures: number; readonly message: string } | null = null;
   #lastGrowthMs = 0;
   #judgeAgainMs = 0;
   #verdict: DeleteVerdict = NOTHING_DUE;
 
-  constructor(core: Core, root: RootGuard, governor: LaneGovernor, mark: (path: MirrorPath) => void) {
+  constructor(core: Core, root: RootGuard, collector: Collector, mark: (path: MirrorPath) => void) {
     this.#core = core;
     this.#root = root;
-    this.#governor = governor;
+    this.#collector = collector;
     this.#mark = mark;
   }
 
@@ -79,16 +75,6 @@ export class Deleter {
     return this.#verdict.held.has(path);
   }
 
-  /** How many deletes in a row got no reply at all, and why the last one did not; null: the last one got one. */
-  trouble(): { readonly failures: number; readonly message: string } | null {
-    return this.#unanswered;
-  }
-
-  /** How often deleting this id failed in a row. */
-  failuresOf(id: FileId): number {
-    return this.#garbageRetry.get(id)?.failures ?? 0;
-  }
-
   /** Paths that wait for grace, guard or approval. */
   waitingPaths(): IterableIterator<MirrorPath> {
     return this.#missing.keys();
@@ -111,12 +97,11 @@ export class Deleter {
    * Decides over the waiting deletes and starts what may start. `scanSoon`: a scan is running or about to, which
    * may yet find the files elsewhere. Returns the monotonic time of the next decision, or null.
    */
-  async tick(scanSoon: boolean, signal: AbortSignal): Promise<number | null> {
-    this.#collect(signal);
+  async tick(scanSoon: boolean): Promise<number | null> {
     const now = this.#core.clock.monotonicMs();
     if (this.#missing.size === 0) {
       this.#judge([], new Map());
-      return this.#nextGarbageMs(now);
+      return null;
     }
     // A hundred thousand that wait for approval are not to be judged all the time.
     if (now < this.#judgeAgainMs) return this.#judgeAgainMs;
@@ -132,30 +117,30 @@ export class Deleter {
     if (!this.#core.halts.holds('delete')) {
       for (const path of this.#verdict.release) {
         if (!this.#missing.has(path) || this.#released.has(path)) continue;
-        // Few at a time: what waits in the lane occupies workers, and must stop at once when a halt comes.
-        if (this.#released.size >= MAX_RELEASED) break;
+        // No more than can be deleted soon: what waits here comes back with its file, and stops when a halt comes.
+        if (this.#released.size >= MAX_RELEASED || this.#collector.hasEnough) break;
         this.#released.add(path);
         this.#mark(path);
       }
     }
     const doneMs = this.#core.clock.monotonicMs();
     this.#judgeAgainMs = doneMs + JUDGE_PERIOD_PER_COST * (doneMs - now);
-    return Math.max(this.#judgeAgainMs, now + (this.#released.size > 0 ? 50 : 500));
+    return Math.max(this.#judgeAgainMs, now + (this.#released.size > 0 || this.#collector.isBusy ? 50 : 500));
   }
 
   /**
    * The worker's part, for a path that was found absent: notes it, or, once it is released, deletes it after one
    * more look at root and disk.
    */
-  async handle(path: MirrorPath, onDevice: string, signal: AbortSignal): Promise<Next> {
-    const { clock, notes, queue, settings } = this.#core;
+  async handle(path: MirrorPath, onDevice: string): Promise<Next> {
+    const { clock, notes, settings } = this.#core;
     if (!this.#missing.has(path)) {
       this.#missing.set(path, { sinceMs: clock.monotonicMs(), onDevice, approved: false });
       this.#lastGrowthMs = clock.monotonicMs();
     }
     if (this.#released.has(path)) {
       try {
-        return await queue.delete(() => this.#condemn(path, signal), signal);
+        return await this.#condemn(path);
       } finally {
         this.#released.delete(path);
       }
@@ -171,7 +156,7 @@ export class Deleter {
   }
 
   /** INVARIANT: the one place where an entry becomes a delete; root and disk are looked at right before. */
-  async #condemn(path: MirrorPath, signal: AbortSignal): Promise<Next> {
+  async #condemn(path: MirrorPath): Promise<Next> {
     const { view, local, ledger, halts } = this.#core;
     if (halts.holds('delete') || !(await this.#root.check(0))) return again(0);
     const look = await local.look(path);
@@ -183,61 +168,7 @@ export class Deleter {
       throw error;
     }
     this.forget(path);
-    this.#collect(signal);
     return again(0);
-  }
-
-  /** Starts deleting whatever lies in the garbage list and is not being deleted or waiting to be tried again. */
-  #collect(signal: AbortSignal): void {
-    const now = this.#core.clock.monotonicMs();
-    for (const [id, garbage] of this.#core.view.garbage) {
-      if (garbage.hold || this.#collecting.has(id) || (this.#garbageRetry.get(id)?.notBeforeMs ?? 0) > now)
-        continue;
-      if (this.#collecting.size >= 64) return;
-      this.#collecting.add(id);
-      this.#core.queue
-        .delete(() => this.#delete(id, signal), signal)
-        .catch((error: unknown) => {
-          if (!signal.aborted) this.#core.broke(error);
-        })
-        .finally(() => this.#collecting.delete(id));
-    }
-  }
-
-  async #delete(id: FileId, signal: AbortSignal): Promise<void> {
-    const { api, view, ledger, listener, clock, queue, halts } = this.#core;
-    const garbage = view.garbage.get(id);
-    if (garbage === undefined) return;
-    // RACE: a halt may have come while this waited for its place in the lane.
-    if (halts.holds('delete') || !(await this.#root.check(0))) return;
-    try {
-      await api.delete(id, signal);
-    } catch (error) {
-      signal.throwIfAborted();
-      if (!(error instanceof Fault)) throw error;
-      if (error.disposition === 'halt') this.#governor.halt(error);
-      const unanswered = error.status === null ? (this.#unanswered?.failures ?? 0) + 1 : 0;
-      this.#unanswered = unanswered === 0 ? null : { failures: unanswered, message: error.message };
-      const failures = (this.#garbageRetry.get(id)?.failures ?? 0) + 1;
-      const waitMs = Math.max(error.retryAfterMs ?? 0, queue.backoffMs(failures));
-      this.#garbageRetry.set(id, { failures, notBeforeMs: clock.monotonicMs() + waitMs });
-      const { path } = garbage;
-      const { message, status, requestId } = error;
-      listener({
-        kind: 'failed',
-        path,
-        message: `deleting ${id}: ${message}`,
-        retryInMs: waitMs,
-        failures,
-        status,
-        requestId,
-      });
-      return;
-    }
-    this.#unanswered = null;
-    this.#garbageRetry.delete(id);
-    await ledger.record(garbageDeleted(id), signal);
-    listener({ kind: 'deleted', path: garbage.path, id, why: garbage.reason });
   }
 
   async #waiting(now: number, scanSoon: boolean): Promise<WaitingDelete[]> {
@@ -307,13 +238,5 @@ export class Deleter {
     }
     for (const path of this.#verdict.held)
       notes.set(path, 'held', 'its delete waits for approval (mass-delete)');
-  }
-
-  #nextGarbageMs(now: number): number | null {
-    let next: number | null = null;
-    for (const { notBeforeMs } of this.#garbageRetry.values()) {
-      if (notBeforeMs > now && (next === null || notBeforeMs < next)) next = notBeforeMs;
-    }
-    return next;
   }
 }

@@ -50,6 +50,11 @@ export class HaltBoard {
     return false;
   }
 
+  /** Nothing is sent by itself: neither uploads nor deletes, nor a question that only they need answered. */
+  holdsEverything(): boolean {
+    return this.holds('upload') && this.holds('delete');
+  }
+
   all(): readonly Halt[] {
     return [...this.#halts.values()];
   }

@@ -2,7 +2,7 @@ import { Fault } from './faults.ts';
 import type { HaltBoard } from './halts.ts';
 import type { IdentityIndex } from './identity-index.ts';
 import type { Clock, Manifest } from './ports.ts';
-import type { Change, Entry, MirrorPath } from './types.ts';
+import type { Change, Entry, FileId, MirrorPath } from './types.ts';
 
 /** How long to wait before trying again to write what could not be written. */
 const STATE_RETRY_MS = 5_000;
@@ -18,12 +18,21 @@ export class Ledger {
   readonly #index: IdentityIndex;
   readonly #halts: HaltBoard;
   readonly #clock: Clock;
+  readonly #onGarbage: (id: FileId) => void;
 
-  constructor(manifest: Manifest, index: IdentityIndex, halts: HaltBoard, clock: Clock) {
+  /** `onGarbage`: called with each id that was put on the garbage list, or changed there. */
+  constructor(
+    manifest: Manifest,
+    index: IdentityIndex,
+    halts: HaltBoard,
+    clock: Clock,
+    onGarbage: (id: FileId) => void,
+  ) {
     this.#manifest = manifest;
     this.#index = index;
     this.#halts = halts;
     this.#clock = clock;
+    this.#onGarbage = onGarbage;
   }
 
   /** Resolves when the change is durable. Throws the `Fault` when it cannot be made so; nothing changed then. */
@@ -40,6 +49,9 @@ export class Ledger {
       throw error;
     }
     this.#index.apply(change, before, this.#clock.monotonicMs());
+    for (const [id, garbage] of Object.entries(change.garbage ?? {})) {
+      if (garbage !== null) this.#onGarbage(id);
+    }
   }
 
   /**

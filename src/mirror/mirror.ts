@@ -1,3 +1,5 @@
+import { ApiHalts } from './api-halts.ts';
+import { Collector } from './collector.ts';
 import type { Core } from './core.ts';
 import { nowSeconds } from './core.ts';
 import { Deleter } from './deleter.ts';
@@ -10,7 +12,7 @@ import { LaneGovernor } from './lane-governor.ts';
 import { Ledger } from './ledger.ts';
 import { countInFolder, folderOf } from './mirror-path.ts';
 import { PathNotes } from './path-notes.ts';
-import type { Clock, FilesApi, Hint, Listener, LocalTree, Manifest, SendQueue } from './ports.ts';
+import type { Clock, FilesApi, Hint, Lane, Listener, LocalTree, Manifest, SendQueue } from './ports.ts';
 import { Quiet } from './quiet.ts';
 import type { FlushResult, MirrorControl, MirrorStatus, PathReport, Phase, VerifyReport } from './report.ts';
 import { Resolver } from './resolver.ts';
@@ -55,7 +57,9 @@ export class Mirror implements MirrorControl {
   readonly #core: Core;
   readonly #worker: Worker;
   readonly #deleter: Deleter;
-  readonly #governor: LaneGovernor;
+  readonly #apiHalts: ApiHalts;
+  readonly #governors: Readonly<Record<Lane, LaneGovernor>>;
+  readonly #collector: Collector;
   readonly #failures = new Failures();
   readonly #root: RootGuard;
   readonly #scanner: Scanner;
@@ -87,7 +91,7 @@ export class Mirror implements MirrorControl {
       api,
       queue,
       view: manifest,
-      ledger: new Ledger(manifest, index, halts, clock),
+      ledger: new Ledger(manifest, index, halts, clock, (id) => this.#collector.add(id)),
       index,
       notes: new PathNotes(manifest, (folder) => this.#core.settings.folders.get(folder)?.purpose ?? null),
       halts,
@@ -100,18 +104,34 @@ export class Mirror implements MirrorControl {
     const core = this.#core;
     this.#wakeup = new Wakeup(clock);
     const mark = (path: MirrorPath): void => this.mark(path);
-    this.#governor = new LaneGovernor(core);
+    this.#apiHalts = new ApiHalts(core);
+    this.#governors = { upload: new LaneGovernor(core, 'upload'), delete: new LaneGovernor(core, 'delete') };
     this.#root = new RootGuard(core, () => this.#scans.request('the root is back'));
-    this.#deleter = new Deleter(core, this.#root, this.#governor, mark);
+    this.#collector = new Collector(
+      core,
+      this.#root,
+      this.#governors.delete,
+      this.#apiHalts,
+      this.#abort.signal,
+    );
+    this.#deleter = new Deleter(core, this.#root, this.#collector, mark);
     const resolver = new Resolver(core);
     const storage = new Storage(core);
-    const uploader = new Uploader(core, resolver, this.#governor, this.#root, this.#failures, mark);
+    const uploader = new Uploader(
+      core,
+      resolver,
+      this.#governors.upload,
+      this.#apiHalts,
+      this.#root,
+      this.#failures,
+      mark,
+    );
     this.#worker = new Worker({
       core,
       uploader,
       resolver,
       deleter: this.#deleter,
-      governor: this.#governor,
+      apiHalts: this.#apiHalts,
       failures: this.#failures,
       root: this.#root,
       storage,
@@ -131,7 +151,7 @@ export class Mirror implements MirrorControl {
     );
     this.#scanner = new Scanner(core, this.#deleter, mark);
     this.#scans = new ScanSchedule(core, this.#scanner, () => this.#wakeup.now());
-    this.#quiet = new Quiet(core, this.#deleter, this.#governor, this.#failures);
+    this.#quiet = new Quiet(core, this.#deleter, this.#collector, this.#governors, this.#failures);
   }
 
   /** Starts working: a first full scan, then whatever is marked. */
@@ -178,8 +198,7 @@ export class Mirror implements MirrorControl {
     // The new tree takes nothing for absent, a missing folder neither, before it was asked about the root.
     this.#nextRootMs = 0;
     if (settings.verifyMs !== verifyMs) this.#verifications.restart();
-    this.#failures.forgive();
-    this.#governor.retryNow();
+    this.#retryNow();
     this.#scans.request('configuration');
   }
 
@@ -264,8 +283,7 @@ export class Mirror implements MirrorControl {
 
   resume(): void {
     this.#core.halts.end('paused');
-    this.#failures.forgive();
-    this.#governor.retryNow();
+    this.#retryNow();
     this.#wakeup.now();
   }
 
@@ -326,8 +344,9 @@ export class Mirror implements MirrorControl {
     this.#verifications.tick(signal);
     const next = [
       worklist.wake(clock.monotonicMs()),
-      await this.#deleter.tick(this.#scans.isSoon(), signal),
-      this.#governor.tick(signal),
+      this.#collector.tick(),
+      await this.#deleter.tick(this.#scans.isSoon()),
+      this.#apiHalts.tick(signal),
     ];
     return Math.min(...next.filter((each) => each !== null), Number.POSITIVE_INFINITY);
   }
@@ -360,6 +379,13 @@ export class Mirror implements MirrorControl {
     void this.#core.local.statOf(path).then((stat) => {
       if (stat !== null) this.#scanner.noteArrival(path, stat);
     });
+  }
+
+  /** What stood in the way may have ended: everything is tried at once. */
+  #retryNow(): void {
+    this.#failures.forgive();
+    this.#apiHalts.retryNow();
+    for (const governor of Object.values(this.#governors)) governor.retryNow();
   }
 
   #inFlight(): number {

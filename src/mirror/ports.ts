@@ -170,8 +170,8 @@ export interface SendQueue {
   holds(
     lane: Lane,
   ): readonly { readonly name: string; readonly why: string; readonly remainingMs: number | null }[];
-  /** On: one upload at a time, to find out whether the API works again. */
-  setProbing(on: boolean): void;
+  /** On: one request at a time in this lane, to find out whether the API works again. */
+  setProbing(lane: Lane, on: boolean): void;
   /** Full-jitter exponential backoff for the n-th failure in a row (n ≥ 1), milliseconds. */
   backoffMs(failures: number): number;
   uploadWindow(): {

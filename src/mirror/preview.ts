@@ -2,13 +2,14 @@ import { Fault } from './faults.ts';
 import { guardDeletes, type WaitingDelete } from './guards.ts';
 import { IdentityIndex } from './identity-index.ts';
 import { countInFolder, folderOf, isWithinAny } from './mirror-path.ts';
+import { findMovedFrom } from './moved-from.ts';
 import { isAtRest, plan, type Action, type Situation } from './plan.ts';
 import type { PlannedAction } from './planned.ts';
 import type { LocalTree } from './ports.ts';
 import type { MirrorSettings } from './settings.ts';
 import { situationOf } from './situation.ts';
 import { deviceOf, sizeOf } from './stat-token.ts';
-import type { Entry, FolderLook, LocalLook, ManifestView, MirrorPath } from './types.ts';
+import type { FolderLook, LocalLook, ManifestView, MirrorPath } from './types.ts';
 
 export interface PreviewParts {
   readonly local: LocalTree;
@@ -93,11 +94,11 @@ class Preview {
   }
 
   async #present(path: MirrorPath, stat: string, signal: AbortSignal): Promise<void> {
-    const { local } = this.#parts;
+    const { local, view } = this.#parts;
     const seen = await local.look(path);
     // A file that still changes will be uploaded once it has settled: it is planned as what it is now.
     const look: LocalLook = seen.kind === 'changing' ? { kind: 'file', stat, sizeBytes: sizeOf(stat) } : seen;
-    const movedFrom = await this.#movedFrom(path, stat);
+    const movedFrom = await findMovedFrom({ view, local, index: this.#index }, path, stat);
     let action = plan(this.#situation(path, look, movedFrom, null));
     const rules = this.#parts.settings.folders.get(folderOf(path));
     if (action.kind === 'inspect' && rules !== undefined) {
@@ -187,14 +188,6 @@ class Preview {
         );
       else this.#planned.push({ op: '-', path, from: null, bytes, reason: 'removed locally' });
     }
-  }
-
-  async #movedFrom(path: MirrorPath, stat: string): Promise<{ path: MirrorPath; entry: Entry } | null> {
-    if (this.#parts.view.files.has(path)) return null;
-    const from = this.#index.otherPathOf(path, stat);
-    const entry = from === null ? undefined : this.#parts.view.files.get(from);
-    if (from === null || entry === undefined) return null;
-    return (await this.#parts.local.look(from)).kind === 'absent' ? { path: from, entry } : null;
   }
 
   #situation(

@@ -1,8 +1,10 @@
+import type { Collector } from './collector.ts';
 import type { Core } from './core.ts';
 import type { Deleter } from './deleter.ts';
 import type { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
 import type { LaneGovernor } from './lane-governor.ts';
+import type { Lane } from './ports.ts';
 import type { FlushResult, PathReport } from './report.ts';
 import type { FileId, MirrorPath, PathState } from './types.ts';
 
@@ -27,13 +29,21 @@ const FINAL: ReadonlySet<PathState> = new Set([
 export class Quiet {
   readonly #core: Core;
   readonly #deleter: Deleter;
-  readonly #governor: LaneGovernor;
+  readonly #collector: Collector;
+  readonly #governors: Readonly<Record<Lane, LaneGovernor>>;
   readonly #failures: Failures;
 
-  constructor(core: Core, deleter: Deleter, governor: LaneGovernor, failures: Failures) {
+  constructor(
+    core: Core,
+    deleter: Deleter,
+    collector: Collector,
+    governors: Readonly<Record<Lane, LaneGovernor>>,
+    failures: Failures,
+  ) {
     this.#core = core;
     this.#deleter = deleter;
-    this.#governor = governor;
+    this.#collector = collector;
+    this.#governors = governors;
     this.#failures = failures;
   }
 
@@ -66,11 +76,13 @@ export class Quiet {
 
   /** Remote files that are still there because deleting them failed again and again. */
   *#undeleted(): IterableIterator<PathReport> {
+    const trouble = this.#troubleOf('delete');
     for (const [id, garbage] of this.#core.view.garbage) {
-      const failures = this.#deleter.failuresOf(id);
-      if (garbage.hold || failures === 0) continue;
+      const failures = this.#collector.failuresOf(id);
+      if (garbage.hold || (failures === 0 && trouble === null)) continue;
       const { path, purpose, bytes } = garbage;
-      const reason = `its remote file ${id} could not be deleted yet (tried ${failures} times)`;
+      const why = trouble ?? `tried ${failures} times`;
+      const reason = `its remote file ${id} could not be deleted yet (${why})`;
       yield {
         path,
         purpose,
@@ -122,10 +134,13 @@ export class Quiet {
 
   /** Why the API cannot be reached, once it failed often enough in a row; null: it can, or it is too early to say. */
   #unreachable(): string | null {
-    const troubles = [this.#governor.trouble(), this.#deleter.trouble()];
-    return (
-      troubles.find((trouble) => trouble !== null && trouble.failures >= FAILURES_TO_TELL)?.message ?? null
-    );
+    return this.#troubleOf('upload') ?? this.#troubleOf('delete');
+  }
+
+  /** Why nothing comes through in this lane, once that is so for long enough. */
+  #troubleOf(lane: Lane): string | null {
+    const trouble = this.#governors[lane].trouble();
+    return trouble !== null && trouble.failures >= FAILURES_TO_TELL ? trouble.message : null;
   }
 
   #isHeldByHalt(state: PathState): boolean {
@@ -135,7 +150,8 @@ export class Quiet {
   #isAnswered(path: MirrorPath, impatient: boolean): boolean {
     const { worklist, notes, halts } = this.#core;
     if (this.#deleter.isWaiting(path)) {
-      return this.#deleter.isHeld(path) || halts.holds('delete') || notes.stateOf(path) === 'held';
+      const isStuck = halts.holds('delete') || this.#troubleOf('delete') !== null;
+      return isStuck || this.#deleter.isHeld(path) || notes.stateOf(path) === 'held';
     }
     if (!worklist.has(path)) return true;
     if (halts.has('root')) return true;
@@ -153,10 +169,10 @@ export class Quiet {
   /** `ids` null: any. */
   #garbageIsMoving(ids: ReadonlySet<FileId> | null): boolean {
     const { view, halts } = this.#core;
-    if (halts.holds('delete')) return false;
+    if (halts.holds('delete') || this.#troubleOf('delete') !== null) return false;
     for (const [id, garbage] of view.garbage) {
       if (ids !== null && !ids.has(id)) continue;
-      if (!garbage.hold && this.#deleter.failuresOf(id) < FAILURES_TO_TELL) return true;
+      if (!garbage.hold && this.#collector.failuresOf(id) < FAILURES_TO_TELL) return true;
     }
     return false;
   }

@@ -23,6 +23,7 @@ export class ScanSchedule {
   readonly #trees = new Set<MirrorPath>();
   #request: Request | null = null;
   #urgent = false;
+  #isOver = false;
   #running: Promise<void> | null = null;
   #notBeforeMs = 0;
   #dueMs = Number.POSITIVE_INFINITY;
@@ -64,8 +65,9 @@ export class ScanSchedule {
     this.#wake();
   }
 
-  /** A full scan that begins after this call; resolves when it is complete. */
+  /** A full scan that begins after this call; resolves when it is complete, or none can begin any more. */
   async full(why: string): Promise<void> {
+    if (this.#isOver) return;
     this.request(why);
     this.#urgent = true;
     const done = this.#request?.done.promise;
@@ -93,8 +95,9 @@ export class ScanSchedule {
     }
   }
 
-  /** Resolves when no scan runs any more. */
+  /** None begins any more. Resolves when no scan runs any more. */
   async stopped(): Promise<void> {
+    this.#isOver = true;
     this.#finish(this.#takeRequest());
     await this.#running;
   }

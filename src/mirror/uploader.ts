@@ -1,6 +1,7 @@
+import type { ApiHalts } from './api-halts.ts';
 import { ignoredExpiry } from './asked-expiry.ts';
 import type { Core, Next } from './core.ts';
-import { again, movedUnderReader, nowSeconds, REST } from './core.ts';
+import { again, movedUnderReader, nowSeconds, REST, WAIT } from './core.ts';
 import type { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
 import {
@@ -26,8 +27,6 @@ const LIES_TO_PARK = 3;
 const PARKED_MS = 3_600_000;
 /** A root that another disk took the place of is found out this late at most before an upload. */
 const ROOT_MAX_AGE_MS = 50;
-/** Whoever waits for the lock is told when it is free; this is for when nobody is. */
-const LOCK_RETRY_MS = 5_000;
 
 export interface UploadJob {
   readonly path: MirrorPath;
@@ -49,6 +48,7 @@ export class Uploader {
   readonly #core: Core;
   readonly #resolver: Resolver;
   readonly #governor: LaneGovernor;
+  readonly #apiHalts: ApiHalts;
   readonly #root: RootGuard;
   readonly #failures: Failures;
   readonly #locks: KeyedLock;
@@ -61,6 +61,7 @@ export class Uploader {
     core: Core,
     resolver: Resolver,
     governor: LaneGovernor,
+    apiHalts: ApiHalts,
     root: RootGuard,
     failures: Failures,
     mark: (path: MirrorPath) => void,
@@ -68,6 +69,7 @@ export class Uploader {
     this.#core = core;
     this.#resolver = resolver;
     this.#governor = governor;
+    this.#apiHalts = apiHalts;
     this.#root = root;
     this.#failures = failures;
     this.#locks = new KeyedLock(mark);
@@ -83,13 +85,18 @@ export class Uploader {
     this.#heldByIntent.delete(path);
   }
 
+  /** To be called when a look at a path ends: if it was its turn among files of its name and size, it is the next one's. */
+  lookEnded(path: MirrorPath): void {
+    this.#locks.passBy(path);
+  }
+
   async run(job: UploadJob, signal: AbortSignal): Promise<Next> {
     const { path, rules, stat } = job;
     const sizeBytes = sizeOf(stat);
     const release = this.#locks.take(keyOf(rules.purpose, remoteNameOf(path), sizeBytes), path);
     if (release === null) {
       this.#core.notes.set(path, 'pending', 'waits until another file of the same name and size is uploaded');
-      return again(LOCK_RETRY_MS);
+      return WAIT;
     }
     try {
       return await this.#core.queue.upload(
@@ -163,7 +170,7 @@ export class Uploader {
       if (error instanceof Fault) return this.#uploadFault(job, error, signal);
       throw error;
     }
-    this.#governor.works();
+    this.#apiWorks();
     return this.#accepted(job, version.sha256(), remote, core.clock.monotonicMs() - startedMs, signal);
   }
 
@@ -189,15 +196,20 @@ export class Uploader {
     }
   }
 
+  #apiWorks(): void {
+    this.#governor.works();
+    this.#apiHalts.uploadWorks();
+  }
+
   /** Nothing is wrong with the file: it waits until the lane moves again. */
   #waitForApi(path: MirrorPath, fault: Fault): void {
     if (fault.disposition === 'fatal') throw fault;
     if (fault.disposition === 'halt') {
-      this.#governor.halt(fault);
+      this.#apiHalts.raise(fault);
       this.#core.notes.set(path, 'held', fault.message);
       return;
     }
-    this.#governor.failed(fault);
+    this.#governor.failed(fault, null);
     this.#core.notes.set(path, 'pending', fault.message);
   }
 
@@ -275,7 +287,7 @@ export class Uploader {
     const { path, stat, rules } = job;
     if (fault.outcome === 'unknown') {
       this.#resolver.begin(path, null);
-      this.#governor.failed(fault);
+      this.#governor.failed(fault, path);
       this.#retryLater(job, fault);
       return again(0);
     }
@@ -285,7 +297,7 @@ export class Uploader {
         rejected(view, { path, stat, rules, rule: fault.rule, message: fault.message, now }),
         signal,
       );
-      this.#governor.works();
+      this.#apiWorks();
       return this.#refused(path, fault.rule, fault.message);
     }
     await ledger.record(intentCleared(path), signal);
@@ -294,7 +306,7 @@ export class Uploader {
       this.#waitForApi(path, fault);
       return again(0);
     }
-    this.#governor.failed(fault);
+    this.#governor.failed(fault, path);
     return again(this.#retryLater(job, fault));
   }
 

@@ -39,7 +39,8 @@ export class VerifySchedule {
   tick(signal: AbortSignal): void {
     const { clock, halts, listener } = this.#core;
     if (clock.monotonicMs() < this.#dueMs || this.#running !== null) return;
-    if (halts.has('paused') || halts.has('auth')) return;
+    // What it would find lost could not be uploaded, and not be recorded perhaps.
+    if (halts.holdsEverything()) return;
     this.restart();
     this.#running = this.verify(true, signal)
       .catch((error: unknown) => {

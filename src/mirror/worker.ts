@@ -1,10 +1,11 @@
+import type { ApiHalts } from './api-halts.ts';
 import type { Core, Next } from './core.ts';
 import { again, movedUnderReader, nowSeconds, PARK, REST, rulesOf, serverNowSeconds } from './core.ts';
 import type { Deleter } from './deleter.ts';
 import type { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
 import { forgotten, moved, refreshed, rejected, rejectionForgotten } from './fold.ts';
-import type { LaneGovernor } from './lane-governor.ts';
+import { findMovedFrom } from './moved-from.ts';
 import { plan, type Action, type Situation } from './plan.ts';
 import type { Inspection } from './ports.ts';
 import type { Resolver } from './resolver.ts';
@@ -12,7 +13,7 @@ import type { RootGuard } from './root-guard.ts';
 import { Semaphore } from './semaphore.ts';
 import { situationOf } from './situation.ts';
 import type { Storage } from './storage.ts';
-import type { Entry, FileId, LocalLook, MirrorPath, StatToken } from './types.ts';
+import type { Entry, FileId, FolderRules, LocalLook, MirrorPath, StatToken } from './types.ts';
 import type { Uploader } from './uploader.ts';
 
 /** Files read at a time for hashing and checking; more only makes a disk seek. */
@@ -26,7 +27,7 @@ export class Worker {
   readonly #uploader: Uploader;
   readonly #resolver: Resolver;
   readonly #deleter: Deleter;
-  readonly #governor: LaneGovernor;
+  readonly #apiHalts: ApiHalts;
   readonly #failures: Failures;
   readonly #root: RootGuard;
   readonly #storage: Storage;
@@ -35,13 +36,15 @@ export class Worker {
   /** Paths whose remote file was found to be gone, with its id. */
   readonly #lost = new Map<MirrorPath, FileId>();
   readonly #reads = new Semaphore(CONCURRENT_READS);
+  /** What was read of versions that are still to be sent: however often one is looked at or tried, it is read once. */
+  readonly #read = new Map<MirrorPath, { stat: StatToken; rules: FolderRules; inspection: Inspection }>();
 
   constructor(parts: {
     readonly core: Core;
     readonly uploader: Uploader;
     readonly resolver: Resolver;
     readonly deleter: Deleter;
-    readonly governor: LaneGovernor;
+    readonly apiHalts: ApiHalts;
     readonly failures: Failures;
     readonly root: RootGuard;
     readonly storage: Storage;
@@ -50,7 +53,7 @@ export class Worker {
     this.#uploader = parts.uploader;
     this.#resolver = parts.resolver;
     this.#deleter = parts.deleter;
-    this.#governor = parts.governor;
+    this.#apiHalts = parts.apiHalts;
     this.#failures = parts.failures;
     this.#root = parts.root;
     this.#storage = parts.storage;
@@ -64,6 +67,14 @@ export class Worker {
 
   /** One step. Throws only the signal's reason, or an error that is no `Fault`. */
   async step(path: MirrorPath, signal: AbortSignal): Promise<Next> {
+    try {
+      return await this.#step(path, signal);
+    } finally {
+      this.#uploader.lookEnded(path);
+    }
+  }
+
+  async #step(path: MirrorPath, signal: AbortSignal): Promise<Next> {
     // While the root is bad nothing can be learned; when it is back, everything is looked at.
     if (this.#core.halts.has('root')) return REST;
     const look = await this.#core.local.look(path);
@@ -78,13 +89,11 @@ export class Worker {
       if (rules === null) return REST;
       // It was read before it was held; to read it all again at every look would keep the disk busy for nothing.
       if (this.#storage.stillHeld(path, look.stat) !== null) return again(RELOOK_MS);
-      if (!this.#core.sendingRoom.enter(path, rules.priority)) return this.#park(path);
-      this.#core.notes.set(path, 'pending', 'its content is being read');
-      const inspection = await this.#reads.run(
-        () => this.#core.local.inspect(path, look.stat, rules, signal),
-        signal,
-      );
-      this.#warn(path, look.stat, inspection);
+      if (this.#known(path, look.stat, rules) === null) {
+        if (!this.#core.sendingRoom.enter(path, rules.priority)) return this.#park(path);
+        await this.#inspect(path, look.stat, rules, signal);
+      }
+      const inspection = this.#known(path, look.stat, rules);
       const informed = plan(this.#situation(path, look, movedFrom, inspection));
       return await this.#act(path, look, movedFrom, informed, signal);
     } catch (error) {
@@ -92,6 +101,21 @@ export class Worker {
       if (error instanceof Fault) return this.#failed(path, look, error);
       throw error;
     }
+  }
+
+  #known(path: MirrorPath, stat: StatToken, rules: FolderRules): Inspection | null {
+    const read = this.#read.get(path);
+    return read?.stat === stat && read.rules === rules ? read.inspection : null;
+  }
+
+  async #inspect(path: MirrorPath, stat: StatToken, rules: FolderRules, signal: AbortSignal): Promise<void> {
+    this.#core.notes.set(path, 'pending', 'its content is being read');
+    const inspection = await this.#reads.run(
+      () => this.#core.local.inspect(path, stat, rules, signal),
+      signal,
+    );
+    this.#warn(path, stat, inspection);
+    this.#read.set(path, { stat, rules, inspection });
   }
 
   /** Once a version, however often it is read. */
@@ -128,7 +152,10 @@ export class Worker {
   ): Promise<Next> {
     const core = this.#core;
     const { notes, ledger, view, listener } = core;
-    if (action.kind !== 'upload' && action.kind !== 'inspect') this.#storage.notHeld(path);
+    if (action.kind !== 'upload' && action.kind !== 'inspect') {
+      this.#storage.notHeld(path);
+      this.#read.delete(path);
+    }
     switch (action.kind) {
       case 'nothing':
         return this.#rest(path, action);
@@ -158,7 +185,7 @@ export class Worker {
       case 'upload':
         return await this.#upload(path, action, movedFrom, signal);
       case 'missing':
-        return await this.#deleter.handle(path, look.kind === 'absent' ? look.onDevice : '', signal);
+        return await this.#deleter.handle(path, look.kind === 'absent' ? look.onDevice : '');
       case 'forget':
         return await this.#forgetExpired(path, signal);
       case 'forget-rejection':
@@ -190,7 +217,7 @@ export class Worker {
     if (this.#core.notes.stateOf(path) !== 'failed') {
       this.#core.notes.set(path, 'pending', 'finding out whether an earlier upload of it arrived');
     }
-    if (this.#core.halts.has('auth') || this.#core.halts.has('root')) return again(RELOOK_MS);
+    if (this.#core.halts.holdsEverything()) return again(RELOOK_MS);
     const next = await this.#resolver.look(path, intent, movedFrom, signal);
     if (!this.#core.view.intents.has(path)) this.#uploader.intentEnded(path);
     return next;
@@ -248,9 +275,13 @@ export class Worker {
 
   /** Its time is over and its file is gone; the API must agree before the id is forgotten. */
   async #forgetExpired(path: MirrorPath, signal: AbortSignal): Promise<Next> {
-    const { api, view, ledger, listener } = this.#core;
+    const { api, view, ledger, listener, notes, halts } = this.#core;
     const entry = view.files.get(path);
     if (entry === undefined) return again(0);
+    if (halts.holdsEverything()) {
+      notes.set(path, 'pending', 'expired and removed locally; it is forgotten when the API confirms that');
+      return again(RELOOK_MS);
+    }
     const remote = await api.retrieve(entry.id, signal);
     if (remote !== null && (remote.expiresAt === null || remote.expiresAt > serverNowSeconds(this.#core))) {
       const corrected: Entry = { ...entry, expiresAt: remote.expiresAt };
@@ -262,23 +293,16 @@ export class Worker {
     return again(0);
   }
 
-  /** The entry whose file was renamed to `path`, if that is what the disk says. */
-  async #movedFrom(path: MirrorPath, stat: string): Promise<Situation['movedFrom']> {
-    const { view, index, local } = this.#core;
-    if (view.files.has(path)) return null;
-    const from = index.otherPathOf(path, stat);
-    const entry = from === null ? undefined : view.files.get(from);
-    if (from === null || entry === undefined || view.intents.has(from)) return null;
-    const look = await local.look(from);
-    if (look.kind !== 'absent') return null;
-    this.#deleter.noteSuccessor(from, path);
-    return { path: from, entry };
+  async #movedFrom(path: MirrorPath, stat: StatToken): Promise<Situation['movedFrom']> {
+    const movedFrom = await findMovedFrom(this.#core, path, stat);
+    if (movedFrom !== null) this.#deleter.noteSuccessor(movedFrom.path, path);
+    return movedFrom;
   }
 
   #failed(path: MirrorPath, look: LocalLook, fault: Fault): Next {
     if (fault.disposition === 'fatal') throw fault;
     if (fault.rule === 'moved') return movedUnderReader(this.#core, path);
-    if (fault.disposition === 'halt') this.#governor.halt(fault);
+    if (fault.disposition === 'halt') this.#apiHalts.raise(fault);
     const stat = 'stat' in look ? look.stat : '0 0 0 0 0';
     const failures = this.#failures.add(path, stat);
     const retryInMs = Math.max(fault.retryAfterMs ?? 0, this.#core.queue.backoffMs(failures));

@@ -130,6 +130,11 @@ export class Worklist {
     yield* this.#busy.keys();
   }
 
+  /** How many of this priority wait for a worker. */
+  readyAt(priority: number): number {
+    return this.#ready.get(priority)?.size ?? 0;
+  }
+
   get busyCount(): number {
     return this.#busy.size;
   }

@@ -33,8 +33,8 @@ export class LaneQueue implements SendQueue {
   readonly #uploads: PQueue<SendOrder, SendOptions>;
   readonly #deletes: PQueue;
   readonly #holds: Readonly<Record<Lane, Holds>>;
-  #concurrentUploads: number;
-  #probing = false;
+  readonly #places: Record<Lane, number>;
+  readonly #probing: Record<Lane, boolean> = { upload: false, delete: false };
   #running = 0;
   #runningLarge = 0;
   #windowTimer: Promise<void> | null = null;
@@ -46,7 +46,7 @@ export class LaneQueue implements SendQueue {
     this.#clock = clock;
     this.#random = options.random;
     this.#window = new UploadWindow(options.uploadsPerMinute, toMonotonic(options.recentAttemptsMs, clock));
-    this.#concurrentUploads = options.concurrentUploads;
+    this.#places = { upload: options.concurrentUploads, delete: options.concurrentDeletes };
     this.#order = new SendOrder({
       open: () => this.#window.allowsOne(clock.monotonicMs()),
       largeMayStart: () => this.#runningLarge < this.#placesForLarge(),
@@ -117,16 +117,18 @@ export class LaneQueue implements SendQueue {
     return this.#holds[lane].all();
   }
 
-  setProbing(on: boolean): void {
-    if (this.#probing === on) return;
-    this.#probing = on;
+  setProbing(lane: Lane, on: boolean): void {
+    if (this.#probing[lane] === on) return;
+    this.#probing[lane] = on;
+    this.#applyPlaces(lane);
     this.#kick();
   }
 
   setLimits(limits: SendLimits): void {
     this.#window.setLimit(limits.uploadsPerMinute);
-    this.#concurrentUploads = limits.concurrentUploads;
-    this.#deletes.concurrency = limits.concurrentDeletes;
+    this.#places.upload = limits.concurrentUploads;
+    this.#places.delete = limits.concurrentDeletes;
+    for (const lane of ['upload', 'delete'] as const) this.#applyPlaces(lane);
     this.#kick();
   }
 
@@ -182,18 +184,21 @@ export class LaneQueue implements SendQueue {
     return await promise;
   }
 
-  #places(): number {
-    return this.#probing ? 1 : this.#concurrentUploads;
+  #queueOf(lane: Lane): PQueue<SendOrder, SendOptions> | PQueue {
+    return lane === 'upload' ? this.#uploads : this.#deletes;
+  }
+
+  /** Also makes p-queue ask again whether something may start. */
+  #applyPlaces(lane: Lane): void {
+    this.#queueOf(lane).concurrency = this.#probing[lane] ? 1 : this.#places[lane];
   }
 
   #placesForLarge(): number {
-    return Math.max(1, Math.ceil(this.#concurrentUploads / 2));
+    return Math.max(1, Math.ceil(this.#places.upload / 2));
   }
 
   #apply(lane: Lane): void {
-    const queue = lane === 'upload' ? this.#uploads : this.#deletes;
-    // Before it starts again: while probing, the first to go after a hold goes alone.
-    if (lane === 'upload') this.#uploads.concurrency = this.#places();
+    const queue = this.#queueOf(lane);
     if (this.#holds[lane].any()) queue.pause();
     else queue.start();
     if (lane === 'upload') this.#kick();
@@ -202,7 +207,7 @@ export class LaneQueue implements SendQueue {
   /** Lets p-queue ask again whether something may start, now and when the next unit of the window comes back. */
   #kick(): void {
     if (this.#closed.signal.aborted || this.#uploads.isPaused) return;
-    this.#uploads.concurrency = this.#places();
+    this.#applyPlaces('upload');
     if (this.#order.waiting === 0 || this.#windowTimer !== null || this.#window.limit === null) return;
     // INVARIANT: as long as something waits, either an attempt that runs or this timer will kick again. Nothing is
     // concluded from another look at the clock: a unit may have come back since p-queue asked.

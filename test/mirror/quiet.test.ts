@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Collector } from '../../src/mirror/collector.ts';
 import type { Core } from '../../src/mirror/core.ts';
 import type { Deleter } from '../../src/mirror/deleter.ts';
 import type { Failures } from '../../src/mirror/failures.ts';
@@ -41,11 +42,16 @@ function endlesslyReplacing() {
   const deleter = {
     isWaiting: () => false,
     waitingPaths: () => [],
-    failuresOf: () => 0,
-    trouble: () => null,
   };
-  const none = {} as unknown;
-  return new Quiet(core, deleter as unknown as Deleter, none as LaneGovernor, none as Failures);
+  const collector = { failuresOf: () => 0 };
+  const governor = { trouble: () => null } as unknown as LaneGovernor;
+  return new Quiet(
+    core,
+    deleter as unknown as Deleter,
+    collector as unknown as Collector,
+    { upload: governor, delete: governor },
+    {} as unknown as Failures,
+  );
 }
 
 const signal = new AbortController().signal;

@@ -3,6 +3,8 @@ import { adopt, type AdoptParts } from '../../src/mirror/adopt.ts';
 import { clearGarbage } from '../../src/mirror/clear-garbage.ts';
 import { Fault } from '../../src/mirror/faults.ts';
 import type { Clock, FilesApi, Inspection, LocalTree, Manifest } from '../../src/mirror/ports.ts';
+import { previewPlan } from '../../src/mirror/preview.ts';
+import type { MirrorSettings } from '../../src/mirror/settings.ts';
 import type {
   Change,
   Entry,
@@ -56,6 +58,8 @@ const garbage: Garbage = {
   hold: false,
 };
 
+const absent: LocalLook = { kind: 'absent', onDevice: '1' };
+
 /** A manifest in memory that notes what was committed. */
 class FakeManifest implements Manifest {
   readonly mirrorId = 'm1';
@@ -94,6 +98,7 @@ class FakeDisk {
         yield paths.map((path) => ({ kind: 'file', path, stat }) as const);
       },
       look: async (path) => this.looks.get(path)?.shift() ?? { kind: 'file', stat, sizeBytes: 7 },
+      needsFullRead: () => false,
       precheck: (path) => (path.endsWith('.no') ? { rule: 'extension', message: 'not accepted' } : null),
       inspect: async (path) => {
         const found = this.inspections.get(path) ?? accepted;
@@ -385,4 +390,24 @@ describe('clearing the garbage list', () => {
     };
     await expect(clearGarbage(parts, signal)).rejects.toMatchObject({ halt: 'root' });
   });
+});
+
+test('a file that was renamed while an upload of it may have arrived is planned as what will be done: no move', async () => {
+  const disk = new FakeDisk('batch/new/owned');
+  const view = new FakeManifest();
+  const actions = async () => {
+    disk.looks.set('batch/owned', [absent, absent]);
+    const settings = { root: '/r', folders: new Map([['batch', rules]]), maxFraction: 1, minCount: 10 };
+    const parts = {
+      local: disk.tree,
+      view,
+      settings: settings as unknown as MirrorSettings,
+      nowSeconds: 100,
+    };
+    return (await previewPlan(parts, signal)).map(({ op, path, reason }) => `${op} ${path}: ${reason}`);
+  };
+  view.files.set('batch/owned', { ...entry, sha256: 'bb' });
+  expect(await actions()).toEqual(['> batch/new/owned: moved from batch/owned; the id stays']);
+  view.intents.set('batch/owned', { ...intent, remoteName: 'owned' });
+  expect(await actions()).toEqual(['> batch/new/owned: moved from batch/owned; the id stays']);
 });

@@ -187,31 +187,6 @@ describe('the upload lane', () => {
     await upload;
   });
 
-  test('probing lets one upload through at a time', async () => {
-    const clock = new ManualClock();
-    const queue = queueOf(clock, { concurrentUploads: 4 });
-    queue.setProbing(true);
-    const release = Promise.withResolvers<void>();
-    let started = 0;
-    const all = Array.from({ length: 3 }, () =>
-      queue.upload(
-        SMALL,
-        async () => {
-          started += 1;
-          await release.promise;
-        },
-        NEVER,
-      ),
-    );
-    await drained();
-    expect(started).toBe(1);
-    queue.setProbing(false);
-    await drained();
-    expect(started).toBe(3);
-    release.resolve();
-    await Promise.all(all);
-  });
-
   test('an abort rejects who waits, never starts it, and loses no unit of the window', async () => {
     const clock = new ManualClock();
     const queue = queueOf(clock, { uploadsPerMinute: 1, concurrentUploads: 1 });
@@ -249,6 +224,32 @@ describe('the upload lane', () => {
     expect(queue.uploadWindow().inWindow).toBe(0);
   });
 });
+
+for (const lane of ['upload', 'delete'] as const) {
+  test(`probing lets one ${lane} through at a time, also when the lane was held meanwhile`, async () => {
+    const clock = new ManualClock();
+    const queue = queueOf(clock, { concurrentUploads: 4, concurrentDeletes: 4 });
+    const release = Promise.withResolvers<void>();
+    let started = 0;
+    const attempt = async (): Promise<void> => {
+      started += 1;
+      await release.promise;
+    };
+    queue.hold(lane, 'backoff', 'rate limited', null);
+    queue.setProbing(lane, true);
+    const all = Array.from({ length: 3 }, () =>
+      lane === 'upload' ? queue.upload(SMALL, attempt, NEVER) : queue.delete(attempt, NEVER),
+    );
+    queue.release(lane, 'backoff');
+    await drained();
+    expect(started).toBe(1);
+    queue.setProbing(lane, false);
+    await drained();
+    expect(started).toBe(3);
+    release.resolve();
+    await Promise.all(all);
+  });
+}
 
 test('no upload starves: the oldest is at last before every newcomer, whatever its size and priority', () => {
   const hour = 3_600_000;

@@ -1,10 +1,12 @@
-import type { Clock, FilesApi } from '../../../src/mirror/ports.ts';
-import type { FileId, ManifestView } from '../../../src/mirror/types.ts';
+import type { Fault } from '../../../src/mirror/faults.ts';
+import type { Clock, FilesApi, LocalTree, MirrorEvent } from '../../../src/mirror/ports.ts';
+import type { FileId, ManifestView, MirrorPath, RemoteFile } from '../../../src/mirror/types.ts';
 import { judgeRest } from './oracle.ts';
 import { SafetyMonitor } from './safety.ts';
 import { SimApi } from './sim-api.ts';
 import { SimClock } from './sim-clock.ts';
 import { SimDisk } from './sim-disk.ts';
+import { timeoutFault } from './sim-fates.ts';
 import { watchDisk } from './sim-hints.ts';
 import type { SimEngine, SimPorts } from './sim-life.ts';
 import { SimLocal } from './sim-local.ts';
@@ -43,6 +45,16 @@ export class LongWorld<E extends SimEngine> {
   readonly retrieved = new Set<FileId>();
   /** Ids that a DELETE was sent for. */
   readonly deleted = new Set<FileId>();
+  /** What the DELETE of an id meets, whenever it comes. */
+  readonly stubborn = new Map<FileId, Fault>();
+  /** Files are stored, and neither replies nor lists nor lookups tell of them. */
+  isOpaque = false;
+  /** Requests of any kind. */
+  requests = 0;
+  /** One path for each time that a content was read without being sent. */
+  readonly inspected: MirrorPath[] = [];
+  /** All that the engine has told. */
+  readonly events: MirrorEvent[] = [];
   readonly trace: SimTrace;
   readonly #options: LongWorldOptions<E>;
   readonly #random: SimRandom;
@@ -114,18 +126,18 @@ export class LongWorld<E extends SimEngine> {
     this.#incarnation = incarnation;
     this.#engine = this.#options.startEngine({
       clock: this.#drowsy(incarnation.clock),
-      local: new SimLocal({
-        ...shared,
-        random: random.fork('local'),
-        isCalm: () => true,
-        onCreate: () => {},
-      }),
+      local: this.#counting(
+        new SimLocal({ ...shared, random: random.fork('local'), isCalm: () => true, onCreate: () => {} }),
+      ),
       api: this.#noting(api),
       manifest: this.#stateDir.open(incarnation),
       settings: this.settings,
       random: () => random.next(),
       subscribe: (listener) => watchDisk({ ...shared, random: random.fork('hints') }, listener),
-      listener: (event) => trace.add('engine', JSON.stringify(event)),
+      listener: (event) => {
+        this.events.push(event);
+        trace.add('engine', JSON.stringify(event));
+      },
       recentAttemptsMs: this.#stateDir.recentAttemptsMs(),
       incarnation: this.#incarnations,
     });
@@ -181,19 +193,45 @@ export class LongWorld<E extends SimEngine> {
 
   #noting(api: FilesApi): FilesApi {
     return {
-      upload: (request, signal) => api.upload(request, signal),
-      list: (request, signal) => api.list(request, signal),
-      probe: (signal) => api.probe(signal),
+      upload: async (request, signal) => {
+        this.requests += 1;
+        const file = await api.upload(request, signal);
+        if (this.isOpaque) throw timeoutFault('unknown');
+        return file;
+      },
+      list: (request, signal) => this.#seen(api.list(request, signal)),
+      probe: (signal) => {
+        this.requests += 1;
+        return api.probe(signal);
+      },
       serverNowMs: () => api.serverNowMs(),
       retrieve: (id, signal) => {
+        this.requests += 1;
         this.retrieved.add(id);
-        return api.retrieve(id, signal);
+        return this.isOpaque ? Promise.resolve(null) : api.retrieve(id, signal);
       },
-      delete: (id, signal) => {
+      delete: async (id, signal) => {
+        this.requests += 1;
         this.deleted.add(id);
-        return api.delete(id, signal);
+        const fault = this.stubborn.get(id);
+        if (fault !== undefined) throw fault;
+        return await api.delete(id, signal);
       },
     };
+  }
+
+  async *#seen(pages: AsyncIterable<readonly RemoteFile[]>): AsyncGenerator<readonly RemoteFile[]> {
+    this.requests += 1;
+    for await (const page of pages) yield this.isOpaque ? [] : page;
+  }
+
+  #counting(local: SimLocal): LocalTree {
+    const inspect = local.inspect.bind(local);
+    local.inspect = (path, ...rest) => {
+      this.inspected.push(path);
+      return inspect(path, ...rest);
+    };
+    return local;
   }
 }
 

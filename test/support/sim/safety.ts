@@ -1,4 +1,4 @@
-import type { UploadRequest } from '../../../src/mirror/ports.ts';
+import type { Lane, UploadRequest } from '../../../src/mirror/ports.ts';
 import type { FileId, MirrorPath } from '../../../src/mirror/types.ts';
 import type { SimClock } from './sim-clock.ts';
 import type { SimDisk } from './sim-disk.ts';
@@ -24,6 +24,13 @@ interface Attempt {
   readonly incarnation: Incarnation;
 }
 
+interface Pause {
+  readonly lane: Lane;
+  readonly incarnation: Incarnation;
+  readonly fromMs: number;
+  readonly untilMs: number;
+}
+
 /**
  * How long a decision may be older than the truth: a look, a re-check and the way into the queue take time, and no
  * program can make them one with the request.
@@ -41,7 +48,7 @@ export class SafetyMonitor {
   readonly uploadKeys: string[] = [];
   readonly #tools: SafetyTools;
   readonly #inFlight = new Set<Attempt>();
-  readonly #pauses = new Map<Incarnation, { readonly fromMs: number; readonly untilMs: number }[]>();
+  readonly #pauses: Pause[] = [];
   #arrivals: { readonly atMs: number; readonly wallOffsetMs: number }[] = [];
   #deletes = 0;
   #probes = 0;
@@ -78,7 +85,7 @@ export class SafetyMonitor {
   }
 
   uploadStarted(request: UploadRequest, incarnation: Incarnation): Attempt {
-    const { clock, stateDir, trace } = this.#tools;
+    const { stateDir, trace } = this.#tools;
     const { purpose, remoteName, sizeBytes } = request;
     trace.add('api', 'upload', purpose, remoteName, sizeBytes);
     const attempt = { key: uploadKeyOf(purpose, remoteName, sizeBytes), incarnation };
@@ -91,11 +98,7 @@ export class SafetyMonitor {
         intent.purpose === purpose && intent.remoteName === remoteName && intent.bytes === sizeBytes,
     );
     if (!isAnnounced) this.add(`an upload of (${attempt.key}) without a durable intent`);
-    const nowMs = clock.monotonicMs();
-    const pause = this.#pauses
-      .get(incarnation)
-      ?.find(({ fromMs, untilMs }) => nowMs > fromMs && nowMs < untilMs);
-    if (pause !== undefined) this.add(`an upload ${pause.untilMs - nowMs} ms before the end of Retry-After`);
+    this.#checkPause('upload', incarnation);
     this.#inFlight.add(attempt);
     return attempt;
   }
@@ -115,12 +118,11 @@ export class SafetyMonitor {
     }
   };
 
-  /** A 429 with this `Retry-After` was answered: nothing may be uploaded before it is over. */
-  uploadsPaused(incarnation: Incarnation, retryAfterMs: number): void {
+  /** A 429 with this `Retry-After` was answered: nothing may be sent in this lane before it is over. */
+  paused(lane: Lane, incarnation: Incarnation, retryAfterMs: number): void {
     const nowMs = this.#tools.clock.monotonicMs();
-    const pauses = this.#pauses.get(incarnation) ?? [];
-    pauses.push({ fromMs: nowMs + toleranceMs, untilMs: nowMs + retryAfterMs });
-    this.#pauses.set(incarnation, pauses.slice(-8));
+    this.#pauses.push({ lane, incarnation, fromMs: nowMs + toleranceMs, untilMs: nowMs + retryAfterMs });
+    if (this.#pauses.length > 32) this.#pauses.shift();
   }
 
   /** With a wrong key: one probe a minute, not more (twice that is tolerated here), and what was in flight. */
@@ -143,6 +145,7 @@ export class SafetyMonitor {
   deleteStarted(id: FileId, incarnation: Incarnation): void {
     const { clock, disk, server, stateDir, trace } = this.#tools;
     this.#deletes += 1;
+    this.#checkPause('delete', incarnation);
     trace.add('api', 'delete', id, `incarnation=${incarnation.number}`);
     const known = stateDir.survivor();
     if (server.get(id)?.madeBy === 'foreign') this.add(`DELETE of ${id}, which is not ours`);
@@ -161,6 +164,15 @@ export class SafetyMonitor {
     const awayMs = clock.monotonicMs() - disk.rootSinceMs;
     if (disk.root === 'mounted' || awayMs <= toleranceMs || stateDir.survivor().files.size === 0) return;
     this.add(`created ${what} in a root that is ${disk.root}`);
+  }
+
+  #checkPause(lane: Lane, incarnation: Incarnation): void {
+    const nowMs = this.#tools.clock.monotonicMs();
+    const pause = this.#pauses.find(
+      (each) =>
+        each.lane === lane && each.incarnation === incarnation && nowMs > each.fromMs && nowMs < each.untilMs,
+    );
+    if (pause !== undefined) this.add(`${lane} ${pause.untilMs - nowMs} ms before the end of Retry-After`);
   }
 
   #wallOffsetMs(): number {

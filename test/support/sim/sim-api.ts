@@ -36,6 +36,8 @@ export interface ApiTools {
   readonly trace: SimTrace;
 }
 
+const freely = { isRefused: false, onRateLimit: () => {} };
+
 /** `FilesApi` as one incarnation sees it: the client, the way to the server, and every fault on it. */
 export class SimApi implements FilesApi {
   readonly #tools: ApiTools;
@@ -91,10 +93,12 @@ export class SimApi implements FilesApi {
   delete(id: FileId, signal: AbortSignal): Promise<'deleted' | 'absent'> {
     return this.#call('delete', () => {
       signal.throwIfAborted();
-      this.#tools.safety.deleteStarted(id, this.#tools.incarnation);
-      return this.#plain(signal, 'unknown', () =>
-        this.#tools.server.remove(id, 'mirror') ? 'deleted' : 'absent',
-      );
+      const { incarnation, safety, server } = this.#tools;
+      safety.deleteStarted(id, incarnation);
+      return this.#plain(signal, 'unknown', () => (server.remove(id, 'mirror') ? 'deleted' : 'absent'), {
+        isRefused: server.episode === 'no-deletes',
+        onRateLimit: (forMs) => safety.paused('delete', incarnation, forMs),
+      });
     });
   }
 
@@ -118,7 +122,7 @@ export class SimApi implements FilesApi {
     if (fate === 'early-5xx') throw this.#answered(serverFault(random, 'refused'));
     if (fate !== 'rate-limited') return;
     const fault = this.#answered(rateLimitFault(random));
-    safety.uploadsPaused(incarnation, fault.retryAfterMs ?? 0);
+    safety.paused('upload', incarnation, fault.retryAfterMs ?? 0);
     throw fault;
   }
 
@@ -210,12 +214,21 @@ export class SimApi implements FilesApi {
   }
 
   /** A request without a body: its effect happens between the way there and the way back. */
-  async #plain<T>(signal: AbortSignal, ifLost: 'refused' | 'unknown', effect: () => T): Promise<T> {
+  async #plain<T>(
+    signal: AbortSignal,
+    ifLost: 'refused' | 'unknown',
+    effect: () => T,
+    rate: { readonly isRefused: boolean; readonly onRateLimit: (forMs: number) => void } = freely,
+  ): Promise<T> {
     signal.throwIfAborted();
     const { incarnation, knobs, random, trace } = this.#tools;
-    const fate = drawPlainFate(random, this.#faults());
+    const fate = rate.isRefused ? 'rate-limited' : drawPlainFate(random, this.#faults());
     await this.#reach(fate, signal, () => {});
-    if (fate === 'rate-limited') throw this.#answered(rateLimitFault(random));
+    if (fate === 'rate-limited') {
+      const fault = this.#answered(rateLimitFault(random));
+      rate.onRateLimit(fault.retryAfterMs ?? 0);
+      throw fault;
+    }
     if (fate === 'conflict') throw this.#answered(conflictFault());
     const result = fate.endsWith('-lost') ? null : effect();
     if (fate !== 'ok') trace.add('api', 'request', fate);

@@ -24,8 +24,8 @@ export interface StoredFile {
   gone: { readonly atMs: number; readonly by: 'mirror' | 'others' } | null;
 }
 
-/** Times in which every request of a kind fails: wrong key, storage full, network down. */
-export type ServerEpisode = 'none' | 'auth' | 'quota' | 'down';
+/** Times in which every request of a kind fails: wrong key, storage full, network down, deletes refused with 429. */
+export type ServerEpisode = 'none' | 'auth' | 'quota' | 'down' | 'no-deletes';
 
 export interface StoreRequest {
   readonly purpose: string;

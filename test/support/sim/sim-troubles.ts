@@ -95,7 +95,7 @@ export class SimTroubles {
 
   #beginEpisode(): void {
     const { random, server, stateDir, trace } = this.#tools;
-    const kind = random.pick(['auth', 'quota', 'down', 'full'] as const);
+    const kind = random.pick(['auth', 'quota', 'down', 'no-deletes', 'full'] as const);
     const forMs = random.chance(0.2) ? random.int(60_000, 600_000) : random.int(1_000, 60_000);
     if (kind === 'full') {
       trace.add('state', 'ENOSPC for', forMs, 'ms');

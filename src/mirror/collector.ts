@@ -1,0 +1,136 @@
+import type { ApiHalts } from './api-halts.ts';
+import type { Core } from './core.ts';
+import { Fault } from './faults.ts';
+import { garbageDeleted } from './fold.ts';
+import type { LaneGovernor } from './lane-governor.ts';
+import type { RootGuard } from './root-guard.ts';
+import type { FileId, Garbage } from './types.ts';
+import { Worklist } from './worklist.ts';
+
+/** Deletes that wait for their turn in the lane, or are under way. */
+const MAX_IN_LANE = 64;
+/** From then on no more are condemned: they would not be deleted any sooner. */
+const ENOUGH_FRESH = 64;
+const FRESH = 1;
+const REFUSED = 0;
+
+/**
+ * Deletes, in the background, whatever lies in the garbage list. INVARIANT: nothing else is ever deleted, and what
+ * is on the list is in the manifest before its DELETE begins.
+ */
+export class Collector {
+  readonly #core: Core;
+  readonly #root: RootGuard;
+  readonly #governor: LaneGovernor;
+  readonly #apiHalts: ApiHalts;
+  readonly #signal: AbortSignal;
+  /** How often each id was refused for itself in a row. */
+  readonly #failures = new Map<FileId, number>();
+  /** Those that were refused go last: however many they are, they keep no others waiting. */
+  readonly #line = new Worklist((id) => (this.#failures.has(id) ? REFUSED : FRESH));
+  #inLane = 0;
+
+  /** `signal` breaks off what is under way. */
+  constructor(core: Core, root: RootGuard, governor: LaneGovernor, apiHalts: ApiHalts, signal: AbortSignal) {
+    this.#core = core;
+    this.#root = root;
+    this.#governor = governor;
+    this.#apiHalts = apiHalts;
+    this.#signal = signal;
+    for (const id of core.view.garbage.keys()) this.#line.mark(id);
+  }
+
+  /** To be called for each id that was put on the garbage list, or may be deleted from now on. */
+  add(id: FileId): void {
+    this.#line.mark(id);
+    this.#pump();
+  }
+
+  get hasEnough(): boolean {
+    return this.#line.readyAt(FRESH) + this.#line.busyCount >= ENOUGH_FRESH;
+  }
+
+  get isBusy(): boolean {
+    return this.#inLane > 0;
+  }
+
+  /** How often deleting this id failed in a row, for reasons of its own. */
+  failuresOf(id: FileId): number {
+    return this.#failures.get(id) ?? 0;
+  }
+
+  /** Starts what is due. Returns the monotonic time of the next retry, or null. */
+  tick(): number | null {
+    const nextMs = this.#line.wake(this.#core.clock.monotonicMs());
+    this.#pump();
+    return nextMs;
+  }
+
+  #pump(): void {
+    const { queue, broke } = this.#core;
+    while (this.#inLane < Math.min(MAX_IN_LANE, this.#line.readyAt(FRESH) + this.#line.readyAt(REFUSED))) {
+      this.#inLane += 1;
+      queue
+        .delete(() => this.#collectNext(), this.#signal)
+        .catch((error: unknown) => {
+          if (!this.#signal.aborted) broke(error);
+        })
+        .finally(() => {
+          this.#inLane -= 1;
+          if (!this.#signal.aborted) this.#pump();
+        });
+    }
+  }
+
+  /** Which one it is, is only decided when its turn has come: by then another may have to go first. */
+  async #collectNext(): Promise<void> {
+    const id = this.#line.take(false);
+    if (id === null) return;
+    const garbage = this.#core.view.garbage.get(id);
+    const isWanted = garbage !== undefined && !garbage.hold;
+    const waitMs = isWanted ? await this.#delete(id, garbage) : null;
+    if (waitMs === 0) this.#line.mark(id);
+    this.#line.done(id, waitMs === null ? null : this.#core.clock.monotonicMs() + waitMs);
+  }
+
+  /** Returns how long to wait before the next try; null: it is gone. */
+  async #delete(id: FileId, garbage: Garbage): Promise<number | null> {
+    const { api, ledger, listener, halts } = this.#core;
+    // RACE: a halt may have come while this waited for its place in the lane.
+    if (halts.holds('delete') || !(await this.#root.check(0))) return 0;
+    try {
+      await api.delete(id, this.#signal);
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (error instanceof Fault) return this.#failed(id, garbage, error);
+      throw error;
+    }
+    this.#governor.works();
+    await ledger.record(garbageDeleted(id), this.#signal);
+    this.#failures.delete(id);
+    listener({ kind: 'deleted', path: garbage.path, id, why: garbage.reason });
+    return null;
+  }
+
+  #failed(id: FileId, { path }: Garbage, fault: Fault): number {
+    const { listener, queue, halts } = this.#core;
+    if (fault.disposition === 'halt') {
+      this.#apiHalts.raise(fault);
+      if (halts.holds('delete')) return 0;
+    }
+    // Refused, and not with all others: the API has judged this id alone.
+    const isOwn = fault.scope === 'file' && fault.outcome === 'refused';
+    const isApi = !isOwn && this.#governor.failed(fault, id);
+    if (fault.scope === 'lane') return 0;
+    const failures = this.failuresOf(id) + 1;
+    this.#failures.set(id, failures);
+    const retryInMs = Math.max(fault.retryAfterMs ?? 0, queue.backoffMs(failures));
+    // Said at the first failure, and then ever more seldom.
+    if (!isApi && Number.isInteger(Math.log2(failures))) {
+      const { status, requestId } = fault;
+      const message = `deleting ${id}: ${fault.message}`;
+      listener({ kind: 'failed', path, message, retryInMs, failures, status, requestId });
+    }
+    return retryInMs;
+  }
+}

@@ -1,0 +1,262 @@
+import { describe, expect, test } from 'vitest';
+import type { MirrorEvent } from '../../src/mirror/ports.ts';
+import type { FolderRules, MirrorPath } from '../../src/mirror/types.ts';
+import { LongWorld } from '../support/sim/long-world.ts';
+import { contentOf } from '../support/sim/sim-content.ts';
+import { badReplyFault, conflictFault } from '../support/sim/sim-fates.ts';
+import type { SimSettings } from '../support/sim/sim-profile.ts';
+import { startMirror, type MirrorEngine } from './engine.ts';
+
+const DROPS: FolderRules = {
+  folder: 'batch',
+  purpose: 'batch',
+  expiresAfterSeconds: null,
+  onExpiry: 'forget',
+  renewBeforeSeconds: 86_400,
+  check: 'basic',
+  priority: 0,
+  deletes: 'mirror',
+  maxBytes: 1_000_000,
+};
+const NOTES: FolderRules = { ...DROPS, folder: 'user_data', purpose: 'user_data' };
+
+const SETTINGS: SimSettings = {
+  folders: [DROPS, NOTES],
+  uploadsPerMinute: 900,
+  concurrentUploads: 8,
+  concurrentDeletes: 4,
+  graceMs: 10_000,
+  maxDeleteFraction: 1,
+  minDeleteCount: 1_000,
+  rescanMs: 600_000,
+  verifyMs: 0,
+  listHorizonMs: 10_000,
+};
+
+const LIFETIME_SECONDS = 86_400 * 30;
+
+const drops: readonly MirrorPath[] = Array.from({ length: 40 }, (_, index) => `batch/${index}.jsonl`);
+const note = 'user_data/note.txt';
+
+/** A world at rest in which all files are mirrored. */
+async function atRest(): Promise<LongWorld<MirrorEngine>> {
+  const world = new LongWorld<MirrorEngine>({
+    seed: 7,
+    settings: SETTINGS,
+    startEngine: startMirror,
+    serverLifetimeSeconds: LIFETIME_SECONDS,
+    expiringPurposes: ['batch'],
+    skewMs: 0,
+  });
+  for (const { folder } of SETTINGS.folders) world.disk.mkdir(folder);
+  for (const [index, path] of [...drops, note].entries()) world.disk.write(path, contentOf(index, 200));
+  world.start();
+  await world.pass(30_000, 0);
+  expect(await world.problems()).toEqual([]);
+  return world;
+}
+
+const idOf = (world: LongWorld<MirrorEngine>, path: MirrorPath): string | undefined =>
+  world.manifest.files.get(path)?.id;
+
+describe('deletes that something comes between', () => {
+  test('a folder that becomes one that keeps remote files takes its waiting deletes back, and holds up no others', async () => {
+    const world = await atRest();
+    const { mirror } = world.engine;
+    mirror.pause();
+    for (const path of drops) world.disk.remove(path);
+    await world.pass(15_000, 0);
+    expect(mirror.status().waitingDeletes).toBe(drops.length);
+    world.engine.reconfigure({ ...SETTINGS, folders: [{ ...DROPS, deletes: 'keep' }, NOTES] });
+    mirror.resume();
+    await world.pass(15_000, 0);
+    expect(mirror.status()).toMatchObject({ waitingDeletes: 0, counts: { kept: drops.length, deleting: 0 } });
+    world.disk.remove(note);
+    await world.pass(30_000, 0);
+    expect(world.manifest.files.has(note)).toBe(false);
+    expect(world.manifest.files.size).toBe(drops.length);
+  });
+
+  test('a file that came back and is gone again has a grace period of its own', async () => {
+    const world = await atRest();
+    const { mirror } = world.engine;
+    const path = 'batch/0.jsonl';
+    const id = idOf(world, path) ?? '';
+    mirror.pause();
+    world.disk.remove(path);
+    await world.pass(12_000, 0);
+    world.disk.remove(note);
+    await world.pass(1_000, 0);
+    world.disk.write(path, contentOf(0, 200));
+    await world.pass(1_000, 0);
+    world.disk.remove(path);
+    await world.pass(1_000, 0);
+    mirror.resume();
+    await world.pass(3_000, 0);
+    expect(world.deleted.has(id)).toBe(false);
+    await world.pass(20_000, 0);
+    expect(world.deleted.has(id)).toBe(true);
+  });
+});
+
+describe('deletes that the API refuses', () => {
+  const removeAll = (world: LongWorld<MirrorEngine>): void => {
+    for (const path of drops) world.disk.remove(path);
+  };
+  const told = (world: LongWorld<MirrorEngine>, kind: MirrorEvent['kind']): readonly MirrorEvent[] =>
+    world.events.filter((event) => event.kind === kind);
+
+  test('hold the whole lane: one DELETE at a time, ever more seldom, and few words', async () => {
+    const world = await atRest();
+    world.server.begin('no-deletes');
+    removeAll(world);
+    await world.pass(900_000, 0);
+    // Four were under way together; then one after each wait, which grows up to five minutes.
+    expect(world.safety.deletes).toBeLessThanOrEqual(40);
+    expect(world.safety.deletes).toBeGreaterThan(8);
+    expect(told(world, 'failed')).toEqual([]);
+    expect(told(world, 'warning').length).toBeLessThanOrEqual(6);
+    expect(JSON.stringify(told(world, 'warning')[0])).toMatch(/deletes wait .* 429/);
+    // Uploads have a lane of their own, and what came back by then is only to be looked at.
+    world.disk.write(note, contentOf(99, 300));
+    await world.pass(10_000, 0);
+    expect(world.manifest.files.get(note)?.bytes).toBe(300);
+    world.server.begin('none');
+    expect(await world.problems()).toEqual([]);
+    expect(world.manifest.files.size).toBe(1);
+  });
+
+  test('do not keep one pass from ending, which says why', async () => {
+    const world = await atRest();
+    world.server.begin('no-deletes');
+    removeAll(world);
+    const { mirror } = world.engine;
+    let why: unknown = null;
+    mirror.converge(new AbortController().signal).catch((error: unknown) => (why = error));
+    await world.pass(600_000, 0);
+    expect(why).toMatchObject({ rule: 'unreachable', message: expect.stringContaining('429') });
+  });
+
+  test('one id that is refused for itself waits alone', async () => {
+    const world = await atRest();
+    const [refused, later] = drops as readonly [MirrorPath, MirrorPath];
+    const idOfLater = idOf(world, later) ?? '';
+    world.stubborn.set(idOf(world, refused) ?? '', conflictFault());
+    world.disk.remove(refused);
+    await world.pass(1_800_000, 1_000);
+    expect(told(world, 'failed').length).toBeGreaterThan(2);
+    expect(told(world, 'failed').length).toBeLessThanOrEqual(5);
+    expect(told(world, 'warning')).toEqual([]);
+    world.disk.remove(later);
+    await world.pass(20_000, 0);
+    expect(world.server.get(idOfLater)?.gone?.by).toBe('mirror');
+    world.stubborn.clear();
+    expect(await world.problems()).toEqual([]);
+  });
+
+  for (const { name, fault, count, withinMs } of [
+    { name: 'refused (409)', fault: conflictFault(), count: 38, withinMs: 20_000 },
+    // They look like an API in trouble; one long wait may just have begun when the new one comes.
+    { name: 'answered with nonsense', fault: badReplyFault('unknown'), count: 8, withinMs: 620_000 },
+  ]) {
+    test(`${count} ids that are ${name} for ever do not stand in the way of one that is not`, async () => {
+      const world = await atRest();
+      const [later, ...others] = drops as readonly [MirrorPath, ...MirrorPath[]];
+      const idOfLater = idOf(world, later) ?? '';
+      for (const path of others.slice(0, count)) {
+        world.stubborn.set(idOf(world, path) ?? '', fault);
+        world.disk.remove(path);
+      }
+      await world.pass(1_800_000, 1_000);
+      world.disk.remove(later);
+      await world.pass(withinMs, 0);
+      expect(world.server.get(idOfLater)?.gone?.by).toBe('mirror');
+      expect(world.manifest.garbage.size).toBe(count);
+    });
+  }
+});
+
+test('a file that is renamed while an upload of it may have arrived keeps its id, and the copy is deleted', async () => {
+  const world = await atRest();
+  await world.pass(120_000, 0);
+  const [from] = drops as readonly [MirrorPath];
+  const to = 'batch/elsewhere/0.jsonl';
+  const id = idOf(world, from) ?? '';
+  // It seems to be gone remotely, is uploaded again, and that seems to be lost too.
+  world.isOpaque = true;
+  void world.engine.mirror.verify(true, new AbortController().signal);
+  await world.clock.runUntil(() => world.manifest.intents.has(from), world.clock.monotonicMs() + 30_000);
+  await world.pass(500, 0);
+  expect(world.manifest.intents.has(from)).toBe(true);
+  world.isOpaque = false;
+  world.disk.mkdir('batch/elsewhere');
+  world.disk.rename(from, to);
+  await world.pass(60_000, 0);
+  expect(await world.problems()).toEqual([]);
+  expect(idOf(world, to)).toBe(id);
+  expect(world.manifest.garbage.size).toBe(0);
+});
+
+describe('while it is paused', () => {
+  test('nothing is sent, not even to find out about an earlier upload or an expired file; a verification that is asked for is', async () => {
+    const world = await atRest();
+    const { mirror } = world.engine;
+    const [changed, expired] = drops as readonly [MirrorPath, MirrorPath];
+    world.isOpaque = true;
+    world.disk.write(changed, contentOf(77, 200));
+    await world.clock.runUntil(() => world.manifest.intents.has(changed), world.clock.monotonicMs() + 30_000);
+    await world.pass(1_000, 0);
+    mirror.pause();
+    world.isOpaque = false;
+    await world.pass(1_000, 0);
+    const before = world.requests;
+    // Long enough for every file to expire.
+    world.disk.remove(expired);
+    await world.pass((LIFETIME_SECONDS + 600) * 1_000, 60_000);
+    expect(world.requests).toBe(before);
+    expect(mirror.report(expired)?.reason).toMatch(/expired/);
+    const flushed = mirror.flush(new AbortController().signal);
+    await world.pass(10_000, 0);
+    expect((await flushed).halts.map(({ name }) => name)).toEqual(['paused']);
+    const verified = mirror.verify(false, new AbortController().signal);
+    await world.pass(30_000, 0);
+    expect((await verified).expired.length).toBeGreaterThan(1);
+    mirror.resume();
+    await world.pass(60_000, 0);
+    expect(world.manifest.intents.size).toBe(0);
+    expect(world.manifest.files.has(expired)).toBe(false);
+  });
+});
+
+test('a verification that is due while the root is away waits for it, or what it repairs would be forgotten', async () => {
+  const world = await atRest();
+  world.engine.reconfigure({ ...SETTINGS, verifyMs: 3_600_000 });
+  await world.pass(120_000, 0);
+  const path = drops[0] ?? '';
+  world.server.remove(idOf(world, path) ?? '', 'others');
+  world.disk.takeAway('unmounted');
+  await world.pass(3_700_000, 1_000);
+  world.disk.bringBack(false);
+  await world.pass(120_000, 0);
+  expect(await world.problems()).toEqual([]);
+});
+
+test('who asks for a rescan after the end is not kept waiting', async () => {
+  const world = await atRest();
+  const { mirror } = world.engine;
+  void mirror.stop(1_000);
+  await world.pass(10_000, 0);
+  let answered = false;
+  void mirror.rescan().then(() => (answered = true));
+  await world.pass(1_000, 0);
+  expect(answered).toBe(true);
+});
+
+describe('a new configuration', () => {
+  test('that switches verifications on begins to count their time', async () => {
+    const world = await atRest();
+    world.engine.reconfigure({ ...SETTINGS, verifyMs: 3_600_000 });
+    await world.pass(3_700_000, 60_000);
+    expect(world.engine.mirror.status().lastVerifyAt).not.toBeNull();
+  });
+});

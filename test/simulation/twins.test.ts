@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import type { FolderRules, MirrorPath } from '../../src/mirror/types.ts';
+import { LongWorld } from '../support/sim/long-world.ts';
+import { contentOf } from '../support/sim/sim-content.ts';
+import type { SimSettings } from '../support/sim/sim-profile.ts';
+import { startMirror, type MirrorEngine } from './engine.ts';
+
+const BATCH: FolderRules = {
+  folder: 'batch',
+  purpose: 'batch',
+  expiresAfterSeconds: null,
+  onExpiry: 'forget',
+  renewBeforeSeconds: 86_400,
+  check: 'basic',
+  priority: 0,
+  deletes: 'mirror',
+  maxBytes: 1_000_000,
+};
+
+const SETTINGS: SimSettings = {
+  folders: [BATCH],
+  uploadsPerMinute: 900,
+  concurrentUploads: 8,
+  concurrentDeletes: 4,
+  graceMs: 10_000,
+  maxDeleteFraction: 1,
+  minDeleteCount: 1_000,
+  rescanMs: 600_000,
+  verifyMs: 0,
+  listHorizonMs: 10_000,
+};
+
+const twins: readonly MirrorPath[] = Array.from({ length: 200 }, (_, index) => `batch/${index}/data.jsonl`);
+
+async function atRest(): Promise<LongWorld<MirrorEngine>> {
+  const world = new LongWorld<MirrorEngine>({
+    seed: 3,
+    settings: SETTINGS,
+    startEngine: startMirror,
+    serverLifetimeSeconds: 86_400 * 30,
+    expiringPurposes: [],
+    skewMs: 0,
+  });
+  world.disk.mkdir('batch');
+  for (const [index, path] of twins.entries()) {
+    world.disk.mkdir(path.slice(0, path.lastIndexOf('/')));
+    world.disk.write(path, contentOf(index, 200));
+  }
+  world.start();
+  await world.pass(120_000, 0);
+  expect(await world.problems()).toEqual([]);
+  return world;
+}
+
+test('files of equal name and size are uploaded one after another, and each is read once for that', async () => {
+  const world = await atRest();
+  for (const [index, path] of twins.entries()) world.disk.write(path, contentOf(1_000 + index, 200));
+  await world.pass(120_000, 0);
+  expect(await world.problems()).toEqual([]);
+  expect(world.inspected).toHaveLength(twins.length);
+});
+
+test('twins that are gone, or of another size by now, do not keep those behind them waiting', async () => {
+  const world = await atRest();
+  for (const [index, path] of twins.entries()) world.disk.write(path, contentOf(1_000 + index, 200));
+  await world.pass(5_000, 0);
+  const waiting = twins.filter((path) => world.engine.mirror.report(path)?.state === 'pending');
+  expect(waiting.length).toBeGreaterThan(100);
+  for (const [index, path] of waiting.slice(0, -1).entries()) {
+    if (index % 2 === 0) world.disk.remove(path);
+    else world.disk.write(path, contentOf(index, 300 + index));
+  }
+  // No scan happens in this time: whoever waits must be told.
+  await world.pass(60_000, 0);
+  expect(world.engine.mirror.status().counts).toMatchObject({ pending: 0, uploading: 0 });
+  expect(await world.problems()).toEqual([]);
+});
