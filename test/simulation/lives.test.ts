@@ -33,8 +33,7 @@ test(
   'an API that leaves a probe of the refused key unanswered for over a minute does not spin the timer loop',
   { timeout: 60_000 },
   async () => {
-    // Found by these lives: the loop was given a time that had passed already, and never let go.
-    for (const seed of [31_187, 32_176])
-      expect((await runLife(seed, startMirror, chaosProfile)).violations).toEqual([]);
+    // Found by this life: the loop was given a time that had passed already, and never let go.
+    expect((await runLife(31_187, startMirror, chaosProfile)).violations).toEqual([]);
   },
 );
