@@ -51,8 +51,7 @@ export function createLocalTree(options: LocalTreeOptions): ScannedTree {
   return {
     lookRoot: async (mirrorId) => rootGuard.look(mirrorId),
     markRoot: (mirrorId) => rootGuard.mark(mirrorId),
-    lookFolder: async (folder) =>
-      lookFolder(disk, rules, root, folder, () => rootGuard.lookAgain().kind !== 'bad'),
+    lookFolder: async (folder) => lookFolder(disk, root, folder, () => rootGuard.lookAgain().kind !== 'bad'),
     async createFolder(folder) {
       try {
         await mkdir(absolute(folder));
@@ -68,7 +67,8 @@ export function createLocalTree(options: LocalTreeOptions): ScannedTree {
       return place.kind === 'there' && place.stat.isFile() ? statToken(place.stat) : null;
     },
     async *scan(under, signal) {
-      rules.reload();
+      // RACE: an ignore file that is gone because its disk is, is not an empty one.
+      if (rootGuard.isMarked()) rules.reload();
       const startedMs = clock.monotonicMs();
       const detail = rules.trouble();
       if (under === null && detail !== null)
@@ -173,13 +173,7 @@ function createLook(
   };
 }
 
-function lookFolder(
-  disk: Disk,
-  rules: IgnoreRules,
-  root: string,
-  folder: string,
-  rootIsThere: () => boolean,
-): FolderLook {
+function lookFolder(disk: Disk, root: string, folder: string, rootIsThere: () => boolean): FolderLook {
   const place = locate(disk, root, folder);
   if (place.kind === 'missing') {
     return rootIsThere() ? { kind: 'gone' } : { kind: 'unknown', reason: 'the root is not the right one' };
@@ -191,23 +185,11 @@ function lookFolder(
   }
   if (!place.stat.isDirectory()) return { kind: 'unknown', reason: `${folder} is not a directory` };
   try {
-    return { kind: 'ok', device: String(place.stat.dev), empty: isEmpty(disk, rules, root, folder) };
+    disk.opendirSync(`${root}/${folder}`).closeSync();
+    return { kind: 'ok', device: String(place.stat.dev) };
   } catch (error) {
     if (isMissing(error)) return { kind: 'unknown', reason: `${folder} vanished while being looked at` };
     return { kind: 'unknown', reason: `${folder} cannot be listed: ${describeError(error)}` };
-  }
-}
-
-/** What a file manager leaves behind (`.DS_Store`, `Thumbs.db`) does not make a folder a full one. */
-function isEmpty(disk: Disk, rules: IgnoreRules, root: string, folder: string): boolean {
-  const directory = disk.opendirSync(`${root}/${folder}`);
-  try {
-    for (let entry = directory.readSync(); entry !== null; entry = directory.readSync()) {
-      if (rules.test(`${folder}/${entry.name}`, entry.isDirectory()) === null) return false;
-    }
-    return true;
-  } finally {
-    directory.closeSync();
   }
 }
 

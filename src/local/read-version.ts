@@ -13,7 +13,7 @@ import type { ContentHash, HashThread } from './hash-thread.ts';
 /** Up to here a file is read in one go on this thread: 40 µs instead of four times that through the thread pool. */
 const SMALL_FILE_BYTES = 64 * 1024;
 const CHUNK_BYTES = 768 * 1024;
-/** One chunk is on its way, one is being read, and one the hash may still be busy with. */
+/** One chunk is on its way while the next is being read. */
 const CHUNKS_IN_MEMORY = 2;
 
 // RACE: between the look and now the name may have become a link, or a pipe that would block.
@@ -169,6 +169,7 @@ class DiskVersion implements OpenVersion {
 
   async close(): Promise<void> {
     await this.#reading;
+    // INVARIANT: nothing is awaited between these two, or a read made late would fill memory that another has by then.
     this.#hash.drop();
     await this.#file.close();
   }

@@ -24,6 +24,8 @@ export interface RootGuard {
   look(mirrorId: string): RootLook;
   /** The same with the id of the last `look` or `mark`; bad before the first. */
   lookAgain(): RootLook;
+  /** Whether the marker says that id, device aside. */
+  isMarked(): boolean;
   /** Writes the marker durably. Does nothing when the same marker is there. Throws `Fault` with halt `root`. */
   mark(mirrorId: string): Promise<void>;
 }
@@ -40,9 +42,7 @@ export function createRootGuard(root: string, disk: Disk = realDisk): RootGuard 
       if (!stat.isDirectory()) return { kind: 'bad', reason: `${root} is not a directory` };
       const device = String(stat.dev);
       const marker = readMarker(disk, root);
-      if (marker.kind === 'absent') {
-        return { kind: 'unmarked', device, empty: disk.readdirSync(root).length === 0 };
-      }
+      if (marker.kind === 'absent') return { kind: 'unmarked', device };
       if (marker.kind === 'damaged') return { kind: 'bad', reason: marker.why };
       if (marker.mirrorId !== mirrorId) {
         return { kind: 'bad', reason: `${root} belongs to another mirror (${marker.mirrorId})` };
@@ -76,6 +76,10 @@ export function createRootGuard(root: string, disk: Disk = realDisk): RootGuard 
   }
 
   return {
+    isMarked() {
+      const marker = readMarker(disk, root);
+      return marker.kind === 'of' && marker.mirrorId === expectedId;
+    },
     look,
     lookAgain: () =>
       expectedId === null ? { kind: 'bad', reason: 'the root was not checked yet' } : look(expectedId),

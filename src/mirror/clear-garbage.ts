@@ -23,11 +23,14 @@ export interface ClearGarbageParts {
 export async function clearGarbage(parts: ClearGarbageParts, signal: AbortSignal): Promise<number> {
   const { local, manifest, clock } = parts;
   await requireOwnRoot(local, manifest);
+  const owned = new Set([...manifest.files.values()].map(({ id }) => id));
   let gone = 0;
   for (let round = 1; ; round += 1) {
     let lastFault: Fault | null = null;
     for (const id of manifest.garbage.keys()) {
-      const fault = await deleteOne(parts, id, signal);
+      // INVARIANT: what an entry has is never deleted.
+      if (owned.has(id)) await manifest.commit(garbageDeleted(id));
+      const fault = owned.has(id) ? null : await deleteOne(parts, id, signal);
       if (fault === null) gone += 1;
       else if (fault.disposition === 'halt' || fault.disposition === 'fatal') throw fault;
       else lastFault = fault;

@@ -11,6 +11,8 @@ import { Worklist } from './worklist.ts';
 const MAX_IN_LANE = 64;
 /** From then on no more are condemned: they would not be deleted any sooner. */
 const ENOUGH_FRESH = 64;
+/** An id that is just being recorded is looked at again. */
+const IN_USE_MS = 1_000;
 const FRESH = 1;
 const REFUSED = 0;
 
@@ -95,9 +97,15 @@ export class Collector {
 
   /** Returns how long to wait before the next try; null: it is gone. */
   async #delete(id: FileId, garbage: Garbage): Promise<number | null> {
-    const { api, ledger, listener, halts } = this.#core;
+    const { api, ledger, listener, halts, index } = this.#core;
     // RACE: a halt may have come while this waited for its place in the lane.
     if (halts.holds('delete') || !(await this.#root.check(0))) return 0;
+    // INVARIANT: what an entry has is never deleted. An id that was kept aside may have been adopted since.
+    if (index.isHeld(id)) return IN_USE_MS;
+    if (index.ownerOf(id) !== null) {
+      await ledger.record(garbageDeleted(id), this.#signal);
+      return null;
+    }
     try {
       await api.delete(id, this.#signal);
     } catch (error) {

@@ -22,7 +22,7 @@ const NOTHING_DUE: DeleteVerdict = { release: [], halts: [], held: new Set() };
 
 interface Missing {
   readonly sinceMs: number;
-  readonly onDevice: string;
+  onDevice: string;
   approved: boolean;
 }
 
@@ -134,9 +134,13 @@ export class Deleter {
    */
   async handle(path: MirrorPath, onDevice: string): Promise<Next> {
     const { clock, notes, settings } = this.#core;
-    if (!this.#missing.has(path)) {
+    const known = this.#missing.get(path);
+    if (known === undefined) {
       this.#missing.set(path, { sinceMs: clock.monotonicMs(), onDevice, approved: false });
       this.#lastGrowthMs = clock.monotonicMs();
+    } else {
+      // A disk that was not mounted at the first look may be by now.
+      known.onDevice = onDevice;
     }
     if (this.#released.has(path)) {
       try {
@@ -160,6 +164,8 @@ export class Deleter {
     const { view, local, ledger, halts } = this.#core;
     if (halts.holds('delete') || !(await this.#root.check(0))) return again(0);
     const look = await local.look(path);
+    // RACE: a guard may have tripped since this was released.
+    if (this.#verdict.held.has(path)) return again(0);
     if (look.kind !== 'absent' || rulesOf(this.#core, path)?.deletes === 'keep') return again(0);
     try {
       await ledger.commit(condemned(view, path, nowSeconds(this.#core)));
@@ -203,6 +209,8 @@ export class Deleter {
     const hopeless =
       outside || view.files.has(to) || state === 'rejected' || state === 'ignored' || state === 'skipped';
     const stat = hopeless ? null : await local.statOf(to);
+    // What cannot be told is no answer.
+    if (!hopeless && stat === null && (await local.look(to)).kind === 'unknown') return true;
     if (stat === null || identityKey(stat) !== identityKey(entry.stat)) {
       this.#successors.delete(path);
       return false;

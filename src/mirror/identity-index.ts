@@ -12,6 +12,8 @@ export class IdentityIndex {
   readonly #view: ManifestView;
   #owners: Map<FileId, MirrorPath> | null = null;
   #identities: Map<string, MirrorPath> | null = null;
+  /** Ids that are being recorded. */
+  readonly #held = new Set<FileId>();
   /** Ids that were ours and are no more, with the monotonic time of that, oldest first. */
   readonly #givenUp = new Map<FileId, number>();
 
@@ -24,9 +26,23 @@ export class IdentityIndex {
     return this.#ownersMap().get(id) ?? null;
   }
 
-  /** True when an entry or the garbage list holds this id. */
+  /** True when an entry or the garbage list holds this id, or is about to. */
   isOwned(id: FileId): boolean {
-    return this.#ownersMap().has(id) || this.#view.garbage.has(id);
+    return this.#ownersMap().has(id) || this.#view.garbage.has(id) || this.#held.has(id);
+  }
+
+  /** Whether this id is being recorded. */
+  isHeld(id: FileId): boolean {
+    return this.#held.has(id);
+  }
+
+  /**
+   * Makes an id ours from now on, until disposed of: while its record is on the way to the disk. RACE: a server that
+   * keeps equal contents once answers two uploads at a time with the same id.
+   */
+  holdId(id: FileId): Disposable {
+    this.#held.add(id);
+    return { [Symbol.dispose]: () => this.#held.delete(id) };
   }
 
   /** True when this id was ours until lately: a stale listing may still show it. */

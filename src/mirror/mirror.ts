@@ -248,20 +248,24 @@ export class Mirror implements MirrorControl {
   }
 
   async flush(signal: AbortSignal): Promise<FlushResult> {
-    await this.rescan();
-    const paths = new Set([...this.#core.worklist.paths(), ...this.#deleter.waitingPaths()]);
-    return await this.#quiet.untilDone(paths, signal);
+    return await this.#whileItRuns(signal, async (over) => {
+      await this.rescan();
+      const paths = new Set([...this.#core.worklist.paths(), ...this.#deleter.waitingPaths()]);
+      return await this.#quiet.untilDone(paths, over);
+    });
   }
 
   /** One pass until everything is mirrored or can only wait for a halt, an unreachable API, or a person. */
   async converge(signal: AbortSignal): Promise<FlushResult> {
-    await this.rescan();
-    return await this.#quiet.untilDone(null, signal);
+    return await this.#whileItRuns(signal, async (over) => {
+      await this.rescan();
+      return await this.#quiet.untilDone(null, over);
+    });
   }
 
   async waitFor(path: MirrorPath, signal: AbortSignal): Promise<PathReport> {
     this.mark(path);
-    return await this.#quiet.untilKnown(path, signal);
+    return await this.#whileItRuns(signal, (over) => this.#quiet.untilKnown(path, over));
   }
 
   approve(folder: string | null): number {
@@ -303,6 +307,20 @@ export class Mirror implements MirrorControl {
     await ledger.commit(change);
     this.#wakeup.now();
     return view.garbage.size;
+  }
+
+  /** What waits for the engine ends with it, and at once when nobody waits for the answer any more. */
+  async #whileItRuns<T>(signal: AbortSignal, wait: (over: AbortSignal) => Promise<T>): Promise<T> {
+    const over = AbortSignal.any([signal, this.#abort.signal]);
+    over.throwIfAborted();
+    const { promise: ended, reject } = Promise.withResolvers<never>();
+    const onOver = (): void => reject(over.reason);
+    over.addEventListener('abort', onOver, { once: true });
+    try {
+      return await Promise.race([wait(over), ended]);
+    } finally {
+      over.removeEventListener('abort', onOver);
+    }
   }
 
   async #run(): Promise<void> {

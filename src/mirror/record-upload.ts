@@ -1,12 +1,11 @@
+import { claimMoved } from './claim-moved.ts';
 import type { Core } from './core.ts';
 import { uploaded, type Upload } from './fold.ts';
 import type { Change, FileId, Garbage } from './types.ts';
 
 /**
- * Records an upload that the API has accepted, with `more` garbage in the same record.
- *
- * RACE: the entry that it supersedes belongs to another path, whose worker may be deleting it right now; then it
- * is left to that worker.
+ * Records an upload that the API has accepted, with `more` garbage in the same record. The entry that it supersedes
+ * belongs to another path: if that cannot be claimed any more, the entry is left to that path's worker.
  */
 export async function recordUpload(
   core: Core,
@@ -14,17 +13,12 @@ export async function recordUpload(
   more: Readonly<Record<FileId, Garbage>>,
   signal: AbortSignal,
 ): Promise<void> {
-  const from = upload.supersedes?.path ?? null;
-  const claimed = from !== null && core.worklist.claim(from);
+  const release = upload.supersedes === null ? null : await claimMoved(core, upload.supersedes);
   try {
-    const change = uploaded(core.view, claimed ? upload : { ...upload, supersedes: null });
+    const change = uploaded(core.view, release === null ? { ...upload, supersedes: null } : upload);
     await core.ledger.record(withGarbage(change, more), signal);
   } finally {
-    if (claimed) {
-      // Its state is another one now, whatever it waited for.
-      core.worklist.mark(from);
-      core.worklist.done(from, null);
-    }
+    release?.();
   }
 }
 

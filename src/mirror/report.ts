@@ -100,6 +100,6 @@ export interface MirrorControl {
    * those that were on their way already included.
    */
   deleteOrphans(): Promise<number>;
-  /** Starts a full rescan, or joins the running one; resolves when it is complete. */
+  /** A full rescan that begins after this call; resolves when it is complete. */
   rescan(): Promise<void>;
 }

@@ -11,6 +11,8 @@ import type { FileId, Garbage, Intent, MirrorPath, RemoteFile } from './types.ts
 const KNOWN_CLOCK_SLACK_MS = 5_000;
 /** Before any reply, the server's clock is only known to be about ours. */
 const UNKNOWN_CLOCK_SLACK_MS = 900_000;
+/** A file of which the disk cannot tell anything is asked for again after this long. */
+const UNTOLD_MS = 5_000;
 
 interface Listing {
   sinceMs: number;
@@ -67,7 +69,11 @@ export class Resolver {
     this.#looks.set(path, { ...looks, count });
     const [newest, ...others] = await this.#confirmed(found, signal);
     if (newest !== undefined) {
-      await this.#take(path, intent, newest, others, movedFrom, signal);
+      const isDecided = await this.#take(path, intent, newest, others, movedFrom, signal);
+      if (!isDecided) {
+        this.#looks.set(path, looks);
+        return again(UNTOLD_MS);
+      }
     } else if (count < settings.resolveLooksMs.length) {
       return again((settings.resolveLooksMs[count] ?? 0) - (clock.monotonicMs() - looks.firstAtMs));
     } else {
@@ -78,7 +84,10 @@ export class Resolver {
     return again(0);
   }
 
-  /** The path's attempt was stored as `remote`: adopts it if the local file still is that version. */
+  /**
+   * The path's attempt was stored as `remote`: adopts it if the local file still is that version. False: the disk
+   * cannot tell at the moment.
+   */
   async #take(
     path: MirrorPath,
     intent: Intent,
@@ -86,10 +95,11 @@ export class Resolver {
     others: readonly RemoteFile[],
     movedFrom: Superseded | null,
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { ledger, local, view, listener } = this.#core;
     const rules = rulesOf(this.#core, path);
     const stat = await local.statOf(path);
+    if (stat === null && (await local.look(path)).kind === 'unknown') return false;
     const now = nowSeconds(this.#core);
     const stillThatVersion = rules !== null && stat !== null && sameVersionByStat(stat, intent.stat);
     let sha256: string | null = null;
@@ -97,18 +107,19 @@ export class Resolver {
       sha256 = this.#hashes.get(path) ?? (await local.inspect(path, stat, rules, signal)).sha256;
     }
     // RACE: another path may have adopted it while the content was read.
-    if (this.#isTaken(remote.id, path)) return;
+    if (this.#isTaken(remote.id, path)) return true;
+    using _ours = this.#core.index.holdId(remote.id);
     const orphans = heldAside(path, others, now);
     if (sha256 === null || rules === null || stat === null) {
       await ledger.record(withGarbage(discarded(path, remote, 'void', now), orphans), signal);
-      return;
+      return true;
     }
     const ignored = ignoredExpiry(rules, remote);
     if (ignored !== null) {
       const refusal = { path, stat, rules, rule: 'expiry-ignored', message: ignored, now };
       await ledger.record(withGarbage(discardedAndRejected(view, remote, refusal), orphans), signal);
       listener({ kind: 'rejected', path, rule: refusal.rule, message: ignored });
-      return;
+      return true;
     }
     const upload = { path, stat, sha256, remote, rules, supersedes: movedFrom, now };
     const replaced = view.files.get(path)?.id ?? null;
@@ -122,6 +133,7 @@ export class Resolver {
       replaced,
       adopted: true,
     });
+    return true;
   }
 
   #forget(path: MirrorPath): void {
@@ -143,7 +155,8 @@ export class Resolver {
   #isTaken(id: FileId, path: MirrorPath): boolean {
     const { index, view } = this.#core;
     const garbage = view.garbage.get(id);
-    return index.ownerOf(id) !== null || (garbage !== undefined && !(garbage.hold && garbage.path === path));
+    if (index.ownerOf(id) !== null || index.isHeld(id)) return true;
+    return garbage !== undefined && !(garbage.hold && garbage.path === path);
   }
 
   #matches(intent: Intent, file: RemoteFile): boolean {

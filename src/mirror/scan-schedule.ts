@@ -83,7 +83,7 @@ export class ScanSchedule {
       return;
     }
     if (this.#running !== null || signal.aborted) return;
-    if (now >= this.#dueMs) this.request('periodic');
+    if (now >= this.#dueMs && this.#request === null) this.request('periodic');
     if (this.#request !== null && (this.#urgent || now >= this.#notBeforeMs)) {
       this.#trees.clear();
       this.#launch(null, this.#takeRequest(), signal);

@@ -43,8 +43,8 @@ export class Storage {
       return await upload();
     } finally {
       this.#promised.delete(path);
-      // Until it is summed anew, as if it was stored: the sum errs on the safe side.
-      this.#owned.bytes += sizeBytes;
+      // Until it is summed anew. What was not sent after all needs no room, and what perhaps was has an intent.
+      if (this.#core.view.files.get(path)?.stat === stat) this.#owned.bytes += sizeBytes;
     }
   }
 

@@ -141,12 +141,12 @@ export type ScanItem =
 export type RootLook =
   | { readonly kind: 'ok'; readonly device: string }
   /** The root is there but bears no marker. Only acceptable while the manifest is empty. */
-  | { readonly kind: 'unmarked'; readonly device: string; readonly empty: boolean }
+  | { readonly kind: 'unmarked'; readonly device: string }
   | { readonly kind: 'bad'; readonly reason: string };
 
 /** The state of one purpose folder. */
 export type FolderLook =
-  | { readonly kind: 'ok'; readonly device: string; readonly empty: boolean }
+  | { readonly kind: 'ok'; readonly device: string }
   | { readonly kind: 'gone' }
   | { readonly kind: 'unknown'; readonly reason: string };
 

@@ -17,6 +17,7 @@ import { KeyedLock } from './keyed-lock.ts';
 import type { LaneGovernor } from './lane-governor.ts';
 import { remoteNameOf } from './mirror-path.ts';
 import type { OpenVersion } from './ports.ts';
+import { sameRemoteName } from './remote-name.ts';
 import type { Resolver } from './resolver.ts';
 import type { RootGuard } from './root-guard.ts';
 import { sizeOf } from './stat-token.ts';
@@ -132,9 +133,10 @@ export class Uploader {
   async #send(job: UploadJob, version: OpenVersion, sending: () => void, signal: AbortSignal): Promise<Next> {
     const core = this.#core;
     const { path, rules } = job;
-    const silence = await this.#learnServerClock(signal);
-    if (silence !== null) {
-      this.#waitForApi(path, silence);
+    if (!this.#knowsServerClock()) {
+      const silence = await this.#learnServerClock(signal);
+      if (silence !== null) this.#waitForApi(path, silence);
+      // Whether there is anything to send may depend on the time: an expiry that only a wrong clock sees.
       return again(0);
     }
     try {
@@ -174,13 +176,16 @@ export class Uploader {
     return this.#accepted(job, version.sha256(), remote, core.clock.monotonicMs() - startedMs, signal);
   }
 
+  #knowsServerClock(): boolean {
+    return this.#core.api.serverNowMs() !== null || this.#hasProbed;
+  }
+
   /**
    * An intent must name its start by the server's clock, or a listing could not tell its file from an older one of
    * somebody else. Before the first reply of a run that clock is unknown, so something harmless is asked first.
-   * Returns why that failed; null: the clock is known, or this server never tells it.
+   * Returns why that failed; null: the clock is known now, or this server never tells it.
    */
   async #learnServerClock(signal: AbortSignal): Promise<Fault | null> {
-    if (this.#core.api.serverNowMs() !== null || this.#hasProbed) return null;
     // One probe serves all who wait: a key that is refused is not tried eight times.
     this.#probing ??= this.#core.api.probe(signal).finally(() => {
       this.#probing = null;
@@ -225,6 +230,7 @@ export class Uploader {
     const { path, stat, rules, supersedes } = job;
     const lie = this.#contradiction(job, remote);
     if (lie !== null) return await this.#lied(job, sha256, remote, lie, signal);
+    using _ours = this.#core.index.holdId(remote.id);
     const now = nowSeconds(this.#core);
     const ignored = ignoredExpiry(rules, remote);
     if (ignored !== null) {
@@ -367,6 +373,7 @@ export class Uploader {
   }
 }
 
+/** Equal for all that a listing cannot tell apart. */
 function keyOf(purpose: string, remoteName: string, bytes: number): string {
-  return `${purpose}\0${remoteName}\0${bytes}`;
+  return `${purpose}\0${sameRemoteName(remoteName)}\0${bytes}`;
 }

@@ -22,10 +22,14 @@ export class Wakeup {
     if (atMs < this.#untilMs) this.now();
   }
 
-  /** Sleeps until then, or until woken, or until the signal aborts. Never rejects. */
+  /**
+   * Sleeps until then, or until woken, or until the signal aborts. Never rejects. INVARIANT: there is always a pause,
+   * or who is woken all the time would keep all others from their turn.
+   */
   async sleepUntil(atMs: number, signal: AbortSignal): Promise<void> {
     const ms = atMs - this.#clock.monotonicMs();
-    if (!this.#asked && ms > 0 && !signal.aborted) {
+    if (this.#asked) await this.#clock.sleep(0);
+    else if (ms > 0 && !signal.aborted) {
       this.#untilMs = atMs;
       const sleeping = new AbortController();
       this.#sleeping = sleeping;

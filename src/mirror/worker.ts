@@ -1,4 +1,5 @@
 import type { ApiHalts } from './api-halts.ts';
+import { claimMoved } from './claim-moved.ts';
 import type { Core, Next } from './core.ts';
 import { again, movedUnderReader, nowSeconds, PARK, REST, rulesOf, serverNowSeconds } from './core.ts';
 import type { Deleter } from './deleter.ts';
@@ -75,8 +76,9 @@ export class Worker {
   }
 
   async #step(path: MirrorPath, signal: AbortSignal): Promise<Next> {
-    // While the root is bad nothing can be learned; when it is back, everything is looked at.
-    if (this.#core.halts.has('root')) return REST;
+    // While the root is bad nothing can be learned. When it is back, everything is looked at; but of a file whose
+    // remote one is gone, no look at the disk tells.
+    if (this.#core.halts.has('root')) return this.#lost.has(path) ? again(RELOOK_MS) : REST;
     const look = await this.#core.local.look(path);
     if (look.kind === 'unknown' && !(await this.#root.check(0))) return REST;
     if (look.kind !== 'absent') this.#deleter.forget(path);
@@ -172,7 +174,7 @@ export class Worker {
         return again(0);
       }
       case 'move':
-        return await this.#move(path, action, signal);
+        return await this.#move(path, action, movedFrom, signal);
       case 'reject': {
         const { stat, rule, message } = action;
         const rules = rulesOf(core, path);
@@ -226,23 +228,22 @@ export class Worker {
   async #move(
     path: MirrorPath,
     action: Extract<Action, { kind: 'move' }>,
+    movedFrom: Situation['movedFrom'],
     signal: AbortSignal,
   ): Promise<Next> {
-    const { ledger, view, listener, worklist, notes } = this.#core;
-    const { from, stat } = action;
-    // RACE: the old path's worker may be about to delete the id that is to move.
-    if (!worklist.claim(from)) return again(CLAIM_RETRY_MS);
+    const { ledger, view, listener, notes } = this.#core;
+    const release = movedFrom === null ? null : await claimMoved(this.#core, movedFrom);
+    if (movedFrom === null || release === null) return again(CLAIM_RETRY_MS);
+    const { path: from, entry } = movedFrom;
     try {
-      const entry = view.files.get(from);
-      if (entry === undefined) return again(0);
-      await ledger.commit(moved(view, from, path, stat, nowSeconds(this.#core)));
+      await ledger.commit(moved(view, from, path, action.stat, nowSeconds(this.#core)));
       signal.throwIfAborted();
       this.#deleter.forget(from);
       notes.clear(from);
       listener({ kind: 'moved', path, from, id: entry.id });
       return again(0);
     } finally {
-      worklist.done(from, null);
+      release();
     }
   }
 

@@ -85,21 +85,13 @@ describe('a diagnosis', () => {
     ['a lost manifest', rootCheck(config(), fine, null), 'fail', /belongs to mirror m1, whose manifest/],
     [
       'an unmounted root',
-      rootCheck(
-        config(),
-        withRoot({ look: { kind: 'unmarked', device: '1', empty: true }, markedFor: null }),
-        used,
-      ),
+      rootCheck(config(), withRoot({ look: { kind: 'unmarked', device: '1' }, markedFor: null }), used),
       'fail',
       /no marker although/,
     ],
     [
       'a fresh root',
-      rootCheck(
-        config(),
-        withRoot({ look: { kind: 'unmarked', device: '1', empty: true }, markedFor: null }),
-        null,
-      ),
+      rootCheck(config(), withRoot({ look: { kind: 'unmarked', device: '1' }, markedFor: null }), null),
       'ok',
       /not used yet/,
     ],
@@ -113,7 +105,7 @@ describe('a diagnosis', () => {
       'a fresh root that is read-only',
       rootCheck(
         config(),
-        withRoot({ look: { kind: 'unmarked', device: '1', empty: true }, markedFor: null, writable: false }),
+        withRoot({ look: { kind: 'unmarked', device: '1' }, markedFor: null, writable: false }),
         null,
       ),
       'fail',

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { guardDeletes, type DeleteGuardInput, type WaitingDelete } from '../../src/mirror/guards.ts';
 import type { FolderLook } from '../../src/mirror/types.ts';
 
-const OK: FolderLook = { kind: 'ok', device: '1', empty: false };
+const OK: FolderLook = { kind: 'ok', device: '1' };
 
 function waiting(count: number, folder = 'batch', part: Partial<WaitingDelete> = {}): WaitingDelete[] {
   return Array.from({ length: count }, (_, index) => ({

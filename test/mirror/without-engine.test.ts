@@ -266,7 +266,7 @@ describe('adopting', () => {
 
   test('a dry run reads no content and opens nothing', async () => {
     const disk = new FakeDisk('batch/a');
-    disk.root = { kind: 'unmarked', device: '1', empty: false };
+    disk.root = { kind: 'unmarked', device: '1' };
     disk.inspections.set(
       'batch/a',
       new Fault('read', { disposition: 'skip', outcome: 'refused', rule: 'io' }),
@@ -279,7 +279,7 @@ describe('adopting', () => {
 
   test('an unmarked root is marked before the first entry, if nothing is remembered', async () => {
     const disk = new FakeDisk('batch/a');
-    disk.root = { kind: 'unmarked', device: '1', empty: false };
+    disk.root = { kind: 'unmarked', device: '1' };
     const { parts, manifest } = adoptParts(disk, [remoteFile('file-a', 'a')]);
     await adopt(parts, signal);
     expect(disk.marked).toEqual(['m1']);
@@ -287,7 +287,7 @@ describe('adopting', () => {
   });
 
   test.each<[string, RootLook]>([
-    ['an unmarked root, though files are remembered', { kind: 'unmarked', device: '1', empty: true }],
+    ['an unmarked root, though files are remembered', { kind: 'unmarked', device: '1' }],
     ['another mirror’s root', { kind: 'bad', reason: 'it belongs to another mirror' }],
   ])('%s: nothing is opened', async (_, root) => {
     const disk = new FakeDisk('batch/a');
@@ -344,6 +344,20 @@ describe('clearing the garbage list', () => {
     expect(manifest.files.size).toBe(1);
   });
 
+  test('never deletes what an entry has', async () => {
+    const manifest = withGarbage('file-1', entry.id);
+    const deleted: string[] = [];
+    const api = apiWith([], async (id) => {
+      deleted.push(id);
+      return 'deleted';
+    });
+    const parts = { local: new FakeDisk().tree, api, manifest, clock: sleepingClock() };
+    await clearGarbage(parts, signal);
+    expect(deleted).toEqual(['file-1']);
+    expect(manifest.garbage.size).toBe(0);
+    expect(manifest.files.size).toBe(1);
+  });
+
   test('tries again what failed, after as long as the server says', async () => {
     const manifest = withGarbage('file-1', 'file-2');
     let left = 2;
@@ -381,7 +395,7 @@ describe('clearing the garbage list', () => {
 
   test('deletes nothing while the root is not this mirror’s', async () => {
     const disk = new FakeDisk();
-    disk.root = { kind: 'unmarked', device: '1', empty: true };
+    disk.root = { kind: 'unmarked', device: '1' };
     const parts = {
       local: disk.tree,
       api: apiWith([], noDeletes),

@@ -1,5 +1,5 @@
 /** What follows from files that go, come back and change their names (cases B of the list, the guards apart). */
-import { appendFile, chmod, mkdir, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, test, type TestContext } from 'vitest';
 import { rateLimited } from '../../src/emulator/fault-presets.ts';
@@ -138,14 +138,15 @@ describe.concurrent('removing', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     await mirror.write('user_data/a.log', 'x');
     await mirror.start();
     await mirror.untilWatching();
-    await unlink(mirror.at('.filesignore'));
-    await mkdir(mirror.at('.filesignore'));
+    // In one step: without an ignore file, even for a moment, nothing is to be kept back.
+    await symlink('.', mirror.at('.new'));
+    await rename(mirror.at('.new'), mirror.at('.filesignore'));
     const report = await mirror.untilReport('.filesignore', (found) => found?.state === 'skipped');
     expect(report?.reason).toMatch(/^unreadable: EISDIR.*; the rules it held before stay in force$/);
     await (await mirror.daemon()).rescan();
     expect(mirror.logs.match(/skipped \.filesignore/g)).toHaveLength(1);
     expect(await mirror.report('user_data/a.log')).toMatchObject({ state: 'ignored' });
-    await rmdir(mirror.at('.filesignore'));
+    await unlink(mirror.at('.filesignore'));
     await mirror.untilReport('user_data/a.log', (found) => found?.state === 'synced');
     expect(await mirror.report('.filesignore')).toBeNull();
   });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { remoteNameOf } from '../../src/mirror/mirror-path.ts';
 import type { MirrorEvent } from '../../src/mirror/ports.ts';
 import type { FolderRules, MirrorPath } from '../../src/mirror/types.ts';
 import { LongWorld } from '../support/sim/long-world.ts';
@@ -56,6 +57,9 @@ async function atRest(): Promise<LongWorld<MirrorEngine>> {
   return world;
 }
 
+const told = (world: LongWorld<MirrorEngine>, kind: MirrorEvent['kind']): readonly MirrorEvent[] =>
+  world.events.filter((event) => event.kind === kind);
+
 const idOf = (world: LongWorld<MirrorEngine>, path: MirrorPath): string | undefined =>
   world.manifest.files.get(path)?.id;
 
@@ -103,8 +107,6 @@ describe('deletes that the API refuses', () => {
   const removeAll = (world: LongWorld<MirrorEngine>): void => {
     for (const path of drops) world.disk.remove(path);
   };
-  const told = (world: LongWorld<MirrorEngine>, kind: MirrorEvent['kind']): readonly MirrorEvent[] =>
-    world.events.filter((event) => event.kind === kind);
 
   test('hold the whole lane: one DELETE at a time, ever more seldom, and few words', async () => {
     const world = await atRest();
@@ -179,14 +181,19 @@ describe('deletes that the API refuses', () => {
 test('a file that is renamed while an upload of it may have arrived keeps its id, and the copy is deleted', async () => {
   const world = await atRest();
   await world.pass(120_000, 0);
-  const [from] = drops as readonly [MirrorPath];
-  const to = 'batch/elsewhere/0.jsonl';
-  const id = idOf(world, from) ?? '';
   // It seems to be gone remotely, is uploaded again, and that seems to be lost too.
   world.isOpaque = true;
   void world.engine.mirror.verify(true, new AbortController().signal);
-  await world.clock.runUntil(() => world.manifest.intents.has(from), world.clock.monotonicMs() + 30_000);
+  const sentAgain = (): MirrorPath | undefined =>
+    drops.find(
+      (path) => world.server.all().filter(({ filename }) => filename === remoteNameOf(path)).length === 2,
+    );
+  await world.clock.runUntil(() => sentAgain() !== undefined, world.clock.monotonicMs() + 30_000);
+  // Its reply is lost by then.
   await world.pass(500, 0);
+  const from = sentAgain() ?? 'batch/none';
+  const to = `batch/elsewhere/${remoteNameOf(from)}`;
+  const id = idOf(world, from) ?? '';
   expect(world.manifest.intents.has(from)).toBe(true);
   world.isOpaque = false;
   world.disk.mkdir('batch/elsewhere');
@@ -195,6 +202,82 @@ test('a file that is renamed while an upload of it may have arrived keeps its id
   expect(await world.problems()).toEqual([]);
   expect(idOf(world, to)).toBe(id);
   expect(world.manifest.garbage.size).toBe(0);
+});
+
+describe('an old path that is in use again by the time that a rename is recorded', () => {
+  test('keeps its id when it is the same file again', async () => {
+    const world = await atRest();
+    const [from] = drops as readonly [MirrorPath];
+    const to = 'user_data/1.jsonl';
+    const id = idOf(world, from) ?? '';
+    world.disk.rename(from, to);
+    // It is sent under its new purpose; meanwhile the old path is in use again.
+    await world.clock.runUntil(() => world.manifest.intents.has(to), world.clock.monotonicMs() + 30_000);
+    expect(world.manifest.intents.has(to)).toBe(true);
+    world.disk.write(from, contentOf(0, 200));
+    await world.pass(120_000, 0);
+    expect(await world.problems()).toEqual([]);
+    expect(idOf(world, from)).toBe(id);
+    expect(world.deleted).not.toContain(id);
+  });
+
+  test('does not get the id of the new one when the reading of the moved one takes long', async () => {
+    const world = await atRest();
+    const [from] = drops as readonly [MirrorPath];
+    const to: MirrorPath = `batch/done/${remoteNameOf(from)}`;
+    world.inspectMs = 60_000;
+    world.disk.mkdir('batch/done');
+    world.disk.rename(from, to);
+    await world.clock.runUntil(() => world.inspected.includes(to), world.clock.monotonicMs() + 30_000);
+    expect(world.inspected).toContain(to);
+    world.disk.write(from, contentOf(501, 350));
+    await world.pass(20_000, 0);
+    await world.pass(600_000, 0);
+    expect(await world.problems()).toEqual([]);
+    expect(world.manifest.files.get(to)?.bytes).toBe(200);
+    expect(world.manifest.files.get(from)?.bytes).toBe(350);
+  });
+});
+
+test('two files of names that a server may take for one are not under way together', async () => {
+  const world = await atRest();
+  const names = ['user_data/\u00e9.txt', 'user_data/e\u0301.txt'];
+  for (const [index, path] of names.entries()) world.disk.write(path, contentOf(600 + index, 111));
+  let most = 0;
+  await world.clock.runUntil(() => {
+    most = Math.max(most, names.filter((path) => world.manifest.intents.has(path)).length);
+    return false;
+  }, world.clock.monotonicMs() + 20_000);
+  expect(most).toBe(1);
+  expect(await world.problems()).toEqual([]);
+});
+
+test('an id that the server gives to two uploads at a time belongs to one path', async () => {
+  const world = await atRest();
+  const names = ['user_data/a.txt', 'user_data/b.txt'];
+  let first: string | null = null;
+  const both = Promise.withResolvers<void>();
+  world.commitMs = 20;
+  world.replyOf = async (file) => {
+    if (first === null) first = file.id;
+    else both.resolve();
+    await both.promise;
+    return { ...file, id: first };
+  };
+  for (const path of names) world.disk.write(path, contentOf(700, 90));
+  await world.pass(60_000, 0);
+  expect(names.filter((path) => idOf(world, path) === first)).toHaveLength(1);
+  expect(world.events.filter(({ kind }) => kind === 'failed')).not.toEqual([]);
+});
+
+test('a rescan that is due more often than scans may follow each other does not keep everything else from its turn', async () => {
+  const world = await atRest();
+  world.engine.reconfigure({ ...SETTINGS, rescanMs: 500 });
+  const scansBefore = told(world, 'scanned').length;
+  await world.pass(60_000, 0);
+  const scans = told(world, 'scanned').length - scansBefore;
+  expect(scans).toBeGreaterThan(20);
+  expect(scans).toBeLessThanOrEqual(31);
 });
 
 describe('while it is paused', () => {

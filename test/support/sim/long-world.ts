@@ -1,5 +1,5 @@
 import type { Fault } from '../../../src/mirror/faults.ts';
-import type { Clock, FilesApi, LocalTree, MirrorEvent } from '../../../src/mirror/ports.ts';
+import type { Clock, FilesApi, LocalTree, Manifest, MirrorEvent } from '../../../src/mirror/ports.ts';
 import type { FileId, ManifestView, MirrorPath, RemoteFile } from '../../../src/mirror/types.ts';
 import { judgeRest } from './oracle.ts';
 import { SafetyMonitor } from './safety.ts';
@@ -53,6 +53,12 @@ export class LongWorld<E extends SimEngine> {
   requests = 0;
   /** One path for each time that a content was read without being sent. */
   readonly inspected: MirrorPath[] = [];
+  /** What the reply to an upload is turned into. */
+  replyOf: (file: RemoteFile) => RemoteFile | Promise<RemoteFile> = (file) => file;
+  /** How long it takes until a change is durable. */
+  commitMs = 0;
+  /** How long it takes to read a content that is not sent. */
+  inspectMs = 0;
   /** All that the engine has told. */
   readonly events: MirrorEvent[] = [];
   readonly trace: SimTrace;
@@ -130,7 +136,7 @@ export class LongWorld<E extends SimEngine> {
         new SimLocal({ ...shared, random: random.fork('local'), isCalm: () => true, onCreate: () => {} }),
       ),
       api: this.#noting(api),
-      manifest: this.#stateDir.open(incarnation),
+      manifest: this.#slowly(this.#stateDir.open(incarnation)),
       settings: this.settings,
       random: () => random.next(),
       subscribe: (listener) => watchDisk({ ...shared, random: random.fork('hints') }, listener),
@@ -197,7 +203,7 @@ export class LongWorld<E extends SimEngine> {
         this.requests += 1;
         const file = await api.upload(request, signal);
         if (this.isOpaque) throw timeoutFault('unknown');
-        return file;
+        return await this.replyOf(file);
       },
       list: (request, signal) => this.#seen(api.list(request, signal)),
       probe: (signal) => {
@@ -225,11 +231,22 @@ export class LongWorld<E extends SimEngine> {
     for await (const page of pages) yield this.isOpaque ? [] : page;
   }
 
+  #slowly(manifest: Manifest): Manifest {
+    const commit = manifest.commit.bind(manifest);
+    manifest.commit = async (change) => {
+      if (this.commitMs > 0) await this.clock.sleep(this.commitMs);
+      await commit(change);
+    };
+    return manifest;
+  }
+
   #counting(local: SimLocal): LocalTree {
     const inspect = local.inspect.bind(local);
-    local.inspect = (path, ...rest) => {
+    local.inspect = async (path, ...rest) => {
       this.inspected.push(path);
-      return inspect(path, ...rest);
+      const found = await inspect(path, ...rest);
+      if (this.inspectMs > 0) await this.clock.sleep(this.inspectMs);
+      return found;
     };
     return local;
   }

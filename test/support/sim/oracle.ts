@@ -36,8 +36,11 @@ export function judgeRest(view: OracleView): string[] {
     const problem = judgeLeftover(view, standing, path, entry);
     if (problem !== null) problems.push(problem);
   }
-  problems.push(...judgeOwnership(view), ...judgeForeign(view));
-  for (const path of view.manifest.intents.keys()) problems.push(`the intent of ${path} is still open`);
+  problems.push(...judgeOwnership(view, standing), ...judgeForeign(view));
+  for (const path of view.manifest.intents.keys()) {
+    // What became of it is known, but not whether the file still is that version.
+    if (!isUnknown(standing, path)) problems.push(`the intent of ${path} is still open`);
+  }
   for (const [id, garbage] of view.manifest.garbage) {
     if (!garbage.hold) problems.push(`${id} is still garbage (${garbage.reason} of ${garbage.path})`);
   }
@@ -127,8 +130,7 @@ function judgeLeftover(
   path: MirrorPath,
   entry: Entry,
 ): string | null {
-  const isPresent =
-    standing.others.has(path) || standing.unlistable.some((directory) => isWithin(path, directory));
+  const isPresent = standing.others.has(path) || isUnknown(standing, path);
   const isKept = rulesOf(knobs, path)?.deletes === 'keep';
   if (!isPresent && !isKept) return `${path} is gone, but still recorded as ${entry.id}`;
   const file = server.get(entry.id);
@@ -138,8 +140,12 @@ function judgeLeftover(
   return null;
 }
 
+function isUnknown({ unlistable }: Standing, path: MirrorPath): boolean {
+  return unlistable.some((directory) => isWithin(path, directory));
+}
+
 /** Every file that this mirror made is owned, and owned once. */
-function judgeOwnership({ manifest, server }: OracleView): string[] {
+function judgeOwnership({ manifest, server }: OracleView, standing: Standing): string[] {
   const problems: string[] = [];
   const owners = new Map<string, MirrorPath[]>();
   for (const [path, { id }] of manifest.files) owners.set(id, [...(owners.get(id) ?? []), path]);
@@ -154,6 +160,14 @@ function judgeOwnership({ manifest, server }: OracleView): string[] {
       problems.push(`${file.id} ${text} is kept aside`);
     // After a crash nobody can tell what the server stored in another size than it was sent.
     if (owners.has(file.id) || garbage !== undefined || file.damaged) continue;
+    const isAwaited = [...manifest.intents].some(
+      ([path, { purpose, remoteName, bytes }]) =>
+        isUnknown(standing, path) &&
+        purpose === file.purpose &&
+        remoteName === file.filename &&
+        bytes === file.content.length,
+    );
+    if (isAwaited) continue;
     problems.push(`${file.id} ${text} is owned by nobody`);
   }
   return problems;

@@ -70,7 +70,7 @@ export class SimLocal implements LocalTree {
       const found = this.#tools.disk.resolve(volume, folder);
       if (found.kind !== 'found' || found.node.kind !== 'dir') return { kind: 'gone' };
       if (!found.node.listable) return { kind: 'unknown', reason: 'EACCES' };
-      return { kind: 'ok', device: volume.device, empty: found.node.children.size === 0 };
+      return { kind: 'ok', device: volume.device };
     });
   }
 
@@ -180,7 +180,7 @@ export class SimLocal implements LocalTree {
     const volume = this.#tools.disk.visible();
     if (volume === null) return { kind: 'bad', reason: `the root is ${this.#tools.disk.root}` };
     if (volume.marker === null) {
-      return { kind: 'unmarked', device: volume.device, empty: volume.top.children.size === 0 };
+      return { kind: 'unmarked', device: volume.device };
     }
     if (volume.marker !== this.#mirrorId) return { kind: 'bad', reason: 'the marker is of another mirror' };
     return { kind: 'ok', device: volume.device };
