@@ -58,6 +58,7 @@ export async function planMirror(
   signal: AbortSignal,
 ): Promise<readonly PlannedAction[]> {
   const { config } = options;
+  await refuseLostManifest(config);
   const view = await viewFor(options, await readMirrorId(config.root));
   const { local } = createTree(config);
   const nowSeconds = Math.floor(systemClock.wallMs() / 1000);

@@ -7,7 +7,7 @@ import { mergeFolders } from './folders.ts';
 import { JsonSyntaxError, readJsonText, type JsonText } from './json-text.ts';
 import { keyPath, problemsOf, type Problem } from './problems.ts';
 import { configSchema, type ConfigFile } from './schema.ts';
-import { defaultStateDir, stateDirProblems } from './state-dir.ts';
+import { defaultStateDir, keyFileProblems, stateDirProblems } from './state-dir.ts';
 
 /** The options that every verb has. */
 export interface ConfigFlags {
@@ -137,7 +137,12 @@ function resolved(
       verifyHours: file.verifyHours,
       folders,
     },
-    problems: [...crossChecks(file), ...problems, ...stateDirProblems(root, stateDir)],
+    problems: [
+      ...crossChecks(file),
+      ...problems,
+      ...stateDirProblems(root, stateDir),
+      ...keyFileProblems(root, apiKeyFile),
+    ],
   };
 }
 

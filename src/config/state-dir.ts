@@ -44,6 +44,17 @@ export function stateDirProblems(root: string, stateDir: string): readonly Probl
   return [];
 }
 
+/** The key must not be mirrored with the rest. */
+export function keyFileProblems(root: string, apiKeyFile: string | null): readonly Problem[] {
+  if (apiKeyFile === null || !isWithin(realPathOf(apiKeyFile), realPathOf(root))) return [];
+  return [
+    {
+      path: ['api', 'apiKeyFile'],
+      message: `${apiKeyFile} lies inside the root ${root}, whose files are uploaded; keep the key elsewhere`,
+    },
+  ];
+}
+
 function isWithin(path: string, folder: string): boolean {
   const way = relative(folder, path);
   return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way));

@@ -118,15 +118,38 @@ type IgnoreFile =
   | { readonly kind: 'readable'; readonly content: string }
   | { readonly kind: 'unreadable'; readonly why: string };
 
-/** No file is as good as an empty one. */
+/** No file is as good as an empty one. A link whose target is gone is not "no file". */
 function readIgnoreFile(disk: Disk, root: string): IgnoreFile {
+  const path = join(root, IGNORE_FILE);
   try {
-    const content = disk.readFileSync(join(root, IGNORE_FILE), 'utf8').replace(/^\uFEFF/, '');
-    return { kind: 'readable', content };
+    if (!isThere(disk, path)) return { kind: 'readable', content: '' };
+    // A pipe would keep the program waiting for ever.
+    const stat = disk.statSync(path);
+    if (!stat.isFile() && !stat.isDirectory()) return { kind: 'unreadable', why: 'not a regular file' };
+    const content = decode(disk.readFileSync(path));
+    return content === null ? { kind: 'unreadable', why: 'not UTF-8 text' } : { kind: 'readable', content };
   } catch (error) {
-    return isMissing(error)
-      ? { kind: 'readable', content: '' }
-      : { kind: 'unreadable', why: describeError(error) };
+    return { kind: 'unreadable', why: describeError(error) };
+  }
+}
+
+function isThere(disk: Disk, path: string): boolean {
+  try {
+    disk.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (isMissing(error)) return false;
+    throw error;
+  }
+}
+
+/** Null: not UTF-8. Patterns in another encoding (UTF-16 of older Windows shells) would match nothing, silently. */
+function decode(bytes: Uint8Array): string | null {
+  try {
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return text.includes('\0') ? null : text;
+  } catch {
+    return null;
   }
 }
 

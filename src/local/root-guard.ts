@@ -92,7 +92,12 @@ const HALT_ROOT = { disposition: 'halt', outcome: 'refused', halt: 'root', rule:
 function readMarker(disk: Disk, root: string): Marker {
   let content: string;
   try {
-    content = disk.readFileSync(join(root, MARKER_FILE), 'utf8');
+    const path = join(root, MARKER_FILE);
+    // A pipe would keep the program waiting for ever.
+    const stat = disk.statSync(path);
+    if (!stat.isFile() && !stat.isDirectory())
+      return { kind: 'damaged', why: `${MARKER_FILE} is no regular file` };
+    content = disk.readFileSync(path, 'utf8');
   } catch (error) {
     if (isMissing(error)) return { kind: 'absent' };
     return { kind: 'damaged', why: `${MARKER_FILE} cannot be read: ${describeError(error)}` };

@@ -3,7 +3,7 @@ import type { Core, Next } from './core.ts';
 import { again, nowSeconds, REST, rulesOf } from './core.ts';
 import { Fault } from './faults.ts';
 import { condemned } from './fold.ts';
-import { guardDeletes, type DeleteVerdict, type WaitingDelete } from './guards.ts';
+import { guardDeletes, type DeleteVerdict, type Trip, type WaitingDelete } from './guards.ts';
 import { countInFolder, folderOf } from './mirror-path.ts';
 import type { RootGuard } from './root-guard.ts';
 import { deviceOf, identityKey } from './stat-token.ts';
@@ -18,12 +18,13 @@ const MAX_RELEASED = 32;
 /** Judging over all waiting deletes may take a tenth of the time. */
 const JUDGE_PERIOD_PER_COST = 10;
 
-const NOTHING_DUE: DeleteVerdict = { release: [], halts: [], held: new Set() };
+const NOTHING_DUE: DeleteVerdict = { release: [], halts: [], held: new Set(), trips: new Map() };
 
 interface Missing {
   readonly sinceMs: number;
   onDevice: string;
   approved: boolean;
+  trip: Trip | null;
 }
 
 /**
@@ -40,6 +41,8 @@ export class Deleter {
   /** Gone paths whose file appeared under another path that is not mirrored yet. */
   readonly #successors = new Map<MirrorPath, MirrorPath>();
   readonly #released = new Set<MirrorPath>();
+  /** Paths that are mirrored only since something is missing: they do not make what is missing any less. */
+  readonly #added = new Set<MirrorPath>();
   #lastGrowthMs = 0;
   #judgeAgainMs = 0;
   #verdict: DeleteVerdict = NOTHING_DUE;
@@ -61,6 +64,11 @@ export class Deleter {
   /** A file that has the identity of `from`'s entry appeared at `to`: `from` is not deleted before `to` is mirrored. */
   noteSuccessor(from: MirrorPath, to: MirrorPath): void {
     this.#successors.set(from, to);
+  }
+
+  /** To be called when a path that was not mirrored before is. */
+  noteAdded(path: MirrorPath): void {
+    if (this.#missing.size > 0) this.#added.add(path);
   }
 
   get waitingCount(): number {
@@ -100,6 +108,7 @@ export class Deleter {
   async tick(scanSoon: boolean): Promise<number | null> {
     const now = this.#core.clock.monotonicMs();
     if (this.#missing.size === 0) {
+      this.#added.clear();
       this.#judge([], new Map());
       return null;
     }
@@ -136,7 +145,12 @@ export class Deleter {
     const { clock, notes, settings } = this.#core;
     const known = this.#missing.get(path);
     if (known === undefined) {
-      this.#missing.set(path, { sinceMs: clock.monotonicMs(), onDevice, approved: false });
+      this.#missing.set(path, {
+        sinceMs: clock.monotonicMs(),
+        onDevice,
+        approved: false,
+        trip: null,
+      });
       this.#lastGrowthMs = clock.monotonicMs();
     } else {
       // A disk that was not mounted at the first look may be by now.
@@ -192,7 +206,14 @@ export class Deleter {
       const due =
         age >= settings.graceMs && !scanSoon && (quiet || age >= settings.graceMs + MAX_POSTPONE_MS);
       const otherDevice = missing.onDevice !== deviceOf(entry.stat);
-      waiting.push({ path, folder: folderOf(path), due, approved: missing.approved, otherDevice });
+      waiting.push({
+        path,
+        folder: folderOf(path),
+        due,
+        approved: missing.approved,
+        trip: missing.trip,
+        otherDevice,
+      });
     }
     return waiting;
   }
@@ -209,8 +230,6 @@ export class Deleter {
     const hopeless =
       outside || view.files.has(to) || state === 'rejected' || state === 'ignored' || state === 'skipped';
     const stat = hopeless ? null : await local.statOf(to);
-    // What cannot be told is no answer.
-    if (!hopeless && stat === null && (await local.look(to)).kind === 'unknown') return true;
     if (stat === null || identityKey(stat) !== identityKey(entry.stat)) {
       this.#successors.delete(path);
       return false;
@@ -222,14 +241,19 @@ export class Deleter {
   #judge(waiting: readonly WaitingDelete[], folders: ReadonlyMap<string, FolderLook>): void {
     const { settings, view, halts, notes } = this.#core;
     const before = this.#verdict.halts;
+    const added = [...this.#added].filter((path) => view.files.has(path));
     this.#verdict = guardDeletes({
       waiting,
-      entriesTotal: view.files.size,
-      entriesInFolder: (folder) => countInFolder(view.files.keys(), folder),
+      entriesTotal: view.files.size - added.length,
+      entriesInFolder: (folder) => countInFolder(view.files.keys(), folder) - countInFolder(added, folder),
       lookOfFolder: (folder) => folders.get(folder) ?? null,
       maxFraction: settings.maxFraction,
       minCount: settings.minCount,
     });
+    for (const [path, trip] of this.#verdict.trips) {
+      const missing = this.#missing.get(path);
+      if (missing !== undefined) missing.trip = trip;
+    }
     for (const old of before) {
       if (!this.#verdict.halts.some((halt) => halt.folder === old.folder))
         halts.end('mass-delete', old.folder);

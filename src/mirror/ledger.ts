@@ -19,20 +19,26 @@ export class Ledger {
   readonly #halts: HaltBoard;
   readonly #clock: Clock;
   readonly #onGarbage: (id: FileId) => void;
+  readonly #onAdded: (path: MirrorPath) => void;
 
-  /** `onGarbage`: called with each id that was put on the garbage list, or changed there. */
+  /**
+   * `onGarbage`: called with each id that was put on the garbage list, or changed there. `onAdded`: with each path that
+   * was not mirrored before, renamed ones aside.
+   */
   constructor(
     manifest: Manifest,
     index: IdentityIndex,
     halts: HaltBoard,
     clock: Clock,
     onGarbage: (id: FileId) => void,
+    onAdded: (path: MirrorPath) => void,
   ) {
     this.#manifest = manifest;
     this.#index = index;
     this.#halts = halts;
     this.#clock = clock;
     this.#onGarbage = onGarbage;
+    this.#onAdded = onAdded;
   }
 
   /** Resolves when the change is durable. Throws the `Fault` when it cannot be made so; nothing changed then. */
@@ -49,6 +55,10 @@ export class Ledger {
       throw error;
     }
     this.#index.apply(change, before, this.#clock.monotonicMs());
+    const isMove = Object.values(change.files ?? {}).includes(null);
+    for (const [path, entry] of Object.entries(change.files ?? {})) {
+      if (entry !== null && !before.has(path) && !isMove) this.#onAdded(path);
+    }
     for (const [id, garbage] of Object.entries(change.garbage ?? {})) {
       if (garbage !== null) this.#onGarbage(id);
     }

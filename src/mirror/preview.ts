@@ -170,7 +170,7 @@ class Preview {
       const folder = folderOf(path);
       if (!folders.has(folder)) folders.set(folder, await local.lookFolder(folder));
       const otherDevice = look.onDevice !== deviceOf(entry.stat);
-      waiting.push({ path, folder, due: true, approved: false, otherDevice });
+      waiting.push({ path, folder, due: true, approved: false, trip: null, otherDevice });
     }
     const verdict = guardDeletes({
       waiting,

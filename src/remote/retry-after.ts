@@ -28,21 +28,22 @@ export function parseHttpDateMs(text: string): number | null {
  */
 export function parseRetryAfterMs(headers: ReplyHeaders, nowMs: number): number | null {
   const millis = decimal(headerOf(headers, 'retry-after-ms'));
-  if (millis !== null) return bounded(millis);
+  if (millis !== null) return measure(millis);
   const value = headerOf(headers, 'retry-after');
   if (value === null) return null;
   const seconds = decimal(value);
-  if (seconds !== null) return bounded(seconds * 1000);
+  if (seconds !== null) return measure(seconds * 1000);
   const untilMs = parseHttpDateMs(value);
   if (untilMs === null) return null;
   const serverNowMs = parseHttpDateMs(headerOf(headers, 'date') ?? '') ?? nowMs;
-  return bounded(untilMs - serverNowMs);
+  return measure(untilMs - serverNowMs);
 }
 
 function decimal(text: string | null): number | null {
   return text !== null && /^\s*\d+(\.\d+)?\s*$/.test(text) ? Number(text) : null;
 }
 
-function bounded(ms: number): number {
-  return Math.min(Math.max(Math.ceil(ms), 0), MAX_RETRY_AFTER_MS);
+/** "At once" from a server that has just refused is no measure: who took it at its word would ask without end. */
+function measure(ms: number): number | null {
+  return ms > 0 ? Math.min(Math.ceil(ms), MAX_RETRY_AFTER_MS) : null;
 }

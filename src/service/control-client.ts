@@ -1,5 +1,4 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { createInterface } from 'node:readline';
 import { Fault } from '../mirror/faults.ts';
 import type { FlushResult, MirrorStatus, PathReport, VerifyReport } from '../mirror/report.ts';
 import type { MirrorPath } from '../mirror/types.ts';
@@ -84,7 +83,7 @@ async function* listReports(socketPath: string): AsyncIterable<PathReport> {
   const response = await send(socketPath, 'GET /v1/list');
   let complete = false;
   try {
-    for await (const line of createInterface({ input: response, crlfDelay: Infinity })) {
+    for await (const line of linesOf(response)) {
       if (line === ']') complete = true;
       else if (line !== '[') yield JSON.parse(line.endsWith(',') ? line.slice(0, -1) : line) as PathReport;
     }
@@ -94,6 +93,18 @@ async function* listReports(socketPath: string): AsyncIterable<PathReport> {
     response.destroy();
   }
   if (!complete) throw connectionFault(new Error('the list was broken off'));
+}
+
+/** QUIRK: `node:readline` also ends lines at U+2028 and U+2029, which JSON lets stand in a file name. */
+async function* linesOf(response: IncomingMessage): AsyncGenerator<string, void, undefined> {
+  response.setEncoding('utf8');
+  let rest = '';
+  for await (const text of response as AsyncIterable<string>) {
+    const lines = (rest + text).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+  }
+  if (rest !== '') yield rest;
 }
 
 function send(

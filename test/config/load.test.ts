@@ -339,6 +339,11 @@ describe('what is wrong is said in one line each', () => {
       'FILE:4: api.headers.x-a: a header value has no line breaks and no special characters',
     ],
     [
+      'the key inside the root',
+      { root: '/r', api: { apiKeyFile: '/r/batch/key' } },
+      'FILE:4: api.apiKeyFile: /r/batch/key lies inside the root /r, whose files are uploaded; keep the key elsewhere',
+    ],
+    [
       'the state inside the root',
       { root: '/r', stateDir: '/r/batch/state' },
       'FILE:3: stateDir: /r/batch/state lies inside the root /r; the state belongs elsewhere',

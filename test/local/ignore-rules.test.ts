@@ -1,7 +1,11 @@
+import { execFileSync } from 'node:child_process';
+import { symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Volume, createFsFromVolume } from 'memfs';
 import { describe, expect, test } from 'vitest';
 import type { Disk } from '../../src/local/disk.ts';
 import { createIgnoreRules } from '../../src/local/ignore-rules.ts';
+import { temporaryDirectory } from './fixtures.ts';
 
 function rulesWith(ignoreFile: string | null, patterns: readonly string[] = []) {
   const volume = Volume.fromJSON(ignoreFile === null ? {} : { '/root/.filesignore': ignoreFile });
@@ -117,4 +121,20 @@ test('an ignore file that cannot be read is never taken for an empty one', () =>
   expect(() => createIgnoreRules({ root: '/root', patterns: [], disk })).toThrow(
     /\.filesignore cannot be read/,
   );
+});
+
+describe('an ignore file that says nothing that can be understood stops the start', () => {
+  test.each([
+    ['is a link to nowhere', (path: string) => symlinkSync('nowhere', path)],
+    ['is a pipe', (path: string) => void execFileSync('mkfifo', [path])],
+    [
+      'is UTF-16, as older Windows shells write it',
+      (path: string) => writeFileSync(path, '\ufeff*.log\n', 'utf16le'),
+    ],
+    ['is UTF-16 without a mark', (path: string) => writeFileSync(path, '*.log\n', 'utf16le')],
+  ])('%s', (_what, make) => {
+    const root = temporaryDirectory();
+    make(join(root, '.filesignore'));
+    expect(() => createIgnoreRules({ root, patterns: [] })).toThrow(/\.filesignore cannot be read/);
+  });
 });

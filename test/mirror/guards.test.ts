@@ -11,6 +11,7 @@ function waiting(count: number, folder = 'batch', part: Partial<WaitingDelete> =
     folder,
     due: true,
     approved: false,
+    trip: null,
     otherDevice: false,
     ...part,
   }));
@@ -73,6 +74,36 @@ describe('the delete guards', () => {
     expect(verdict.halts).toMatchObject([{ folder: 'batch', count: 50, of: 50 }]);
   });
 
+  describe('files that disappeared together', () => {
+    const tripped = (deletes: readonly WaitingDelete[], folder: string | null): WaitingDelete[] =>
+      deletes.map((each) => ({ ...each, trip: { folder } }));
+
+    test('are remembered as such, for as long as only they or a person can end that', () => {
+      const mass = guardDeletes(input({ waiting: waiting(600) }));
+      expect([...mass.trips.values()]).toEqual(Array.from({ length: 600 }, () => ({ folder: null })));
+      const gone = guardDeletes(input({ waiting: waiting(2), lookOfFolder: () => ({ kind: 'gone' }) }));
+      expect(gone.trips.get('batch/0')).toEqual({ folder: 'batch' });
+      const unmounted = guardDeletes(input({ waiting: waiting(2, 'batch', { otherDevice: true }) }));
+      expect(unmounted.trips.size).toBe(0);
+    });
+
+    test('are held however many new files there are by then, and however many of them are back', () => {
+      const few = guardDeletes(input({ waiting: tripped(waiting(3), null), entriesTotal: 10_000 }));
+      expect(few.release).toEqual([]);
+      expect(few.halts).toMatchObject([{ folder: null, count: 3 }]);
+      const inFolder = guardDeletes(input({ waiting: tripped(waiting(1), 'batch') }));
+      expect(inFolder.release).toEqual([]);
+      expect(inFolder.halts).toMatchObject([{ folder: 'batch', count: 1 }]);
+    });
+
+    test('go once they are approved, and hold up no others', () => {
+      const approved = tripped(waiting(3, 'batch', { approved: true }), 'batch');
+      const verdict = guardDeletes(input({ waiting: [...approved, ...waiting(2, 'evals')] }));
+      expect(verdict.release).toHaveLength(5);
+      expect(verdict.halts).toEqual([]);
+    });
+  });
+
   test('a folder on another disk than its files were recorded on holds its deletes', () => {
     const verdict = guardDeletes(input({ waiting: waiting(1, 'batch', { otherDevice: true }) }));
     expect(verdict.release).toEqual([]);
@@ -92,6 +123,7 @@ describe('the delete guards', () => {
         folder: fc.constantFrom('batch', 'evals'),
         due: fc.boolean(),
         approved: fc.boolean(),
+        trip: fc.constantFrom(null, { folder: null }, { folder: 'batch' }),
         otherDevice: fc.boolean(),
       }),
       { maxLength: 60 },

@@ -14,7 +14,10 @@ test.each([
   [{ 'retry-after': ['3', '9'] }, 3_000],
   [{ 'retry-after': 'Sat, 22 Nov 2025 12:00:30 GMT' }, 30_000],
   [{ 'retry-after': 'Saturday, 22-Nov-25 12:00:30 GMT' }, 30_000],
-  [{ 'retry-after': 'Sat, 22 Nov 2025 11:00:00 GMT' }, 0],
+  // "At once" from a server that refuses is no measure.
+  [{ 'retry-after': 'Sat, 22 Nov 2025 11:00:00 GMT' }, null],
+  [{ 'retry-after': '0' }, null],
+  [{ 'retry-after-ms': '0' }, null],
   // The server's clock is an hour ahead of ours: only its own difference counts.
   [{ 'retry-after': 'Sat, 22 Nov 2025 13:00:09 GMT', date: 'Sat, 22 Nov 2025 13:00:00 GMT' }, 9_000],
   [{ 'retry-after': '-5' }, null],

@@ -280,6 +280,51 @@ test('a rescan that is due more often than scans may follow each other does not 
   expect(scans).toBeLessThanOrEqual(31);
 });
 
+describe('files that disappeared together', () => {
+  const guarded: SimSettings = { ...SETTINGS, maxDeleteFraction: 0.5, minDeleteCount: 10 };
+
+  async function missing(): Promise<LongWorld<MirrorEngine>> {
+    const world = await atRest();
+    world.engine.reconfigure(guarded);
+    await world.pass(5_000, 0);
+    for (const path of drops.slice(0, 30)) world.disk.remove(path);
+    return world;
+  }
+
+  const held = (world: LongWorld<MirrorEngine>): boolean =>
+    world.engine.mirror.status().halts.some(({ name }) => name === 'mass-delete');
+
+  test('stay held when new files come, before the guard trips or after', async () => {
+    const world = await missing();
+    for (let index = 0; index < 30; index++)
+      world.disk.write(`batch/new-${index}.jsonl`, contentOf(800 + index, 70));
+    await world.pass(60_000, 0);
+    expect(held(world)).toBe(true);
+    for (let index = 30; index < 90; index++)
+      world.disk.write(`batch/new-${index}.jsonl`, contentOf(800 + index, 70));
+    await world.pass(300_000, 0);
+    expect(held(world)).toBe(true);
+    expect(world.deleted.size).toBe(0);
+    world.engine.approve();
+    await world.pass(60_000, 0);
+    expect(world.deleted.size).toBe(30);
+    expect(await world.problems()).toEqual([]);
+  });
+
+  test('stay held while they are put back one by one, and the halt ends with the last', async () => {
+    const world = await missing();
+    await world.pass(60_000, 0);
+    for (const [index, path] of drops.slice(0, 30).entries()) {
+      expect(held(world)).toBe(true);
+      world.disk.write(path, contentOf(index, 200));
+      await world.pass(15_000, 0);
+    }
+    expect(held(world)).toBe(false);
+    expect(world.deleted.size).toBe(0);
+    expect(await world.problems()).toEqual([]);
+  });
+});
+
 describe('while it is paused', () => {
   test('nothing is sent, not even to find out about an earlier upload or an expired file; a verification that is asked for is', async () => {
     const world = await atRest();
