@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { expect, onTestFinished, test } from 'vitest';
 import { openMirror, type MirrorApp } from '../../src/compose.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -27,19 +30,37 @@ async function breakingMirror(): Promise<MirrorApp> {
   });
 }
 
-function watchers(): number {
-  return process.getActiveResourcesInfo().filter((name) => name === 'FSEventWrap').length;
-}
-
-test('an engine that broke ends the daemon, which watches nothing any more', async () => {
-  const mirror = await breakingMirror();
-  const before = watchers();
-  await expect(mirror.run(new AbortController().signal)).rejects.toBe(DEFECT);
+/** A daemon of one purpose: its engine breaks, and then nothing keeps the process alive. */
+const PROGRAM = `
+  import { openMirror } from '${new URL('../../src/compose.ts', import.meta.url).href}';
+  import { loadConfig } from '${new URL('../../src/config/load.ts', import.meta.url).href}';
+  const [home] = process.argv.slice(1);
+  const { config } = await loadConfig({
+    flags: { root: home + '/root', stateDir: home + '/state' },
+    env: { OPENAI_BASE_URL: 'http://127.0.0.1:9/v1' },
+    cwd: home,
+    homeDir: home,
+  });
+  const listener = (event) => {
+    if (event.kind === 'scanned') throw new Error('a defect');
+  };
+  const mirror = await openMirror({ config, apiKey: null, listener });
+  await mirror.run(new AbortController().signal).catch((error) => console.log(error.message));
   await mirror.close();
-  // A watcher that was started anew would be there by the next turn or two.
-  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
-  expect(watchers()).toBe(before);
-});
+`;
+
+test('an engine that broke ends the daemon: no watcher keeps it alive', async () => {
+  const home = mkdtempSync(join(tmpdir(), 'files-mirror-broken-'));
+  onTestFinished(() => rmSync(home, { recursive: true }));
+  mkdirSync(join(home, 'root', 'user_data'), { recursive: true });
+  const child = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM, home], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const ended = once(child, 'exit');
+  expect(await text(child.stdout)).toBe('a defect\n');
+  expect(await ended).toEqual([0, null]);
+}, 10_000);
 
 test('an engine that broke is no success of one pass, nor of who waits for it', async () => {
   const mirror = await breakingMirror();
