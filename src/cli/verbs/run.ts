@@ -10,6 +10,7 @@ import { startControlServer } from '../../service/control-server.ts';
 import { logEvents } from '../../service/event-log.ts';
 import { createLogger, type Logger } from '../../service/logger.ts';
 import { serviceManager } from '../../service/notify.ts';
+import { keepHeapSmall } from '../../service/small-heap.ts';
 import { systemClock } from '../../service/system-clock.ts';
 import { printable } from '../../service/terminal-text.ts';
 import { announceEmulator } from '../asked-api.ts';
@@ -121,6 +122,8 @@ async function mirrorUntilStopped(api: Api, context: Context, logger: Logger): P
   const { openMirror } = await context.compose();
   const listener = logEvents(logger, systemClock);
   const mirror = await openMirror({ config, apiKey, listener, isEmulator: api.isEmulator });
+  // Not before the manifest is loaded, which has rules of its own for the young generation.
+  keepHeapSmall();
   const systemd = serviceManager({
     env: io.env,
     clock: systemClock,

@@ -1,5 +1,6 @@
 import type { Listener, MirrorEvent } from '../../mirror/ports.ts';
 import { logEvents } from '../../service/event-log.ts';
+import { keepHeapSmall } from '../../service/small-heap.ts';
 import { exitCodeOfResult } from '../exit-code.ts';
 import { printFlushResult } from '../flush-report.ts';
 import { print } from '../io.ts';
@@ -22,6 +23,8 @@ export const verb = defineVerb({
     const listener: Listener = (event) => {
       tally.count(event);
       log(event);
+      // A pass with nothing to do is over before that pays.
+      if (event.kind === 'scanned' && event.dirty > 0) keepHeapSmall();
     };
     const result = await mirrorOnce(context, { logger, listener }, (mirror, signal) =>
       mirror.converge(signal),
