@@ -2,7 +2,6 @@
  * Builds the parts and connects them, for one question or wish of the command line each. This file and the folder of
  * its name are the only ones that know all rooms.
  */
-import { isAbsolute, relative, sep } from 'node:path';
 import { Held } from './compose/held.ts';
 import { createClient, createTree, settingsOf } from './compose/parts.ts';
 import {
@@ -15,6 +14,7 @@ import {
 } from './compose/remembered.ts';
 import { WorkingMirror, type MirrorApp, type MirrorOptions } from './compose/working-mirror.ts';
 import type { Config } from './config/config.ts';
+import { isInside } from './config/inside.ts';
 import type { Emulator, EmulatorOptions } from './emulator/emulator.ts';
 import { filesBelow, type FoundBelow } from './local/files-below.ts';
 import { rootFacts, type RootFacts } from './local/root-facts.ts';
@@ -104,9 +104,7 @@ export function filesToCheck(
   directory: string,
   signal: AbortSignal,
 ): AsyncIterable<FoundBelow> {
-  const way = relative(config.root, directory);
-  const isInRoot = way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
-  const rulesRoot = isInRoot ? config.root : directory;
+  const rulesRoot = isInside(directory, config.root) ? config.root : directory;
   return filesBelow({ directory, rulesRoot, patterns: config.watch.ignore }, signal);
 }
 

@@ -1,6 +1,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { isAbsolute, join, posix, relative, resolve, sep } from 'node:path';
 import type { Config } from '../config/config.ts';
+import { isInside } from '../config/inside.ts';
 import { folderOf } from '../mirror/mirror-path.ts';
 import type { MirrorPath } from '../mirror/types.ts';
 import { UsageError } from './usage-error.ts';
@@ -39,9 +40,7 @@ function belowRoot(file: string, root: string): MirrorPath | null {
 }
 
 function within(file: string, root: string): MirrorPath | null {
-  const path = relative(root, file);
-  if (path === '' || path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path)) return null;
-  return path.split(sep).join('/');
+  return file !== root && isInside(file, root) ? relative(root, file).split(sep).join('/') : null;
 }
 
 /** The folder's links resolved; not the file's own, since a link is a name of its own. */

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { Fault } from '../mirror/faults.ts';
 import type { Config } from './config.ts';
 import { isLoopback } from './cross-checks.ts';
+import { isInside, realPathOf } from './inside.ts';
+import type { Problem } from './problems.ts';
 
 /**
  * The API key: `OPENAI_API_KEY`, else `api.apiKeyFile`, else systemd's credential `openai-api-key`. Null when there
@@ -76,4 +78,15 @@ function checkedKey(key: string, name: string): string {
 
 function keyFault(message: string, cause?: unknown): Fault {
   return new Fault(message, { disposition: 'fatal', outcome: 'refused', rule: 'config', cause });
+}
+
+/** The key must not be mirrored with the rest. */
+export function keyFileProblems(root: string, apiKeyFile: string | null): readonly Problem[] {
+  if (apiKeyFile === null || !isInside(realPathOf(apiKeyFile), realPathOf(root))) return [];
+  return [
+    {
+      path: ['api', 'apiKeyFile'],
+      message: `${apiKeyFile} lies inside the root ${root}, whose files are uploaded; keep the key elsewhere`,
+    },
+  ];
 }

@@ -1,13 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { Fault } from '../mirror/faults.ts';
+import { keyFileProblems } from './api-key.ts';
 import type { Config } from './config.ts';
 import { crossChecks } from './cross-checks.ts';
 import { mergeFolders } from './folders.ts';
 import { JsonSyntaxError, readJsonText, type JsonText } from './json-text.ts';
 import { keyPath, problemsOf, type Problem } from './problems.ts';
 import { configSchema, type ConfigFile } from './schema.ts';
-import { defaultStateDir, keyFileProblems, stateDirProblems } from './state-dir.ts';
+import { defaultStateDir, stateDirProblems } from './state-dir.ts';
 
 /** The options that every verb has. */
 export interface ConfigFlags {

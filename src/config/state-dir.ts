@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { realpathSync } from 'node:fs';
-import { dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
+import { isAbsolute, join } from 'node:path';
+import { isInside, realPathOf } from './inside.ts';
 import type { Problem } from './problems.ts';
 
 /**
@@ -25,7 +25,7 @@ export function defaultStateDir(
 export function stateDirProblems(root: string, stateDir: string): readonly Problem[] {
   const realRoot = realPathOf(root);
   const realStateDir = realPathOf(stateDir);
-  if (isWithin(stateDir, root) || isWithin(realStateDir, realRoot)) {
+  if (isInside(stateDir, root) || isInside(realStateDir, realRoot)) {
     return [
       {
         path: ['stateDir'],
@@ -33,7 +33,7 @@ export function stateDirProblems(root: string, stateDir: string): readonly Probl
       },
     ];
   }
-  if (isWithin(realRoot, realStateDir)) {
+  if (isInside(realRoot, realStateDir)) {
     return [
       {
         path: ['root'],
@@ -42,30 +42,4 @@ export function stateDirProblems(root: string, stateDir: string): readonly Probl
     ];
   }
   return [];
-}
-
-/** The key must not be mirrored with the rest. */
-export function keyFileProblems(root: string, apiKeyFile: string | null): readonly Problem[] {
-  if (apiKeyFile === null || !isWithin(realPathOf(apiKeyFile), realPathOf(root))) return [];
-  return [
-    {
-      path: ['api', 'apiKeyFile'],
-      message: `${apiKeyFile} lies inside the root ${root}, whose files are uploaded; keep the key elsewhere`,
-    },
-  ];
-}
-
-function isWithin(path: string, folder: string): boolean {
-  const way = relative(folder, path);
-  return way === '' || (way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way));
-}
-
-/** Links resolved as far as the path exists. */
-function realPathOf(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    const parent = dirname(path);
-    return parent === path ? path : resolve(realPathOf(parent), relative(parent, path));
-  }
 }

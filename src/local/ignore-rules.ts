@@ -3,7 +3,8 @@ import ignore from 'ignore';
 import { Fault } from '../mirror/faults.ts';
 import type { MirrorPath } from '../mirror/types.ts';
 import { type Disk, realDisk } from './disk.ts';
-import { describeError, isMissing } from './errno.ts';
+import { describeError } from './errno.ts';
+import { readRegularFile } from './regular-file.ts';
 
 /** Patterns of the user in gitignore syntax, in the root. */
 export const IGNORE_FILE = '.filesignore';
@@ -122,24 +123,14 @@ type IgnoreFile =
 function readIgnoreFile(disk: Disk, root: string): IgnoreFile {
   const path = join(root, IGNORE_FILE);
   try {
-    if (!isThere(disk, path)) return { kind: 'readable', content: '' };
-    // A pipe would keep the program waiting for ever.
-    const stat = disk.statSync(path);
-    if (!stat.isFile() && !stat.isDirectory()) return { kind: 'unreadable', why: 'not a regular file' };
-    const content = decode(disk.readFileSync(path));
+    if (disk.lstatSync(path, { throwIfNoEntry: false }) === undefined)
+      return { kind: 'readable', content: '' };
+    const bytes = readRegularFile(disk, path);
+    if (bytes === null) return { kind: 'unreadable', why: 'not a regular file' };
+    const content = decode(bytes);
     return content === null ? { kind: 'unreadable', why: 'not UTF-8 text' } : { kind: 'readable', content };
   } catch (error) {
     return { kind: 'unreadable', why: describeError(error) };
-  }
-}
-
-function isThere(disk: Disk, path: string): boolean {
-  try {
-    disk.lstatSync(path);
-    return true;
-  } catch (error) {
-    if (isMissing(error)) return false;
-    throw error;
   }
 }
 

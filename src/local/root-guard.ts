@@ -6,6 +6,7 @@ import { Fault } from '../mirror/faults.ts';
 import type { RootLook } from '../mirror/types.ts';
 import { type Disk, realDisk } from './disk.ts';
 import { describeError, errnoOf, isMissing } from './errno.ts';
+import { readRegularFile } from './regular-file.ts';
 
 /** Says which mirror a root belongs to. */
 export const MARKER_FILE = '.files-mirror.json';
@@ -92,12 +93,9 @@ const HALT_ROOT = { disposition: 'halt', outcome: 'refused', halt: 'root', rule:
 function readMarker(disk: Disk, root: string): Marker {
   let content: string;
   try {
-    const path = join(root, MARKER_FILE);
-    // A pipe would keep the program waiting for ever.
-    const stat = disk.statSync(path);
-    if (!stat.isFile() && !stat.isDirectory())
-      return { kind: 'damaged', why: `${MARKER_FILE} is no regular file` };
-    content = disk.readFileSync(path, 'utf8');
+    const bytes = readRegularFile(disk, join(root, MARKER_FILE));
+    if (bytes === null) return { kind: 'damaged', why: `${MARKER_FILE} is no regular file` };
+    content = bytes.toString('utf8');
   } catch (error) {
     if (isMissing(error)) return { kind: 'absent' };
     return { kind: 'damaged', why: `${MARKER_FILE} cannot be read: ${describeError(error)}` };

@@ -28,9 +28,7 @@ export async function clearGarbage(parts: ClearGarbageParts, signal: AbortSignal
   for (let round = 1; ; round += 1) {
     let lastFault: Fault | null = null;
     for (const id of manifest.garbage.keys()) {
-      // INVARIANT: what an entry has is never deleted.
-      if (owned.has(id)) await manifest.commit(garbageDeleted(id));
-      const fault = owned.has(id) ? null : await deleteOne(parts, id, signal);
+      const fault = await deleteOne(parts, id, owned.has(id), signal);
       if (fault === null) gone += 1;
       else if (fault.disposition === 'halt' || fault.disposition === 'fatal') throw fault;
       else lastFault = fault;
@@ -45,10 +43,12 @@ export async function clearGarbage(parts: ClearGarbageParts, signal: AbortSignal
 async function deleteOne(
   { api, manifest }: ClearGarbageParts,
   id: FileId,
+  isOwned: boolean,
   signal: AbortSignal,
 ): Promise<Fault | null> {
   try {
-    await api.delete(id, signal);
+    // INVARIANT: what an entry has is never deleted.
+    if (!isOwned) await api.delete(id, signal);
   } catch (error) {
     signal.throwIfAborted();
     if (error instanceof Fault) return error;

@@ -1,6 +1,6 @@
 import type { FolderLook, MirrorPath } from './types.ts';
 
-/** `folder` null: the whole mirror. */
+/** A mass delete that a guard found. `folder` null: of the whole mirror. */
 export interface Trip {
   readonly folder: string | null;
 }
@@ -63,10 +63,9 @@ export function guardDeletes(input: DeleteGuardInput): DeleteVerdict {
     folder: string | null,
     deletes: readonly WaitingDelete[],
     of: number,
-    cause: string,
-    isTrip: boolean,
+    { words, isTrip }: Cause,
   ): void => {
-    halts.push({ folder, count: deletes.length, of, cause });
+    halts.push({ folder, count: deletes.length, of, cause: words });
     for (const { path, trip } of deletes) {
       held.add(path);
       if (isTrip && !trips.has(path)) trips.set(path, trip ?? { folder });
@@ -74,22 +73,20 @@ export function guardDeletes(input: DeleteGuardInput): DeleteVerdict {
   };
 
   if (isMassDelete(unapproved.length, input)) {
-    hold(
-      null,
-      unapproved,
-      input.entriesTotal,
-      `${unapproved.length} of ${input.entriesTotal} mirrored files disappeared`,
-      true,
-    );
+    const words = `${unapproved.length} of ${input.entriesTotal} mirrored files disappeared`;
+    hold(null, unapproved, input.entriesTotal, { words, isTrip: true });
   }
   for (const [folder, deletes] of byFolder(unapproved)) {
     const cause = folderCause(folder, deletes, input);
-    if (cause !== null) hold(folder, deletes, input.entriesInFolder(folder), cause.words, cause.isTrip);
+    if (cause !== null) hold(folder, deletes, input.entriesInFolder(folder), cause);
   }
   const others = unapproved.filter(({ path, trip }) => trip !== null && !held.has(path));
   for (const [folder, deletes] of Map.groupBy(others, ({ trip }) => trip?.folder ?? null)) {
     const of = folder === null ? input.entriesTotal : input.entriesInFolder(folder);
-    hold(folder, deletes, of, 'of files that disappeared together, some are not back', true);
+    hold(folder, deletes, of, {
+      words: 'of files that disappeared together, some are not back',
+      isTrip: true,
+    });
   }
   const release = input.waiting.filter((each) => each.due && !held.has(each.path)).map((each) => each.path);
   return { release, halts, held, trips };

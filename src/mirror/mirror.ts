@@ -37,7 +37,6 @@ const STATE_PROBE_MS = 5_000;
 const EXPIRY_CHECK_MS = 30_000;
 /** The longest sleep of the timer loop: what has no timer of its own is seen at least this often. */
 const TICK_MS = 1_000;
-const MIN_PAUSE_MS = 2;
 
 export interface MirrorParts {
   readonly clock: Clock;
@@ -336,9 +335,7 @@ export class Mirror implements MirrorControl {
       while (!this.#stopTaking.signal.aborted) {
         const nextMs = await this.#tick(signal);
         this.#pool.pump();
-        // INVARIANT: never without a real pause, or a time that has passed already would freeze the process.
-        const now = this.#core.clock.monotonicMs();
-        const untilMs = Math.min(Math.max(nextMs, now + MIN_PAUSE_MS), now + TICK_MS);
+        const untilMs = Math.min(nextMs, this.#core.clock.monotonicMs() + TICK_MS);
         await this.#wakeup.sleepUntil(untilMs, this.#stopTaking.signal);
       }
     } catch (error) {

@@ -1,5 +1,7 @@
 import type { Clock } from './ports.ts';
 
+const MIN_PAUSE_MS = 2;
+
 /** A sleep that can be cut short, or shortened to an earlier time. */
 export class Wakeup {
   readonly #clock: Clock;
@@ -24,12 +26,12 @@ export class Wakeup {
 
   /**
    * Sleeps until then, or until woken, or until the signal aborts. Never rejects. INVARIANT: there is always a pause,
-   * or who is woken all the time would keep all others from their turn.
+   * or a time that has passed already, or being woken all the time, would keep all others from their turn.
    */
   async sleepUntil(atMs: number, signal: AbortSignal): Promise<void> {
-    const ms = atMs - this.#clock.monotonicMs();
+    const ms = Math.max(atMs - this.#clock.monotonicMs(), MIN_PAUSE_MS);
     if (this.#asked) await this.#clock.sleep(0);
-    else if (ms > 0 && !signal.aborted) {
+    else if (!signal.aborted) {
       this.#untilMs = atMs;
       const sleeping = new AbortController();
       this.#sleeping = sleeping;
