@@ -17,22 +17,14 @@ import type { ContentCheck } from '../../src/local/content-check.ts';
 import { HashThread } from '../../src/local/hash-thread.ts';
 import { inspectVersion } from '../../src/local/read-version.ts';
 import { statToken } from '../../src/mirror/stat-token.ts';
-import type { FolderRules, StatToken } from '../../src/mirror/types.ts';
+import type { StatToken } from '../../src/mirror/types.ts';
+import { rulesOf } from '../support/folder-rules.ts';
+import { median, medianRatio } from './support/statistics.ts';
 
 const FILE_BYTES = 199_000_000;
 const REQUESTS = 50_000;
 const CHUNK_BYTES = 256 * 1024;
-const RULES: FolderRules = {
-  folder: 'batch',
-  purpose: 'batch',
-  expiresAfterSeconds: null,
-  onExpiry: 'forget',
-  renewBeforeSeconds: 86_400,
-  check: 'full',
-  priority: 10,
-  deletes: 'mirror',
-  maxBytes: 200_000_000,
-};
+const RULES = rulesOf('batch', { priority: 10 });
 
 /** English prose with the occasional quote and line break: about one escape in a hundred bytes. */
 const PROSE =
@@ -104,13 +96,13 @@ async function inspect(pass: 'hashed' | 'checked', path: string, token: StatToke
   if (problem !== null) throw new Error(`the file of the bench was refused: ${problem.message}`);
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
-}
-
-function medianRatio(costs: readonly Cost[], bases: readonly Cost[], of: keyof Cost): number {
-  return Number(median(costs.map((cost, round) => cost[of] / (bases[round]?.[of] ?? Number.NaN))).toFixed(2));
+function ratio(costs: readonly Cost[], bases: readonly Cost[], of: keyof Cost): number {
+  return Number(
+    medianRatio(
+      costs.map((cost) => cost[of]),
+      bases.map((cost) => cost[of]),
+    ).toFixed(2),
+  );
 }
 
 async function bench(rounds: number): Promise<Record<string, number>> {
@@ -135,10 +127,10 @@ async function bench(rounds: number): Promise<Record<string, number>> {
       readAndHashMs: wallMs('bare'),
       mirrorMs: wallMs('hashed'),
       mirrorWithCheckMs: wallMs('checked'),
-      ratioToReadAndHash: medianRatio(costs.checked, costs.bare, 'wallMs'),
-      ratioToMirror: medianRatio(costs.checked, costs.hashed, 'wallMs'),
-      cpuRatioToReadAndHash: medianRatio(costs.checked, costs.bare, 'cpuMs'),
-      cpuRatioToMirror: medianRatio(costs.checked, costs.hashed, 'cpuMs'),
+      ratioToReadAndHash: ratio(costs.checked, costs.bare, 'wallMs'),
+      ratioToMirror: ratio(costs.checked, costs.hashed, 'wallMs'),
+      cpuRatioToReadAndHash: ratio(costs.checked, costs.bare, 'cpuMs'),
+      cpuRatioToMirror: ratio(costs.checked, costs.hashed, 'cpuMs'),
       startRssBytes,
       peakRssBytes,
     };

@@ -10,11 +10,16 @@ import { loadConfig } from '../../src/config/load.ts';
 
 const DEFECT = new Error('a defect');
 
-/** A mirror whose engine breaks at the end of its first scan. */
-async function breakingMirror(): Promise<MirrorApp> {
+function newHome(): string {
   const home = mkdtempSync(join(tmpdir(), 'files-mirror-broken-'));
   onTestFinished(() => rmSync(home, { recursive: true }));
   mkdirSync(join(home, 'root', 'user_data'), { recursive: true });
+  return home;
+}
+
+/** A mirror whose engine breaks at the end of its first scan. */
+async function breakingMirror(): Promise<MirrorApp> {
+  const home = newHome();
   const { config } = await loadConfig({
     flags: { root: join(home, 'root'), stateDir: join(home, 'state') },
     env: { OPENAI_BASE_URL: 'http://127.0.0.1:9/v1' },
@@ -50,9 +55,7 @@ const PROGRAM = `
 `;
 
 test('an engine that broke ends the daemon: no watcher keeps it alive', async () => {
-  const home = mkdtempSync(join(tmpdir(), 'files-mirror-broken-'));
-  onTestFinished(() => rmSync(home, { recursive: true }));
-  mkdirSync(join(home, 'root', 'user_data'), { recursive: true });
+  const home = newHome();
   const child = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM, home], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

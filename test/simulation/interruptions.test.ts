@@ -1,38 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { remoteNameOf } from '../../src/mirror/mirror-path.ts';
 import type { MirrorEvent } from '../../src/mirror/ports.ts';
-import type { FolderRules, MirrorPath } from '../../src/mirror/types.ts';
+import type { MirrorPath } from '../../src/mirror/types.ts';
+import { rulesOf } from '../support/folder-rules.ts';
+import { calmSettings } from '../support/sim/calm-settings.ts';
 import { LongWorld } from '../support/sim/long-world.ts';
 import { contentOf } from '../support/sim/sim-content.ts';
 import { badReplyFault, conflictFault } from '../support/sim/sim-fates.ts';
 import type { SimSettings } from '../support/sim/sim-profile.ts';
 import { startMirror, type MirrorEngine } from './engine.ts';
 
-const DROPS: FolderRules = {
-  folder: 'batch',
-  purpose: 'batch',
-  expiresAfterSeconds: null,
-  onExpiry: 'forget',
-  renewBeforeSeconds: 86_400,
-  check: 'basic',
-  priority: 0,
-  deletes: 'mirror',
-  maxBytes: 1_000_000,
-};
-const NOTES: FolderRules = { ...DROPS, folder: 'user_data', purpose: 'user_data' };
-
-const SETTINGS: SimSettings = {
-  folders: [DROPS, NOTES],
-  uploadsPerMinute: 900,
-  concurrentUploads: 8,
-  concurrentDeletes: 4,
-  graceMs: 10_000,
-  maxDeleteFraction: 1,
-  minDeleteCount: 1_000,
-  rescanMs: 600_000,
-  verifyMs: 0,
-  listHorizonMs: 10_000,
-};
+const DROPS = rulesOf('batch', { check: 'basic', maxBytes: 1_000_000 });
+const NOTES = rulesOf('user_data', { check: 'basic', maxBytes: 1_000_000 });
+const SETTINGS = calmSettings([DROPS, NOTES]);
 
 const LIFETIME_SECONDS = 86_400 * 30;
 

@@ -1,34 +1,12 @@
 import { expect, test } from 'vitest';
-import type { FolderRules, MirrorPath } from '../../src/mirror/types.ts';
+import type { MirrorPath } from '../../src/mirror/types.ts';
+import { rulesOf } from '../support/folder-rules.ts';
+import { calmSettings } from '../support/sim/calm-settings.ts';
 import { LongWorld } from '../support/sim/long-world.ts';
 import { contentOf } from '../support/sim/sim-content.ts';
-import type { SimSettings } from '../support/sim/sim-profile.ts';
 import { startMirror, type MirrorEngine } from './engine.ts';
 
-const BATCH: FolderRules = {
-  folder: 'batch',
-  purpose: 'batch',
-  expiresAfterSeconds: null,
-  onExpiry: 'forget',
-  renewBeforeSeconds: 86_400,
-  check: 'basic',
-  priority: 0,
-  deletes: 'mirror',
-  maxBytes: 1_000_000,
-};
-
-const SETTINGS: SimSettings = {
-  folders: [BATCH],
-  uploadsPerMinute: 900,
-  concurrentUploads: 8,
-  concurrentDeletes: 4,
-  graceMs: 10_000,
-  maxDeleteFraction: 1,
-  minDeleteCount: 1_000,
-  rescanMs: 600_000,
-  verifyMs: 0,
-  listHorizonMs: 10_000,
-};
+const SETTINGS = calmSettings([rulesOf('batch', { check: 'basic', maxBytes: 1_000_000 })]);
 
 const twins: readonly MirrorPath[] = Array.from({ length: 200 }, (_, index) => `batch/${index}/data.jsonl`);
 

@@ -7,7 +7,7 @@ import {
 } from '../../../src/local/checks/checks.ts';
 import type { FolderRules } from '../../../src/mirror/types.ts';
 import { batchRequest, CORPUS, linesOf } from '../../corpus/make-corpus.ts';
-import { rulesOf } from './folder-rules.ts';
+import { rulesOf } from '../../support/folder-rules.ts';
 
 function check(rules: FolderRules, name: string, content: Buffer, chunkBytes = content.length): Report {
   const detailed = createDetailedCheck(rules, name, content.length);
