@@ -1,6 +1,7 @@
 /** What `doctor` makes of what it found. Pure: facts in, words out. */
 import type { Places } from '../compose.ts';
 import type { Config } from '../config/config.ts';
+import { remembersNothing } from '../mirror/remembers-nothing.ts';
 import type { ManifestView } from '../mirror/types.ts';
 import { counted, formatBytes, formatDuration } from '../service/quantities.ts';
 
@@ -50,10 +51,10 @@ export function rootCheck({ root }: Config, places: Places, manifest: ManifestVi
       next,
     );
   }
-  if (look.kind === 'unmarked' && manifest !== null && manifest.files.size > 0) {
+  if (look.kind === 'unmarked' && manifest !== null && !remembersNothing(manifest)) {
     return fail(
       'root',
-      `${root} bears no marker although files of it are mirrored`,
+      `${root} bears no marker although remote files of it are remembered`,
       'mount or restore the right folder',
     );
   }

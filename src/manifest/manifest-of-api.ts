@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Manifest } from '../mirror/ports.ts';
-import type { ManifestView } from '../mirror/types.ts';
+import { remembersNothing } from '../mirror/remembers-nothing.ts';
 import { admitApi, nameOf, writeApiIdentity } from './api-identity.ts';
 import type { ApiIdentity } from './api-identity.ts';
 import { journalName, snapshotName } from './load-manifest.ts';
@@ -44,7 +44,7 @@ export async function openManifestOf(api: ApiIdentity, options: ManifestOptions)
 async function copyAside(api: ApiIdentity, options: ManifestOptions): Promise<void> {
   const { stateDir, clock, onWarning, files = stateFilesIn(stateDir) } = options;
   const view = await readManifest(stateDir, files);
-  if (view === null || holdsNothing(view)) return;
+  if (view === null || remembersNothing(view)) return;
   const aside = join(stateDir, asideName(api, clock.wallMs()));
   try {
     await createStateDir(aside);
@@ -95,9 +95,4 @@ async function forgetEverything(manifest: Manifest): Promise<void> {
       await manifest.commit({ [section]: gone });
     }
   }
-}
-
-/** True when there is nothing that an API could be believed to have. */
-function holdsNothing(view: ManifestView): boolean {
-  return sectionNames.every((section) => view[section].size === 0);
 }

@@ -152,14 +152,14 @@ export class ManifestStore implements Manifest {
     }
   }
 
-  /** Waits for the commits under way, folds the journal into a snapshot, and lets go of the files. */
+  /** Waits for the commits under way, folds the journal into a snapshot if that pays, and lets go of the files. */
   async close(): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     await this.#flushing;
     await this.#idleWatch;
     await this.#snapshotting;
-    if (this.#adapter.journalHasLines) await this.#foldJournal();
+    if (this.#foldingPays()) await this.#foldJournal();
     await this.#adapter.close();
   }
 
@@ -201,9 +201,13 @@ export class ManifestStore implements Manifest {
         return; // Closing, which folds by itself.
       }
     }
-    // A huge snapshot is not rewritten for a few lines.
-    const worthIt = this.#adapter.journalBytes > this.#adapter.snapshotBytes / 16;
-    if (worthIt && this.#adapter.journalHasLines && this.#snapshotting === null) await this.#foldJournal();
+    if (this.#foldingPays() && this.#snapshotting === null) await this.#foldJournal();
+  }
+
+  /** A huge snapshot is not rewritten for a few lines: reading them at the next start costs far less. */
+  #foldingPays(): boolean {
+    const { journalHasLines, journalBytes, snapshotBytes } = this.#adapter;
+    return journalHasLines && (snapshotBytes < journalLimitBytes || journalBytes > snapshotBytes / 16);
   }
 
   async #foldJournal(): Promise<void> {

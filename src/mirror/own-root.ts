@@ -1,5 +1,6 @@
 import { Fault } from './faults.ts';
 import type { LocalTree } from './ports.ts';
+import { remembersNothing } from './remembers-nothing.ts';
 import type { ManifestView } from './types.ts';
 
 /**
@@ -10,7 +11,7 @@ export async function requireOwnRoot(local: LocalTree, view: ManifestView): Prom
   const look = await local.lookRoot(view.mirrorId);
   if (look.kind === 'ok') return 'marked';
   if (look.kind === 'bad') throw wrongRoot(look.reason);
-  if (view.files.size === 0 && view.intents.size === 0 && view.garbage.size === 0) return 'unmarked';
+  if (remembersNothing(view)) return 'unmarked';
   throw wrongRoot('the root bears no marker .files-mirror.json; the disk may not be mounted');
 }
 

@@ -6,6 +6,7 @@ import { findMovedFrom } from './moved-from.ts';
 import { isAtRest, plan, type Action, type Situation } from './plan.ts';
 import type { PlannedAction } from './planned.ts';
 import type { LocalTree } from './ports.ts';
+import { remembersNothing } from './remembers-nothing.ts';
 import type { MirrorSettings } from './settings.ts';
 import { situationOf } from './situation.ts';
 import { deviceOf, sizeOf } from './stat-token.ts';
@@ -51,7 +52,7 @@ class Preview {
   async run(signal: AbortSignal): Promise<readonly PlannedAction[]> {
     const { local, view } = this.#parts;
     const root = await local.lookRoot(view.mirrorId);
-    if (root.kind === 'bad' || (root.kind === 'unmarked' && view.files.size > 0)) {
+    if (root.kind === 'bad' || (root.kind === 'unmarked' && !remembersNothing(view))) {
       const reason = root.kind === 'bad' ? root.reason : 'its marker is missing; the disk may not be mounted';
       return [problem(this.#parts.settings.root, reason)];
     }

@@ -61,7 +61,11 @@ export class Quiet {
     for (;;) {
       const patienceMs = SETTLING_TO_TELL_MS + 2 * this.#core.settings.settleMs;
       const impatient = clock.monotonicMs() - startedMs > patienceMs;
-      for (const path of open ?? []) if (this.#isAnswered(path, impatient)) open?.delete(path);
+      // One that is not answered decides; the rest need not be asked at every poll.
+      for (const path of open ?? []) {
+        if (!this.#isAnswered(path, impatient)) break;
+        open?.delete(path);
+      }
       const busy = open === null ? this.#anyOpen(impatient) : open.size > 0;
       if (!busy && open !== null) garbage ??= new Set(this.#core.view.garbage.keys());
       if (!busy && !this.#garbageIsMoving(garbage)) {

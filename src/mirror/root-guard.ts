@@ -1,6 +1,7 @@
 import type { Core } from './core.ts';
 import { nowSeconds } from './core.ts';
 import { Fault } from './faults.ts';
+import { remembersNothing } from './remembers-nothing.ts';
 
 /**
  * Watches over the root: missing, not a directory, without its marker, or another mirror's. While it is bad,
@@ -56,7 +57,7 @@ export class RootGuard {
     const look = await local.lookRoot(view.mirrorId);
     if (look.kind === 'bad') return look.reason;
     if (look.kind === 'unmarked') {
-      if (!isEmpty(this.#core))
+      if (!remembersNothing(this.#core.view))
         return 'its marker .files-mirror.json is missing; the disk may not be mounted';
       try {
         await local.markRoot(view.mirrorId);
@@ -84,8 +85,4 @@ export class RootGuard {
       folder: null,
     });
   }
-}
-
-function isEmpty({ view }: Core): boolean {
-  return view.files.size === 0 && view.intents.size === 0 && view.garbage.size === 0;
 }

@@ -171,6 +171,24 @@ describe('a snapshot', () => {
     await store.close();
   });
 
+  test('of much is not rewritten at the end for a few lines, which are not lost', async () => {
+    const disk = new SimulatedDisk();
+    const store = await open('/state', { files: disk });
+    const long = { remoteName: 'x'.repeat(2_000) };
+    await store.commit({
+      files: Object.fromEntries(Array.from({ length: 1_000 }, (_, i) => [`batch/${i}`, entry('old', long)])),
+    });
+    await store.snapshotNow();
+    await store.commit({ files: { 'batch/0': null, 'batch/new': entry('new') } });
+    await store.close();
+    const { seq } = manifestSchema.parse(JSON.parse(String(disk.read('manifest.json'))));
+    expect(seq).toBe(1);
+    const again = await open('/state', { files: disk });
+    expect(again.seq).toBe(2);
+    expect(again.files.has('batch/0')).toBe(false);
+    expect(again.files.get('batch/new')?.id).toBe('new');
+  });
+
   test('left half by a crash is no obstacle', async () => {
     const disk = new SimulatedDisk();
     const store = await open('/state', { files: disk });

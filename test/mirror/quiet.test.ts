@@ -66,3 +66,35 @@ test('who waits for some paths waits for the garbage of that moment, not for tha
 test('who waits for everything waits for all garbage', async () => {
   await expect(endlesslyReplacing().untilDone(null, signal)).rejects.toThrow('waited in vain');
 });
+
+test('a backlog is not walked as a whole at every look: one path that is open decides', async () => {
+  const worklist = new Worklist(() => 0);
+  const paths = Array.from({ length: 1_000 }, (_, index) => `batch/${index}`);
+  for (const path of paths) worklist.mark(path);
+  let polls = 0;
+  let asked = 0;
+  const core = {
+    clock: {
+      monotonicMs: () => polls * 100,
+      async sleep() {
+        polls += 1;
+        if (polls === 10) throw new Error('waited in vain');
+      },
+    },
+    view: { garbage: new Map() },
+    settings: { settleMs: 0 },
+    worklist,
+    halts: { has: () => false, holds: () => false, all: () => [] },
+    notes: { stateOf: () => ((asked += 1), 'pending'), problems: () => [] },
+  } as unknown as Core;
+  const governor = { trouble: () => null } as unknown as LaneGovernor;
+  const quiet = new Quiet(
+    core,
+    { isWaiting: () => false, waitingPaths: () => [] } as unknown as Deleter,
+    {} as unknown as Collector,
+    { upload: governor, delete: governor },
+    {} as unknown as Failures,
+  );
+  await expect(quiet.untilDone(new Set(paths), signal)).rejects.toThrow('waited in vain');
+  expect(asked).toBe(polls);
+});

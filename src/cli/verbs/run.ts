@@ -5,6 +5,7 @@ import { hasApiKey } from '../../config/api-key.ts';
 import type { Config } from '../../config/config.ts';
 import { checkRoot, createRoot } from '../../config/root-folder.ts';
 import { Fault } from '../../mirror/faults.ts';
+import { remembersNothing } from '../../mirror/remembers-nothing.ts';
 import { mirrorRoutes } from '../../service/control-routes.ts';
 import { startControlServer } from '../../service/control-server.ts';
 import { logEvents } from '../../service/event-log.ts';
@@ -55,8 +56,7 @@ export const verb = defineVerb({
  */
 async function initUnlessUsed(config: Config, context: Context): Promise<void> {
   const { readState } = await context.compose();
-  const { files, intents } = await readState(config.stateDir);
-  if (files.size === 0 && intents.size === 0) await createRoot(config);
+  if (remembersNothing(await readState(config.stateDir))) await createRoot(config);
 }
 
 /** Where to mirror to. */
