@@ -1,6 +1,7 @@
 import {
   matchKey,
   planAdoption,
+  remoteKey,
   type Adoption,
   type AmbiguousMatch,
   type LocalCandidate,
@@ -152,9 +153,7 @@ function adoptable(view: ManifestView, listed: ReadonlyMap<FileId, RemoteFile>):
   const claimed = new Set<string>();
   for (const { purpose, remoteName, bytes } of view.intents.values())
     claimed.add(matchKey(purpose, remoteName, bytes));
-  return [...listed.values()].filter(
-    ({ id, purpose, filename, bytes }) => !owned.has(id) && !claimed.has(matchKey(purpose, filename, bytes)),
-  );
+  return [...listed.values()].filter((file) => !owned.has(file.id) && !claimed.has(remoteKey(file) ?? ''));
 }
 
 /** What is to be recorded of each match; those that turned out to be none are left alone. */

@@ -36,7 +36,7 @@ export function planAdoption(
   locals: readonly LocalCandidate[],
   remotes: readonly RemoteFile[],
 ): AdoptionPlan {
-  const remotesByKey = Map.groupBy(remotes, (file) => matchKey(file.purpose, file.filename, file.bytes));
+  const remotesByKey = Map.groupBy(remotes, remoteKey);
   const localsByKey = Map.groupBy(locals, (file) =>
     matchKey(file.purpose, remoteNameOf(file.path), file.bytes),
   );
@@ -63,6 +63,11 @@ export function planAdoption(
     }
   }
   return { matches, ambiguous, unmatched };
+}
+
+/** Null when the server does not say enough about the file to match it with anything. */
+export function remoteKey({ purpose, filename, bytes }: RemoteFile): string | null {
+  return purpose === null || filename === null || bytes === null ? null : matchKey(purpose, filename, bytes);
 }
 
 /** Equal for files that nothing which the API knows tells apart. */

@@ -11,7 +11,10 @@ export function ignoredExpiry(rules: FolderRules, remote: RemoteFile): string | 
   const { expiresAfterSeconds, folder } = rules;
   if (expiresAfterSeconds === null) return null;
   const { expiresAt, createdAt } = remote;
-  if (expiresAt !== null && Math.abs(expiresAt - createdAt - expiresAfterSeconds) <= TOLERANCE_SECONDS)
-    return null;
+  if (expiresAt !== null) {
+    // Without a creation time nothing can be measured: that some expiry was set has to do.
+    const offSeconds = createdAt === null ? 0 : expiresAt - createdAt - expiresAfterSeconds;
+    if (Math.abs(offSeconds) <= TOLERANCE_SECONDS) return null;
+  }
   return `the server did not set the expiry that was asked for (${expiresAfterSeconds} s); set folders.${folder}.expiresAfterSeconds to null if it cannot`;
 }

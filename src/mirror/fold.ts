@@ -1,5 +1,6 @@
 import { remoteNameOf } from './mirror-path.ts';
 import { rulesKey } from './plan.ts';
+import { sizeOf } from './stat-token.ts';
 import type {
   Change,
   Entry,
@@ -56,11 +57,11 @@ export function uploaded(view: ManifestView, upload: Upload): Change {
     id: remote.id,
     purpose: upload.rules.purpose,
     remoteName: remoteNameOf(path),
-    bytes: remote.bytes,
+    bytes: sizeOf(upload.stat),
     sha256: upload.sha256,
     stat: upload.stat,
     uploadedAt: now,
-    createdAt: remote.createdAt,
+    createdAt: remote.createdAt ?? now,
     expiresAt: remote.expiresAt,
   };
   const files: Record<MirrorPath, Entry | null> = { [path]: entry };
@@ -138,9 +139,20 @@ export function garbageDeleted(id: FileId): Change {
 }
 
 /** An id that the server named in a contradictory reply: kept for a person to judge, while its intent stays open. */
-export function keptAside(path: MirrorPath, remote: RemoteFile, now: number): Change {
-  const { purpose, bytes } = remote;
-  return { garbage: { [remote.id]: { path, purpose, bytes, since: now, reason: 'mismatch', hold: true } } };
+export function keptAside(path: MirrorPath, remote: RemoteFile, sent: Sent, now: number): Change {
+  const garbage: Garbage = { path, ...describedOr(remote, sent), since: now, reason: 'mismatch', hold: true };
+  return { garbage: { [remote.id]: garbage } };
+}
+
+/** What an attempt sent. */
+export interface Sent {
+  readonly purpose: string;
+  readonly bytes: number;
+}
+
+/** What the server says a file is; what it does not say is as it was sent. */
+export function describedOr(remote: RemoteFile, sent: Sent): Sent {
+  return { purpose: remote.purpose || sent.purpose, bytes: remote.bytes ?? sent.bytes };
 }
 
 /** What was kept aside for a person to judge may be deleted now. */
@@ -150,18 +162,21 @@ export function orphansReleased(view: ManifestView): Change {
 }
 
 /** An id that an attempt of ours brought into being and that no entry shall have. */
-export function discarded(path: MirrorPath, remote: RemoteFile, reason: GarbageReason, now: number): Change {
-  return {
-    garbage: {
-      [remote.id]: { path, purpose: remote.purpose, bytes: remote.bytes, since: now, reason, hold: false },
-    },
-    intents: { [path]: null },
-  };
+export function discarded(
+  path: MirrorPath,
+  remote: RemoteFile,
+  sent: Sent,
+  reason: GarbageReason,
+  now: number,
+): Change {
+  const garbage: Garbage = { path, ...describedOr(remote, sent), since: now, reason, hold: false };
+  return { garbage: { [remote.id]: garbage }, intents: { [path]: null } };
 }
 
 /** The server stored the file, but not as it was asked to: its id is garbage, and the version is not tried again. */
 export function discardedAndRejected(view: ManifestView, remote: RemoteFile, refusal: Refusal): Change {
-  const discard = discarded(refusal.path, remote, 'mismatch', refusal.now);
+  const sent: Sent = { purpose: refusal.rules.purpose, bytes: sizeOf(refusal.stat) };
+  const discard = discarded(refusal.path, remote, sent, 'mismatch', refusal.now);
   return { ...rejected(view, refusal), garbage: { ...discard.garbage }, intents: { ...discard.intents } };
 }
 

@@ -8,6 +8,8 @@ export interface PurposeUsage {
   /** Files that this mirror does not own: never touched. */
   readonly unownedFiles: number;
   readonly unownedBytes: number;
+  /** How many of both the API does not give the size of: their bytes are in no sum. */
+  readonly unsizedFiles: number;
 }
 
 export interface Difference {
@@ -24,7 +26,7 @@ export interface Survey {
   readonly expired: readonly MirrorPath[];
   readonly differing: readonly Difference[];
   /** Entries whose expiry the API now gives differently. */
-  readonly expiryCorrections: readonly { readonly path: MirrorPath; readonly expiresAt: number | null }[];
+  readonly expiryCorrections: readonly { readonly path: MirrorPath; readonly expiresAt: number }[];
   readonly usage: readonly PurposeUsage[];
   readonly checked: number;
 }
@@ -38,7 +40,7 @@ export function surveyRemote(
   const unseen: MirrorPath[] = [];
   const expired: MirrorPath[] = [];
   const differing: Difference[] = [];
-  const expiryCorrections: { path: MirrorPath; expiresAt: number | null }[] = [];
+  const expiryCorrections: { path: MirrorPath; expiresAt: number }[] = [];
   for (const [path, entry] of view.files) {
     const remote = listed.get(entry.id);
     if (remote === undefined) {
@@ -47,7 +49,9 @@ export function surveyRemote(
     }
     const what = differenceOf(entry, remote);
     if (what !== null) differing.push({ path, id: entry.id, what });
-    if (remote.expiresAt !== entry.expiresAt) expiryCorrections.push({ path, expiresAt: remote.expiresAt });
+    // A listing that leaves the expiry out does not take back one that is recorded.
+    if (remote.expiresAt !== null && remote.expiresAt !== entry.expiresAt)
+      expiryCorrections.push({ path, expiresAt: remote.expiresAt });
   }
   return {
     unseen,
@@ -60,8 +64,9 @@ export function surveyRemote(
 }
 
 function differenceOf(entry: Entry, remote: RemoteFile): string | null {
-  if (remote.bytes !== entry.bytes) return `${remote.bytes} bytes remotely, ${entry.bytes} recorded`;
-  if (remote.purpose !== entry.purpose)
+  if (remote.bytes !== null && remote.bytes !== entry.bytes)
+    return `${remote.bytes} bytes remotely, ${entry.bytes} recorded`;
+  if (remote.purpose !== null && remote.purpose !== entry.purpose)
     return `purpose ${remote.purpose} remotely, ${entry.purpose} recorded`;
   return null;
 }
@@ -71,21 +76,24 @@ function usageOf(view: ManifestView, listed: ReadonlyMap<FileId, RemoteFile>): r
   for (const entry of view.files.values()) owned.add(entry.id);
   const byPurpose = new Map<string, { -readonly [Key in keyof PurposeUsage]: PurposeUsage[Key] }>();
   for (const file of listed.values()) {
-    const usage = byPurpose.get(file.purpose) ?? {
-      purpose: file.purpose,
+    const purpose = file.purpose ?? '';
+    const usage = byPurpose.get(purpose) ?? {
+      purpose,
       ownedFiles: 0,
       ownedBytes: 0,
       unownedFiles: 0,
       unownedBytes: 0,
+      unsizedFiles: 0,
     };
     if (owned.has(file.id)) {
       usage.ownedFiles += 1;
-      usage.ownedBytes += file.bytes;
+      usage.ownedBytes += file.bytes ?? 0;
     } else {
       usage.unownedFiles += 1;
-      usage.unownedBytes += file.bytes;
+      usage.unownedBytes += file.bytes ?? 0;
     }
-    byPurpose.set(file.purpose, usage);
+    if (file.bytes === null) usage.unsizedFiles += 1;
+    byPurpose.set(purpose, usage);
   }
   return [...byPurpose.values()].sort((a, b) => (a.purpose < b.purpose ? -1 : 1));
 }

@@ -1,7 +1,14 @@
 import { ignoredExpiry } from './asked-expiry.ts';
 import type { Core, Next } from './core.ts';
 import { again, nowSeconds, rulesOf } from './core.ts';
-import { discarded, discardedAndRejected, intentCleared, type Superseded } from './fold.ts';
+import {
+  describedOr,
+  discarded,
+  discardedAndRejected,
+  intentCleared,
+  type Sent,
+  type Superseded,
+} from './fold.ts';
 import { recordUpload, withGarbage } from './record-upload.ts';
 import { sameRemoteName } from './remote-name.ts';
 import { sameVersionByStat } from './stat-token.ts';
@@ -62,8 +69,7 @@ export class Resolver {
     }
     const sinceMs = startOf(intent);
     const found = (await this.#listSince(intent.purpose, sinceMs, signal)).filter(
-      (file) =>
-        this.#matches(intent, file) && file.createdAt * 1000 >= sinceMs && !this.#isTaken(file.id, path),
+      (file) => this.#matches(intent, file) && mayBeSince(file, sinceMs) && !this.#isTaken(file.id, path),
     );
     const count = looks.count + 1;
     this.#looks.set(path, { ...looks, count });
@@ -109,9 +115,9 @@ export class Resolver {
     // RACE: another path may have adopted it while the content was read.
     if (this.#isTaken(remote.id, path)) return true;
     using _ours = this.#core.index.holdId(remote.id);
-    const orphans = heldAside(path, others, now);
+    const orphans = heldAside(path, others, intent, now);
     if (sha256 === null || rules === null || stat === null) {
-      await ledger.record(withGarbage(discarded(path, remote, 'void', now), orphans), signal);
+      await ledger.record(withGarbage(discarded(path, remote, intent, 'void', now), orphans), signal);
       return true;
     }
     const ignored = ignoredExpiry(rules, remote);
@@ -128,7 +134,7 @@ export class Resolver {
       kind: 'uploaded',
       path,
       id: remote.id,
-      bytes: remote.bytes,
+      bytes: intent.bytes,
       tookMs: 0,
       replaced,
       adopted: true,
@@ -160,6 +166,7 @@ export class Resolver {
   }
 
   #matches(intent: Intent, file: RemoteFile): boolean {
+    if (file.filename === null) return false;
     const sameName = sameRemoteName(file.filename) === sameRemoteName(intent.remoteName);
     return sameName && file.bytes === intent.bytes && file.purpose === intent.purpose;
   }
@@ -191,12 +198,16 @@ export class Resolver {
   async #list(purpose: string, sinceMs: number, signal: AbortSignal): Promise<readonly RemoteFile[]> {
     const found: RemoteFile[] = [];
     for await (const page of this.#core.api.list({ purpose, order: 'desc' }, signal)) {
-      const recent = page.filter((file) => file.createdAt * 1000 >= sinceMs);
+      const recent = page.filter((file) => mayBeSince(file, sinceMs));
       found.push(...recent);
       if (recent.length === 0) break;
     }
     return found;
   }
+}
+
+function mayBeSince({ createdAt }: RemoteFile, sinceMs: number): boolean {
+  return createdAt === null || createdAt * 1000 >= sinceMs;
 }
 
 /** The earliest `created_at` that an upload of this intent can have, unix milliseconds by the server's clock. */
@@ -210,12 +221,13 @@ function startOf(intent: Intent): number {
 function heldAside(
   path: MirrorPath,
   files: readonly RemoteFile[],
+  sent: Sent,
   now: number,
 ): Readonly<Record<FileId, Garbage>> {
   return Object.fromEntries(
     files.map((file) => [
       file.id,
-      { path, purpose: file.purpose, bytes: file.bytes, since: now, reason: 'orphan', hold: true },
+      { path, ...describedOr(file, sent), since: now, reason: 'orphan', hold: true },
     ]),
   );
 }

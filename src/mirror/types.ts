@@ -94,15 +94,19 @@ export interface ManifestView {
   readonly rejected: ReadonlyMap<MirrorPath, Rejection>;
 }
 
-/** A file as the API describes it. Unknown purposes and statuses are accepted as they come. */
+/**
+ * A file as the API describes it. Unknown purposes are accepted as they come. Null: the server did not say, or not
+ * readably; that is neither a zero nor a contradiction.
+ */
 export interface RemoteFile {
   readonly id: FileId;
-  readonly bytes: number;
+  readonly bytes: number | null;
   /** Unix seconds by the server's clock. */
-  readonly createdAt: number;
+  readonly createdAt: number | null;
+  /** Unix seconds by the server's clock. Null: it never expires, or the server did not say. */
   readonly expiresAt: number | null;
-  readonly filename: string;
-  readonly purpose: string;
+  readonly filename: string | null;
+  readonly purpose: string | null;
 }
 
 /** Why a path on disk is not a candidate for mirroring. Never counts as absent. */

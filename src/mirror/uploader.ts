@@ -10,6 +10,7 @@ import {
   intentOpened,
   keptAside,
   rejected,
+  type Sent,
   type Superseded,
 } from './fold.ts';
 import { recordUpload } from './record-upload.ts';
@@ -246,7 +247,7 @@ export class Uploader {
       kind: 'uploaded',
       path,
       id: remote.id,
-      bytes: remote.bytes,
+      bytes: sizeOf(stat),
       tookMs,
       replaced,
       adopted: false,
@@ -261,9 +262,9 @@ export class Uploader {
       const owner = index.ownerOf(remote.id) ?? view.garbage.get(remote.id)?.path;
       return `replied with the id ${remote.id}, which already belongs to ${owner}`;
     }
-    if (remote.bytes !== sizeOf(job.stat))
+    if (remote.bytes !== null && remote.bytes !== sizeOf(job.stat))
       return `replied that ${remote.bytes} bytes were stored, not ${sizeOf(job.stat)}`;
-    if (remote.purpose !== job.rules.purpose) {
+    if (remote.purpose !== null && remote.purpose !== job.rules.purpose) {
       return `replied with purpose "${remote.purpose}", not "${job.rules.purpose}"`;
     }
     return null;
@@ -278,7 +279,8 @@ export class Uploader {
   ): Promise<Next> {
     const { path, stat } = job;
     if (!this.#core.index.isOwned(remote.id)) {
-      await this.#core.ledger.record(keptAside(path, remote, nowSeconds(this.#core)), signal);
+      const sent: Sent = { purpose: job.rules.purpose, bytes: sizeOf(stat) };
+      await this.#core.ledger.record(keptAside(path, remote, sent, nowSeconds(this.#core)), signal);
     }
     this.#resolver.begin(path, sha256);
     const failures = this.#failures.add(path, stat);

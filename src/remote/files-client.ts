@@ -1,11 +1,10 @@
 /** The Files API over HTTP: the front door of this room. */
 import type { Dispatcher } from 'undici';
-import type { Fault } from '../mirror/faults.ts';
 import type { Clock, FilesApi, ListRequest, UploadRequest } from '../mirror/ports.ts';
 import type { FileId, RemoteFile } from '../mirror/types.ts';
 import { parseBaseUrl } from './base-url.ts';
 import { badReply, isAbsence } from './classify.ts';
-import type { ReplyFacts } from './classify.ts';
+import type { ReplyFacts, RequestContext } from './classify.ts';
 import { proxiesFor } from './proxies.ts';
 import type { ProxyEnvironment } from './proxies.ts';
 import { openContent } from './content.ts';
@@ -13,7 +12,7 @@ import type { Content } from './content.ts';
 import { listPages } from './listing.ts';
 import type { ListParameters } from './listing.ts';
 import { readFileReply, readListReply, saysDeleted } from './replies.ts';
-import type { ListPage } from './replies.ts';
+import type { ListPage, Reading } from './replies.ts';
 import { requestHeaders } from './request-headers.ts';
 import type { HeaderOptions } from './request-headers.ts';
 import { isSuccess, Sender } from './sender.ts';
@@ -123,7 +122,7 @@ class HttpFilesClient implements FilesClient {
     const reply = await this.#parts.sender.send({ ...post, form, maxReplyBytes: MAX_OBJECT_BYTES }, signal);
     const context = this.#parts.sender.context(post, reply.progress);
     if (reply.progress !== 'sent') throw badReply('before the file was sent', reply, context);
-    return readFileReply(reply.body) ?? raise(badReply('with no file object', reply, context));
+    return readOrRaise(readFileReply(reply.body), 'with no file object', reply, context);
   }
 
   list(request: ListRequest, signal: AbortSignal): AsyncIterable<readonly RemoteFile[]> {
@@ -139,7 +138,7 @@ class HttpFilesClient implements FilesClient {
     );
     if (!isSuccess(reply)) return null;
     const context = this.#parts.sender.context(get, reply.progress);
-    return readFileReply(reply.body) ?? raise(badReply('with no file object', reply, context));
+    return readOrRaise(readFileReply(reply.body), 'with no file object', reply, context);
   }
 
   async delete(id: FileId, signal: AbortSignal): Promise<'deleted' | 'absent'> {
@@ -176,7 +175,7 @@ class HttpFilesClient implements FilesClient {
     const { sender } = this.#parts;
     const reply = await sender.send({ ...get, query, maxReplyBytes: MAX_LIST_BYTES }, signal);
     const context = sender.context(get, reply.progress);
-    return readListReply(reply.body) ?? raise(badReply('with no list of files', reply, context));
+    return readOrRaise(readListReply(reply.body), 'with no list of files', reply, context);
   }
 }
 
@@ -189,6 +188,7 @@ function isAnswer(reply: ReplyFacts): boolean {
   return isSuccess(reply) || isAbsence(reply);
 }
 
-function raise(fault: Fault): never {
-  throw fault;
+function readOrRaise<T>(reading: Reading<T>, what: string, reply: ReplyFacts, context: RequestContext): T {
+  if ('value' in reading) return reading.value;
+  throw badReply(`${what} (${reading.problem})`, reply, context);
 }

@@ -72,7 +72,7 @@ function wholeList(request: ListRequest, page: ListPage): readonly RemoteFile[] 
   const sign = request.order === 'asc' ? 1 : -1;
   return page.files
     .filter((file) => request.purpose === null || file.purpose === request.purpose)
-    .sort((a, b) => sign * (a.createdAt - b.createdAt));
+    .sort((a, b) => sign * ((a.createdAt ?? 0) - (b.createdAt ?? 0)));
 }
 
 function lyingList(what: string): Fault {

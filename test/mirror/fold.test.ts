@@ -47,6 +47,8 @@ function remote(id: string): RemoteFile {
   return { id, bytes: 10, createdAt: 5, expiresAt: null, filename: 'a.jsonl', purpose: 'batch' };
 }
 
+const sent = { purpose: 'batch', bytes: 11 };
+
 function garbage(hold: boolean): Garbage {
   return { path: 'batch/a.jsonl', purpose: 'batch', bytes: 10, since: 1, reason: 'mismatch', hold };
 }
@@ -150,13 +152,13 @@ describe('an outcome as one record', () => {
   });
 
   test('a contradictory reply keeps the id aside, and its intent open', () => {
-    const change = keptAside('batch/a.jsonl', remote('odd'), 9);
-    expect(change.garbage?.['odd']).toMatchObject({ hold: true });
+    const change = keptAside('batch/a.jsonl', { ...remote('odd'), purpose: '', bytes: null }, sent, 9);
+    expect(change.garbage?.['odd']).toMatchObject({ ...sent, hold: true });
     expect(change.intents).toBeUndefined();
   });
 
   test('a void attempt is garbage, and its intent is answered', () => {
-    const change = discarded('batch/a.jsonl', remote('void'), 'void', 9);
+    const change = discarded('batch/a.jsonl', remote('void'), sent, 'void', 9);
     expect(change.garbage?.['void']).toMatchObject({ hold: false });
     expect(change.intents).toEqual({ 'batch/a.jsonl': null });
   });

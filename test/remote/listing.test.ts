@@ -10,7 +10,7 @@ function file(id: string, fields: Partial<RemoteFile> = {}): RemoteFile {
 }
 
 function page(ids: readonly string[], hasMore: boolean | null): ListPage {
-  return { files: ids.map((id) => file(id)), hasMore };
+  return { files: ids.map((id) => file(id)), unreadable: [], hasMore };
 }
 
 const thousand = Array.from({ length: 1_000 }, (_, at) => `f${at}`);
@@ -86,6 +86,7 @@ test('without parameters: one request, selected and sorted here', async () => {
       file('other', { createdAt: 2, purpose: 'vision' }),
       file('new', { createdAt: 3 }),
     ],
+    unreadable: [],
     hasMore: null,
   };
   expect(await listed([everything], 'none')).toEqual({ ids: [['new', 'old']], queries: [{}] });

@@ -103,16 +103,25 @@ test(
     expect(JSON.parse(stdout)).toEqual({
       version: 1,
       purposes: [
-        { purpose: 'assistants', ownedFiles: 0, ownedBytes: 0, unownedFiles: 1, unownedBytes: 25_000 },
+        {
+          purpose: 'assistants',
+          ownedFiles: 0,
+          ownedBytes: 0,
+          unownedFiles: 1,
+          unownedBytes: 25_000,
+          unsizedFiles: 0,
+        },
         {
           purpose: 'batch',
           ownedFiles: 1,
           ownedBytes: bytes,
           unownedFiles: 1,
           unownedBytes: 75_000 - bytes,
+          unsizedFiles: 0,
         },
       ],
       totalBytes: 100_000,
+      unsizedFiles: 0,
       storageBytes: 100_000,
     });
     const lines = (await mirror.run('usage')).stdout.split('\n');

@@ -83,7 +83,7 @@ function localLine({ state, id, bytes, path, reason }: PathReport): string {
 
 function remoteLine({ id, bytes, purpose, filename, owned, path }: RemoteReport): string {
   const whose = path === null ? (owned ? '  (ours, to be deleted)' : '') : `  = ${printable(path)}`;
-  return `${owned ? 'owned' : '-    '}  ${printable(id).padEnd(28)}  ${sizeText(bytes)}  ${printable(purpose).padEnd(12)}  ${printable(filename)}${whose}\n`;
+  return `${owned ? 'owned' : '-    '}  ${printable(id).padEnd(28)}  ${sizeText(bytes)}  ${printable(purpose ?? '-').padEnd(12)}  ${printable(filename ?? '-')}${whose}\n`;
 }
 
 function sizeText(bytes: number | null): string {

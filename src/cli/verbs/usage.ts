@@ -16,6 +16,8 @@ interface UsageReport {
   readonly purposes: readonly PurposeUsage[];
   /** Of all files that the key can see. */
   readonly totalBytes: number;
+  /** Files whose size the API does not say: they are in no sum. */
+  readonly unsizedFiles: number;
   /** `limits.storageBytes`; null: no limit is configured. */
   readonly storageBytes: number | null;
 }
@@ -35,6 +37,7 @@ export const verb = defineVerb({
         version: 1,
         purposes: usage,
         totalBytes: usage.reduce((sum, { ownedBytes, unownedBytes }) => sum + ownedBytes + unownedBytes, 0),
+        unsizedFiles: usage.reduce((sum, { unsizedFiles }) => sum + unsizedFiles, 0),
         storageBytes: config.limits.storageBytes,
       };
       if (json) await printJson(context.io, report);
@@ -46,7 +49,7 @@ export const verb = defineVerb({
   },
 });
 
-function usageText({ purposes, totalBytes, storageBytes }: UsageReport): string {
+function usageText({ purposes, totalBytes, unsizedFiles, storageBytes }: UsageReport): string {
   const rows: Row[] = [
     ['purpose', 'ours', '', 'not ours', ''],
     ...purposes.map((each): Row => [
@@ -57,7 +60,9 @@ function usageText({ purposes, totalBytes, storageBytes }: UsageReport): string 
       formatBytes(each.unownedBytes),
     ]),
   ];
-  return `${aligned(rows)}\n${totalText(totalBytes, storageBytes)}\n`;
+  const unsized =
+    unsizedFiles === 0 ? '' : `, and ${counted(unsizedFiles, 'file')} whose size the API does not say`;
+  return `${aligned(rows)}\n${totalText(totalBytes, storageBytes)}${unsized}\n`;
 }
 
 function totalText(totalBytes: number, storageBytes: number | null): string {

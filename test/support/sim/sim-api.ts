@@ -199,7 +199,7 @@ export class SimApi implements FilesApi {
     if (fate === 'bad-json' || file === null) throw this.#answered(badReplyFault('unknown'));
     this.#noteDate();
     const reply = remoteOf(file);
-    if (fate === 'wrong-bytes') return { ...reply, bytes: reply.bytes + random.int(1, 9) };
+    if (fate === 'wrong-bytes') return { ...reply, bytes: file.content.length + random.int(1, 9) };
     if (fate !== 'foreign-reply') return reply;
     const other = server
       .all()

@@ -206,7 +206,7 @@ export class SimServer {
   }
 }
 
-export function remoteOf(file: StoredFile): RemoteFile {
+export function remoteOf(file: StoredFile) {
   const { id, createdAt, expiresAt, filename, purpose } = file;
-  return { id, bytes: file.content.length, createdAt, expiresAt, filename, purpose };
+  return { id, bytes: file.content.length, createdAt, expiresAt, filename, purpose } satisfies RemoteFile;
 }

@@ -118,7 +118,7 @@ class NaiveEngine {
         sha256: version.sha256(),
         stat,
         uploadedAt: 0,
-        createdAt,
+        createdAt: createdAt ?? 0,
         expiresAt,
       };
       const replaced = { path, purpose, bytes, since: 0, reason: 'replaced', hold: false } as const;
