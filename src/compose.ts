@@ -31,7 +31,7 @@ import type { FilesClient } from './remote/files-client.ts';
 import { systemClock } from './service/system-clock.ts';
 
 export type { MirrorApp };
-export { checkFile } from './local/checks/check-file.ts';
+export { checkFile } from './checks/check-file.ts';
 
 /** What only some verbs need is loaded when they do. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {

@@ -6,11 +6,12 @@ import { describe, expect, test } from 'vitest';
 const SRC = fileURLToPath(new URL('../src/', import.meta.url));
 
 /** The rooms that are put together; `compose.ts` and the folder of its name alone know them all. */
-const PARTS = ['mirror', 'local', 'remote', 'manifest', 'queue', 'config', 'emulator', 'service'];
+const PARTS = ['mirror', 'checks', 'local', 'remote', 'manifest', 'queue', 'config', 'emulator', 'service'];
 
 /** Who may import whom. A room may always import itself. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   mirror: [],
+  checks: ['mirror'],
   local: ['mirror'],
   remote: ['mirror'],
   manifest: ['mirror'],

@@ -1,7 +1,7 @@
 /** What each room's part is made of, as the configuration says. */
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
-import { createCheck, needsFullRead } from '../local/checks/checks.ts';
+import { createCheck, needsFullRead } from '../checks/checks.ts';
 import { createIgnoreRules, type IgnoreRules } from '../local/ignore-rules.ts';
 import { createLocalTree, type ScannedTree } from '../local/local-tree.ts';
 import { createOpenWriters } from '../local/open-writers.ts';

@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
-import { createCheck } from '../../src/local/checks/checks.ts';
+import { createCheck } from '../../src/checks/checks.ts';
 import type { ContentCheck } from '../../src/local/content-check.ts';
 import { HashThread } from '../../src/local/hash-thread.ts';
 import { inspectVersion } from '../../src/local/read-version.ts';

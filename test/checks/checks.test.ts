@@ -1,13 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import {
-  createCheck,
-  createDetailedCheck,
-  needsFullRead,
-  type Report,
-} from '../../../src/local/checks/checks.ts';
-import type { FolderRules } from '../../../src/mirror/types.ts';
-import { batchRequest, CORPUS, linesOf } from '../../corpus/make-corpus.ts';
-import { rulesOf } from '../../support/folder-rules.ts';
+import { createCheck, createDetailedCheck, needsFullRead, type Report } from '../../src/checks/checks.ts';
+import type { FolderRules } from '../../src/mirror/types.ts';
+import { batchRequest, CORPUS, linesOf } from '../corpus/make-corpus.ts';
+import { rulesOf } from '../support/folder-rules.ts';
 
 function check(rules: FolderRules, name: string, content: Buffer, chunkBytes = content.length): Report {
   const detailed = createDetailedCheck(rules, name, content.length);

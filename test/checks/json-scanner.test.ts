@@ -1,8 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { JsonKind, JsonListener } from '../../../src/local/checks/json-listener.ts';
-import { JsonScanner } from '../../../src/local/checks/json-scanner.ts';
-import { BLOCK_BYTES, loadBlock, skipString } from '../../../src/local/checks/string-block.ts';
+import type { JsonKind, JsonListener } from '../../src/checks/json-listener.ts';
+import { JsonScanner } from '../../src/checks/json-scanner.ts';
+import { BLOCK_BYTES, loadBlock, skipString } from '../../src/checks/string-block.ts';
 
 const DEAF: JsonListener = { maxDepth: -1, key: () => false, value: () => undefined };
 

@@ -1,5 +1,5 @@
-import type { FolderRules } from '../../mirror/types.ts';
-import type { CheckProblem } from '../content-check.ts';
+import type { FolderRules } from '../mirror/types.ts';
+import type { CheckProblem } from './findings.ts';
 
 /**
  * What file search and the code interpreter take. Source: the tables "Supported files" of both tools' guides, and the

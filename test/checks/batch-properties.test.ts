@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { createDetailedCheck, type Report } from '../../../src/local/checks/checks.ts';
-import { rulesOf } from '../../support/folder-rules.ts';
+import { createDetailedCheck, type Report } from '../../src/checks/checks.ts';
+import { rulesOf } from '../support/folder-rules.ts';
 
 interface Line {
   custom_id?: unknown;

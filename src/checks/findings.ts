@@ -1,4 +1,10 @@
-import type { CheckProblem } from '../content-check.ts';
+/** The first reason against a file. */
+export interface CheckProblem {
+  /** Short stable name, e.g. `empty`, `too-large`, `extension`, `batch-line`. */
+  readonly rule: string;
+  /** What a person needs to know, in one line. */
+  readonly message: string;
+}
 
 /** One thing that is wrong with a file. */
 export interface Finding {

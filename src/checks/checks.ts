@@ -2,16 +2,23 @@
  * What each purpose demands of a file, decided in the one pass that also hashes it, in memory that does not grow.
  * `full`: everything; `basic`: size and extension; `off`: only that the file is not empty.
  */
-import type { FolderRules } from '../../mirror/types.ts';
-import type { CheckProblem, ContentCheck } from '../content-check.ts';
+import type { FolderRules } from '../mirror/types.ts';
 import { BatchLines } from './batch-lines.ts';
 import { EvalsLines } from './evals-lines.ts';
-import type { Finding } from './findings.ts';
+import type { CheckProblem, Finding } from './findings.ts';
 import { FineTuneLines } from './fine-tune-lines.ts';
 import { ImageContent } from './image-content.ts';
 import { JsonLines } from './json-lines.ts';
 import type { LineRules } from './line-rules.ts';
 import { nameAndSizeProblem } from './name-and-size.ts';
+
+/** The check of one file, fed with its bytes in order. Used for one reading, then thrown away. */
+export interface ContentCheck {
+  /** Decided without content: empty, too large, wrong extension. Null: nothing against it so far. */
+  readonly problem: CheckProblem | null;
+  write(chunk: Uint8Array): void;
+  end(): { readonly problem: CheckProblem | null; readonly warnings: readonly string[] };
+}
 
 /** Everything that a check found. */
 export interface Report {

@@ -1,4 +1,4 @@
-import type { CheckProblem } from '../content-check.ts';
+import type { CheckProblem } from './findings.ts';
 import { extensionOf } from './name-and-size.ts';
 
 interface ImageKind {

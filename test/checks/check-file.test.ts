@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { checkFile } from '../../../src/local/checks/check-file.ts';
-import { batchRequest, linesOf } from '../../corpus/make-corpus.ts';
-import { rulesOf } from '../../support/folder-rules.ts';
+import { checkFile } from '../../src/checks/check-file.ts';
+import { batchRequest, linesOf } from '../corpus/make-corpus.ts';
+import { rulesOf } from '../support/folder-rules.ts';
 
 describe('checking a file on disk', () => {
   const signal = new AbortController().signal;
