@@ -1,5 +1,6 @@
 import { Fault } from './faults.ts';
 import { garbageDeleted } from './fold.ts';
+import { asOneOnly } from './refusal.ts';
 import { requireOwnRoot } from './own-root.ts';
 import type { Clock, FilesApi, LocalTree, Manifest } from './ports.ts';
 import type { FileId } from './types.ts';
@@ -51,8 +52,11 @@ async function deleteOne(
     if (!isOwned) await api.delete(id, signal);
   } catch (error) {
     signal.throwIfAborted();
-    if (error instanceof Fault) return error;
-    throw error;
+    if (!(error instanceof Fault)) throw error;
+    if (error.halt !== 'auth') return error;
+    // The key is judged by a request that concerns no file: this throws when it is refused.
+    await api.probe(signal);
+    return asOneOnly(error);
   }
   await manifest.commit(garbageDeleted(id));
   return null;

@@ -4,6 +4,7 @@ import { Fault } from './faults.ts';
 import { garbageDeleted } from './fold.ts';
 import type { LaneGovernor } from './lane-governor.ts';
 import type { RootGuard } from './root-guard.ts';
+import type { Trial } from './trial.ts';
 import type { FileId, Garbage } from './types.ts';
 import { Worklist } from './worklist.ts';
 
@@ -25,6 +26,7 @@ export class Collector {
   readonly #root: RootGuard;
   readonly #governor: LaneGovernor;
   readonly #apiHalts: ApiHalts;
+  readonly #trial: Trial;
   readonly #signal: AbortSignal;
   /** How often each id was refused for itself in a row. */
   readonly #failures = new Map<FileId, number>();
@@ -33,11 +35,19 @@ export class Collector {
   #inLane = 0;
 
   /** `signal` breaks off what is under way. */
-  constructor(core: Core, root: RootGuard, governor: LaneGovernor, apiHalts: ApiHalts, signal: AbortSignal) {
+  constructor(
+    core: Core,
+    root: RootGuard,
+    governor: LaneGovernor,
+    apiHalts: ApiHalts,
+    trial: Trial,
+    signal: AbortSignal,
+  ) {
     this.#core = core;
     this.#root = root;
     this.#governor = governor;
     this.#apiHalts = apiHalts;
+    this.#trial = trial;
     this.#signal = signal;
     for (const id of core.view.garbage.keys()) this.#line.mark(id);
   }
@@ -110,9 +120,10 @@ export class Collector {
       await api.delete(id, this.#signal);
     } catch (error) {
       this.#signal.throwIfAborted();
-      if (error instanceof Fault) return this.#failed(id, garbage, error);
+      if (error instanceof Fault) return this.#failed(id, garbage, await this.#trial.ofId(error));
       throw error;
     }
+    this.#trial.granted();
     this.#governor.works();
     await ledger.record(garbageDeleted(id), this.#signal);
     this.#failures.delete(id);

@@ -24,6 +24,7 @@ import type { MirrorSettings } from './settings.ts';
 import { statusOf } from './status.ts';
 import { Storage } from './storage.ts';
 import type { MirrorPath } from './types.ts';
+import { Trial } from './trial.ts';
 import { Uploader } from './uploader.ts';
 import { Verifier } from './verifier.ts';
 import { VerifySchedule } from './verify-schedule.ts';
@@ -111,6 +112,7 @@ export class Mirror implements MirrorControl {
     this.#wakeup = new Wakeup(clock);
     const mark = (path: MirrorPath): void => this.mark(path);
     this.#apiHalts = new ApiHalts(core);
+    const trial = new Trial(core, this.#abort.signal);
     this.#governors = { upload: new LaneGovernor(core, 'upload'), delete: new LaneGovernor(core, 'delete') };
     this.#root = new RootGuard(core, () => this.#scans.request('the root is back'));
     this.#collector = new Collector(
@@ -118,6 +120,7 @@ export class Mirror implements MirrorControl {
       this.#root,
       this.#governors.delete,
       this.#apiHalts,
+      trial,
       this.#abort.signal,
     );
     this.#deleter = new Deleter(core, this.#root, this.#collector, mark);
@@ -128,6 +131,7 @@ export class Mirror implements MirrorControl {
       resolver,
       this.#governors.upload,
       this.#apiHalts,
+      trial,
       this.#root,
       this.#failures,
       mark,
@@ -141,12 +145,13 @@ export class Mirror implements MirrorControl {
       failures: this.#failures,
       root: this.#root,
       storage,
+      trial,
     });
     const lost = (path: MirrorPath): void => {
       this.#worker.noteLost(path);
       mark(path);
     };
-    const verifier = new Verifier(core, lost, (survey) => storage.surveyed(survey));
+    const verifier = new Verifier(core, trial, lost, (survey) => storage.surveyed(survey));
     this.#verifications = new VerifySchedule(core, verifier);
     this.#pool = new WorkerPool(
       core,

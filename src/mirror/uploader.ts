@@ -22,6 +22,7 @@ import { sameRemoteName } from './remote-name.ts';
 import type { Resolver } from './resolver.ts';
 import type { RootGuard } from './root-guard.ts';
 import { sizeOf } from './stat-token.ts';
+import type { Trial } from './trial.ts';
 import type { FolderRules, Intent, MirrorPath, RemoteFile, StatToken } from './types.ts';
 
 /** After this many replies in a row that could not be believed, a version is left alone for a while. */
@@ -51,6 +52,7 @@ export class Uploader {
   readonly #resolver: Resolver;
   readonly #governor: LaneGovernor;
   readonly #apiHalts: ApiHalts;
+  readonly #trial: Trial;
   readonly #root: RootGuard;
   readonly #failures: Failures;
   readonly #locks: KeyedLock;
@@ -64,6 +66,7 @@ export class Uploader {
     resolver: Resolver,
     governor: LaneGovernor,
     apiHalts: ApiHalts,
+    trial: Trial,
     root: RootGuard,
     failures: Failures,
     mark: (path: MirrorPath) => void,
@@ -72,6 +75,7 @@ export class Uploader {
     this.#resolver = resolver;
     this.#governor = governor;
     this.#apiHalts = apiHalts;
+    this.#trial = trial;
     this.#root = root;
     this.#failures = failures;
     this.#locks = new KeyedLock(mark);
@@ -173,6 +177,7 @@ export class Uploader {
       if (error instanceof Fault) return this.#uploadFault(job, error, signal);
       throw error;
     }
+    this.#trial.granted();
     this.#apiWorks();
     return this.#accepted(job, version.sha256(), remote, core.clock.monotonicMs() - startedMs, signal);
   }
@@ -194,6 +199,7 @@ export class Uploader {
     try {
       await this.#probing;
       this.#hasProbed = true;
+      this.#trial.granted();
       return null;
     } catch (error) {
       signal.throwIfAborted();
@@ -291,23 +297,15 @@ export class Uploader {
   }
 
   async #uploadFault(job: UploadJob, fault: Fault, signal: AbortSignal): Promise<Next> {
-    const { ledger, view } = this.#core;
-    const { path, stat, rules } = job;
+    const { ledger } = this.#core;
+    const { path } = job;
     if (fault.outcome === 'unknown') {
       this.#resolver.begin(path, null);
       this.#governor.failed(fault, path);
       this.#retryLater(job, fault);
       return again(0);
     }
-    if (fault.disposition === 'skip') {
-      const now = nowSeconds(this.#core);
-      await ledger.record(
-        rejected(view, { path, stat, rules, rule: fault.rule, message: fault.message, now }),
-        signal,
-      );
-      this.#apiWorks();
-      return this.#refused(path, fault.rule, fault.message);
-    }
+    if (fault.disposition === 'skip' || fault.halt === 'auth') return await this.#onTrial(job, fault, signal);
     await ledger.record(intentCleared(path), signal);
     if (fault.rule === 'moved' || fault.rule === 'unreadable') return this.#localFault(job, fault);
     if (fault.disposition !== 'retry' || fault.scope === 'lane') {
@@ -316,6 +314,26 @@ export class Uploader {
     }
     this.#governor.failed(fault, path);
     return again(this.#retryLater(job, fault));
+  }
+
+  /**
+   * Refused, and nothing was stored. INVARIANT: a version is rejected for good only when the refusal is its own; what
+   * every request meets is no fault of the file's.
+   */
+  async #onTrial(job: UploadJob, fault: Fault, signal: AbortSignal): Promise<Next> {
+    const { ledger, view } = this.#core;
+    const { path, stat, rules } = job;
+    const blame = await this.#trial.ofUpload(path, stat, fault);
+    if (blame.kind === 'own') {
+      const { rule, message } = fault;
+      const now = nowSeconds(this.#core);
+      await ledger.record(rejected(view, { path, stat, rules, rule, message, now }), signal);
+      this.#apiWorks();
+      return this.#refused(path, rule, message);
+    }
+    await ledger.record(intentCleared(path), signal);
+    if (blame.kind === 'lane') this.#waitForApi(path, blame.fault);
+    return again(0);
   }
 
   /** The file could not be read as announced: what is there now is looked at afresh. */

@@ -1,7 +1,9 @@
 import type { Core } from './core.ts';
 import { serverNowSeconds } from './core.ts';
 import { surveyRemote, type Survey } from './remote-survey.ts';
+import { Fault } from './faults.ts';
 import type { VerifyReport } from './report.ts';
+import type { Trial } from './trial.ts';
 import type { FilesApi } from './ports.ts';
 import type { FileId, MirrorPath, RemoteFile } from './types.ts';
 
@@ -28,12 +30,19 @@ export async function listEverything(
  */
 export class Verifier {
   readonly #core: Core;
+  readonly #trial: Trial;
   readonly #onLost: (path: MirrorPath) => void;
   readonly #onSurvey: (survey: Survey) => void;
 
   /** `onLost`: called with `repair` for each path whose remote file is surely gone. */
-  constructor(core: Core, onLost: (path: MirrorPath) => void, onSurvey: (survey: Survey) => void) {
+  constructor(
+    core: Core,
+    trial: Trial,
+    onLost: (path: MirrorPath) => void,
+    onSurvey: (survey: Survey) => void,
+  ) {
     this.#core = core;
+    this.#trial = trial;
     this.#onLost = onLost;
     this.#onSurvey = onSurvey;
   }
@@ -70,7 +79,7 @@ export class Verifier {
     unseen: readonly MirrorPath[],
     signal: AbortSignal,
   ): Promise<{ path: MirrorPath; id: FileId }[]> {
-    const { api, view, clock } = this.#core;
+    const { view, clock } = this.#core;
     const youngest = serverNowSeconds(this.#core) - TOO_YOUNG_SECONDS;
     let suspects = unseen.flatMap((path) => {
       const entry = view.files.get(path);
@@ -83,11 +92,24 @@ export class Verifier {
       for (const suspect of suspects) {
         // Replaced or deleted by ourselves meanwhile: no business of a verification.
         if (view.files.get(suspect.path)?.id !== suspect.id) continue;
-        if ((await api.retrieve(suspect.id, signal)) === null) still.push(suspect);
+        if (await this.#isGone(suspect.id, signal)) still.push(suspect);
       }
       suspects = still;
     }
     return suspects;
+  }
+
+  /** An id whose look-up is refused, while others are granted, is not known to be gone. */
+  async #isGone(id: FileId, signal: AbortSignal): Promise<boolean> {
+    try {
+      return (await this.#core.api.retrieve(id, signal)) === null;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof Fault) || error.halt !== 'auth') throw error;
+      const judged = await this.#trial.ofId(error);
+      if (judged.disposition === 'halt') throw judged;
+      return false;
+    }
   }
 
   async #correctExpiry({ expiryCorrections }: Survey): Promise<void> {

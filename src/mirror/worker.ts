@@ -15,6 +15,7 @@ import { Semaphore } from './semaphore.ts';
 import { situationOf } from './situation.ts';
 import type { Storage } from './storage.ts';
 import type { Entry, FileId, FolderRules, LocalLook, MirrorPath, StatToken } from './types.ts';
+import type { Trial } from './trial.ts';
 import type { Uploader } from './uploader.ts';
 
 /** Files read at a time for hashing and checking; more only makes a disk seek. */
@@ -32,6 +33,7 @@ export class Worker {
   readonly #failures: Failures;
   readonly #root: RootGuard;
   readonly #storage: Storage;
+  readonly #trial: Trial;
   /** Which version of a path was warned about. */
   readonly #warned = new Map<MirrorPath, StatToken>();
   /** Paths whose remote file was found to be gone, with its id. */
@@ -49,6 +51,7 @@ export class Worker {
     readonly failures: Failures;
     readonly root: RootGuard;
     readonly storage: Storage;
+    readonly trial: Trial;
   }) {
     this.#core = parts.core;
     this.#uploader = parts.uploader;
@@ -58,6 +61,7 @@ export class Worker {
     this.#failures = parts.failures;
     this.#root = parts.root;
     this.#storage = parts.storage;
+    this.#trial = parts.trial;
   }
 
   /** The path's remote file is gone: it is to be uploaded again. */
@@ -100,7 +104,7 @@ export class Worker {
       return await this.#act(path, look, movedFrom, informed, signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof Fault) return this.#failed(path, look, error);
+      if (error instanceof Fault) return this.#failed(path, look, await this.#trial.ofId(error));
       throw error;
     }
   }

@@ -106,7 +106,10 @@ describe('errors of the server and of the line', { concurrent: true }, () => {
     await mirror.write('user_data/bad.txt', 'content');
     await mirror.write('user_data/good.txt', 'content');
     await mirror.start();
-    await mirror.expectConverged({ posts: 2, deletes: 0, except: ['user_data/bad.txt'] });
+    await mirror.expectConverged({ deletes: 0, except: ['user_data/bad.txt'] });
+    // A second time, when nothing else was granted just before.
+    const sent = uploadsOf(mirror, 'bad.txt').length;
+    expect(sent).toBeLessThanOrEqual(2);
     const report = await mirror.report('user_data/bad.txt');
     expect(report?.state).toBe('rejected');
     expect(report?.reason).toContain('Line 3 is not to our taste.');
@@ -114,11 +117,11 @@ describe('errors of the server and of the line', { concurrent: true }, () => {
     await mirror.kill9();
     await mirror.start();
     await mirror.flush();
-    expect(uploadsOf(mirror, 'bad.txt')).toHaveLength(1);
+    expect(uploadsOf(mirror, 'bad.txt')).toHaveLength(sent);
     expect((await mirror.report('user_data/bad.txt'))?.reason).toContain('Line 3 is not to our taste.');
     fault.remove();
     await mirror.write('user_data/bad.txt', 'better content');
-    await mirror.untilConverged({ posts: 3, deletes: 0 });
+    await mirror.untilConverged({ posts: sent + 2, deletes: 0 });
   });
 
   test('D12: what is too large for its purpose is refused before it is sent', async (context) => {

@@ -67,7 +67,7 @@ export const faultTable: readonly FaultRow[] = [
     testTitle: 'B16: below a folder that cannot be listed nothing counts as gone; others proceed',
   },
   {
-    fault: 'The key is refused (401, 403)',
+    fault: 'The key is refused (401, 403), for a request that concerns no file too',
     does: 'sends nothing but one probe a minute; files stay queued',
     userSees: '`HALTED auth`, exit 77; a new key and `SIGHUP` end it at once',
     testFile: 'guards-api.test.ts',
@@ -116,11 +116,25 @@ export const faultTable: readonly FaultRow[] = [
     testTitle: 'D8: a server that takes the body and says nothing: given up in time, others go on meanwhile',
   },
   {
-    fault: 'The server refuses a file (400, 413, 422)',
+    fault: 'The server refuses one file (400, 401, 403, 413, 422), and accepts others',
     does: 'leaves it alone until its bytes change; an older remote version stays',
     userSees: '`rejected` with the server’s words',
     testFile: 'server-faults-errors.test.ts',
     testTitle: 'D11: a file that the server refuses is parked with the server’s words until its bytes change',
+  },
+  {
+    fault: 'Every request is refused (400 of a gateway that misses a header)',
+    does: 'rejects no file for it; waits, and asks ever more seldom',
+    userSees: 'the server’s words in `status`, as the reason why uploads wait',
+    testFile: 'refusals.test.ts',
+    testTitle: 'D11: a refusal that every request meets rejects no file; when it is over, all are mirrored',
+  },
+  {
+    fault: 'A DELETE of one file is refused (403)',
+    does: 'keeps that file as ours and tries again; nothing else waits for it',
+    userSees: 'the id and the server’s words in the log; counted in `status`',
+    testFile: 'refusals.test.ts',
+    testTitle: 'D14: 403 to one DELETE halts nothing; that remote file stays ours, and is named',
   },
   {
     fault: 'A DELETE fails',

@@ -49,7 +49,8 @@ export function judgeRest(view: OracleView): string[] {
 
 /**
  * Uploads, of those that were made while nothing changed, that nothing explains. What need not be mirrored, such as
- * a version that the server refuses, may wait for its turn until then: once.
+ * a version that the server refuses, may wait for its turn until then: once, and what the server alone refuses once
+ * more, to be sure that it is not everybody who is refused.
  */
 export function needlessUploads(view: OracleView, uploadKeys: readonly string[]): string[] {
   const explained: string[] = [];
@@ -57,7 +58,9 @@ export function needlessUploads(view: OracleView, uploadKeys: readonly string[])
   for (const { path, node } of view.disk.walk()) {
     const rules = rulesOf(view.knobs, path);
     if (node.kind !== 'file' || rules === null || !others.has(path)) continue;
-    explained.push(uploadKeyOf(rules.purpose, remoteNameOf(path), node.content.length));
+    const attempts = view.server.refusalOf(node.content) === null ? 1 : 2;
+    const key = uploadKeyOf(rules.purpose, remoteNameOf(path), node.content.length);
+    for (let attempt = 1; attempt <= attempts; attempt += 1) explained.push(key);
   }
   return uploadKeys.filter((key) => {
     const index = explained.indexOf(key);
@@ -93,7 +96,7 @@ function survey({ disk, server, knobs }: OracleView): Standing {
       ignoreRuleOf(path) === null &&
       problemOf(node.content, rules, knobs.contentRule) === null &&
       !(knobs.ignoresExpiry && rules.expiresAfterSeconds !== null) &&
-      !server.refuses(node.content);
+      server.refusalOf(node.content) === null;
     if (isEligible) eligible.set(path, sha256Of(node.content));
     else others.add(path);
   }

@@ -9,11 +9,13 @@ import {
   conflictFault,
   drawPlainFate,
   drawUploadFate,
+  forbiddenFault,
   isContradiction,
   networkFault,
   quotaFault,
   rateLimitFault,
   refusedFault,
+  refusedRequestFault,
   serverFault,
   timeoutFault,
   unreachableFault,
@@ -117,6 +119,7 @@ export class SimApi implements FilesApi {
   /** What is answered to the headers alone, before the body was taken. */
   #answerEarly(fate: UploadFate): void {
     const { incarnation, random, safety, server } = this.#tools;
+    if (server.episode === 'refusals') throw this.#answered(refusedFault());
     if (server.episode === 'quota') throw this.#answered(quotaFault(random));
     if (fate === 'conflict') throw this.#answered(conflictFault());
     if (fate === 'early-5xx') throw this.#answered(serverFault(random, 'refused'));
@@ -153,9 +156,10 @@ export class SimApi implements FilesApi {
     signal: AbortSignal,
   ): Promise<RemoteFile> {
     const { clock, incarnation, knobs, random, server } = this.#tools;
-    if (server.refuses(body)) {
+    const refusal = server.refusalOf(body);
+    if (refusal !== null) {
       await incarnation.sleep(this.#latencyMs(), signal);
-      throw this.#answered(refusedFault());
+      throw this.#answered(refusal === 403 ? forbiddenFault() : refusedFault());
     }
     const damaged = fate === 'short-store';
     const content = damaged ? body.slice(0, -1) : body;
@@ -221,9 +225,11 @@ export class SimApi implements FilesApi {
     rate: { readonly isRefused: boolean; readonly onRateLimit: (forMs: number) => void } = freely,
   ): Promise<T> {
     signal.throwIfAborted();
-    const { incarnation, knobs, random, trace } = this.#tools;
+    const { incarnation, knobs, random, server, trace } = this.#tools;
     const fate = rate.isRefused ? 'rate-limited' : drawPlainFate(random, this.#faults());
     await this.#reach(fate, signal, () => {});
+    if (server.episode === 'refusals') throw this.#answered(refusedRequestFault());
+    if (fate === 'forbidden') throw this.#answered(forbiddenFault());
     if (fate === 'rate-limited') {
       const fault = this.#answered(rateLimitFault(random));
       rate.onRateLimit(fault.retryAfterMs ?? 0);

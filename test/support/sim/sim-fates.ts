@@ -25,6 +25,7 @@ export type PlainFate =
   | 'no-connection'
   | 'rate-limited'
   | 'conflict'
+  | 'forbidden'
   | '5xx-lost'
   | '5xx-done'
   | 'reset-lost'
@@ -54,6 +55,7 @@ const plainFaults = {
   'no-connection': 2,
   'rate-limited': 3,
   conflict: 1,
+  forbidden: 1,
   '5xx-lost': 2,
   '5xx-done': 2,
   'reset-lost': 1,
@@ -164,6 +166,27 @@ export function refusedFault(): Fault {
     outcome: 'refused',
     rule: 'server-400',
     status: 400,
+  });
+}
+
+/** What a request without a file meets where a gateway wants something else of every request. */
+export function refusedRequestFault(): Fault {
+  return new Fault('400 a header is missing', {
+    disposition: 'retry',
+    outcome: 'refused',
+    rule: 'server-400',
+    status: 400,
+  });
+}
+
+/** The answer to one request, which says nothing about the key. */
+export function forbiddenFault(): Fault {
+  return new Fault('403 not this one', {
+    disposition: 'halt',
+    halt: 'auth',
+    outcome: 'refused',
+    rule: 'auth',
+    status: 403,
   });
 }
 

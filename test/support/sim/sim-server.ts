@@ -24,8 +24,11 @@ export interface StoredFile {
   gone: { readonly atMs: number; readonly by: 'mirror' | 'others' } | null;
 }
 
-/** Times in which every request of a kind fails: wrong key, storage full, network down, deletes refused with 429. */
-export type ServerEpisode = 'none' | 'auth' | 'quota' | 'down' | 'no-deletes';
+/**
+ * Times in which every request of a kind fails: wrong key, a 400 for everything (a gateway that misses a header),
+ * storage full, network down, deletes refused with 429.
+ */
+export type ServerEpisode = 'none' | 'auth' | 'refusals' | 'quota' | 'down' | 'no-deletes';
 
 export interface StoreRequest {
   readonly purpose: string;
@@ -111,9 +114,12 @@ export class SimServer {
     return (file.gone === null || file.gone.atMs > atMs) && !this.isExpired(file, atMs);
   }
 
-  /** A content that this server will never take. */
-  refuses(content: Uint8Array): boolean {
-    return content.length === 0 || (this.#tools.knobs.serverRefuses && sha256Of(content).startsWith('7'));
+  /** A content that this server will never take, and the status that says so; null: it takes it. */
+  refusalOf(content: Uint8Array): 400 | 403 | null {
+    if (content.length === 0) return 400;
+    if (!this.#tools.knobs.serverRefuses) return null;
+    const sha256 = sha256Of(content);
+    return sha256.startsWith('7') ? 400 : sha256.startsWith('8') ? 403 : null;
   }
 
   store(request: StoreRequest, madeBy: StoredFile['madeBy'] = 'mirror', ageSeconds = 0): StoredFile {

@@ -20,6 +20,8 @@ export interface TroubleTools {
 }
 
 const dayMs = 86_400_000;
+/** Longer than a refused request, what was granted before it, and the probe after it take together. */
+const LEAST_REFUSAL_MS = 10_000;
 const rootTroubles: readonly Exclude<RootState, 'mounted'>[] = [
   'missing',
   'unreadable',
@@ -95,8 +97,11 @@ export class SimTroubles {
 
   #beginEpisode(): void {
     const { random, server, stateDir, trace } = this.#tools;
-    const kind = random.pick(['auth', 'quota', 'down', 'no-deletes', 'full'] as const);
-    const forMs = random.chance(0.2) ? random.int(60_000, 600_000) : random.int(1_000, 60_000);
+    const kind = random.pick(['auth', 'refusals', 'quota', 'down', 'no-deletes', 'full'] as const);
+    const isLong = random.chance(0.2);
+    // One that begins and ends while a single request is on its way is a refusal of that one, for all that can be told.
+    const leastMs = kind === 'refusals' || kind === 'auth' ? LEAST_REFUSAL_MS : 1_000;
+    const forMs = isLong ? random.int(60_000, 600_000) : random.int(leastMs, 60_000);
     if (kind === 'full') {
       trace.add('state', 'ENOSPC for', forMs, 'ms');
       stateDir.setFull(true);

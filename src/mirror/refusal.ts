@@ -1,0 +1,40 @@
+import { Fault } from './faults.ts';
+
+/** Whose a refusal (4xx) is. */
+export type Blame =
+  /** The API has judged this file, or this id, alone. */
+  | { readonly kind: 'own' }
+  /** Nothing tells whether others were granted when this was refused: it must be asked for once more. */
+  | { readonly kind: 'unproven' }
+  /** Every request meets it: `fault` is what the request that concerns no file met. */
+  | { readonly kind: 'lane'; readonly fault: Fault };
+
+export interface RefusalEvidence {
+  /** What a request that concerns no file met after the refusal; null: it was granted. */
+  readonly probe: Fault | null;
+  /** Something was granted right before the refusal, or the same was refused once already while the probe was granted. */
+  readonly hasWitness: boolean;
+}
+
+/**
+ * Is a refusal the file's own, or does every request meet it (a key that is not accepted, a gateway that misses a
+ * header)? INVARIANT: it is only the file's own when other requests were granted before it and after it. A grant
+ * after it alone could mean that a trouble of all has just ended.
+ */
+export function judgeRefusal({ probe, hasWitness }: RefusalEvidence): Blame {
+  if (probe !== null) return { kind: 'lane', fault: probe };
+  return hasWitness ? { kind: 'own' } : { kind: 'unproven' };
+}
+
+/** The same failure, as one of this id alone: it is tried again later, and nothing else waits for that. */
+export function asOneOnly(fault: Fault): Fault {
+  return new Fault(fault.message, {
+    disposition: 'retry',
+    outcome: fault.outcome,
+    rule: fault.rule,
+    cause: fault,
+    ...(fault.retryAfterMs === null ? {} : { retryAfterMs: fault.retryAfterMs }),
+    ...(fault.status === null ? {} : { status: fault.status }),
+    ...(fault.requestId === null ? {} : { requestId: fault.requestId }),
+  });
+}

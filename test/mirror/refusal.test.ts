@@ -1,0 +1,50 @@
+import { describe, expect, test } from 'vitest';
+import { Fault } from '../../src/mirror/faults.ts';
+import { asOneOnly, judgeRefusal } from '../../src/mirror/refusal.ts';
+
+const key = new Fault('401', {
+  disposition: 'halt',
+  halt: 'auth',
+  outcome: 'refused',
+  rule: 'auth',
+  status: 401,
+});
+const header = new Fault('400 a header is missing', {
+  disposition: 'retry',
+  outcome: 'refused',
+  rule: 'server-400',
+  status: 400,
+});
+const network = new Fault('ECONNRESET', { disposition: 'retry', outcome: 'refused', rule: 'network' });
+
+describe('whose a refusal is', () => {
+  test.each([
+    { what: 'granted before and after: the file’s own', probe: null, hasWitness: true, kind: 'own' },
+    { what: 'granted after it alone: asked once more', probe: null, hasWitness: false, kind: 'unproven' },
+    { what: 'the key is refused everywhere', probe: key, hasWitness: true, kind: 'lane' },
+    { what: 'every request misses a header', probe: header, hasWitness: true, kind: 'lane' },
+    {
+      what: 'nothing is known while the API does not answer',
+      probe: network,
+      hasWitness: true,
+      kind: 'lane',
+    },
+    { what: 'and least of all without a witness', probe: network, hasWitness: false, kind: 'lane' },
+  ])('$what', ({ probe, hasWitness, kind }) => {
+    expect(judgeRefusal({ probe, hasWitness })).toEqual(
+      kind === 'lane' ? { kind: 'lane', fault: probe } : { kind },
+    );
+  });
+
+  test('a refusal of one id stops nothing else, and keeps its words', () => {
+    const alone = asOneOnly(key);
+    expect(alone).toMatchObject({
+      message: '401',
+      disposition: 'retry',
+      scope: 'file',
+      rule: 'auth',
+      status: 401,
+    });
+    expect(alone.halt).toBeUndefined();
+  });
+});
