@@ -36,14 +36,19 @@ export function lastKnownReport(
   };
 }
 
-/** `nowSeconds`: unix time; the next expiry is the soonest one after it. */
-export function lastKnownState(manifest: ManifestView, nowSeconds: number): LastKnownState {
+/** `nowSeconds`: unix time; the next expiry is the soonest one after it. `canDelete`: the server can. */
+export function lastKnownState(
+  manifest: ManifestView,
+  nowSeconds: number,
+  canDelete: boolean,
+): LastKnownState {
   let nextExpiry: LastKnownState['nextExpiry'] = null;
   for (const [path, { expiresAt }] of manifest.files) {
     if (expiresAt === null || expiresAt <= nowSeconds) continue;
     if (nextExpiry === null || expiresAt < nextExpiry.expiresAt) nextExpiry = { path, expiresAt };
   }
   const garbage = [...manifest.garbage.values()];
+  const unheld = garbage.filter(({ hold }) => !hold).length;
   return {
     version: 1,
     running: false,
@@ -51,7 +56,8 @@ export function lastKnownState(manifest: ManifestView, nowSeconds: number): Last
     files: manifest.files.size,
     rejected: manifest.rejected.size,
     openIntents: manifest.intents.size,
-    garbage: garbage.filter(({ hold }) => !hold).length,
+    garbage: canDelete ? unheld : 0,
+    undeletable: canDelete ? 0 : unheld,
     heldGarbage: garbage.filter(({ hold }) => hold).length,
     nextExpiry,
   };

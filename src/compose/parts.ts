@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import { createCheck, needsFullRead } from '../checks/checks.ts';
+import { readHeaders } from '../config/header-values.ts';
 import { createIgnoreRules, type IgnoreRules } from '../local/ignore-rules.ts';
 import { createLocalTree, type ScannedTree } from '../local/local-tree.ts';
 import { createOpenWriters } from '../local/open-writers.ts';
@@ -28,18 +29,24 @@ export function createTree(config: Config): { readonly local: ScannedTree; reado
   return { local, rules };
 }
 
+/** Throws `Fault` with rule `config` when the value of a header cannot be had. */
 export function createClient(config: Config, apiKey: () => string | null): FilesClient {
   const { api, limits } = config;
+  const { headers, secrets } = readHeaders(api.headers, process.env);
   return createFilesClient({
     baseUrl: api.baseUrl,
     apiKey,
     auth: api.auth,
-    headers: api.headers,
+    headers,
+    headerSecrets: secrets,
+    uploadFields: api.uploadFields,
+    expiry: api.expiry,
     organization: api.organization,
     project: api.project,
     timeoutMs: api.timeoutSeconds * 1000,
     uploadBytesPerSecond: limits.uploadBytesPerSecond,
     listParameters: api.listParameters,
+    purposes: [...new Set(config.folders.map(({ purpose }) => purpose))],
     userAgent: `files-mirror/${programVersion()}`,
     clock: systemClock,
   });
@@ -58,6 +65,7 @@ export function settingsOf(config: Config): MirrorSettings {
     rescanMs: watch.rescanSeconds * 1000,
     verifyMs: verifyHours * 3_600_000,
     storageBytes: limits.storageBytes,
+    canDelete: config.api.deletes,
     resolveLooksMs: RESOLVE_LOOKS_MS,
   };
 }

@@ -1,3 +1,6 @@
+import { headerSourceProblems } from './header-values.ts';
+import { isPublicHost, plainHost } from './http-hosts.ts';
+import { ownAddressOf } from './presets.ts';
 import type { Problem } from './problems.ts';
 import type { ConfigFile } from './schema.ts';
 
@@ -10,15 +13,26 @@ const ownHeaders: ReadonlyMap<string, string> = new Map([
   ),
 ]);
 
+/** Form fields of an upload that are ours to set. */
+const ownFields: ReadonlySet<string> = new Set(['purpose', 'file', 'filename']);
+
 /** OpenAI documents 1,000 uploads a minute a user. */
 const mostUploadsPerMinuteAtOpenAi = 999;
 
-/** What no single key can tell: rules between keys, and the meaning of texts. */
-export function crossChecks(config: ConfigFile): readonly Problem[] {
+/**
+ * What no single key can tell: rules between keys, and the meaning of texts. `baseUrlGiven`: it is not just the
+ * default.
+ */
+export function crossChecks(config: ConfigFile, baseUrlGiven: boolean): readonly Problem[] {
   return [
-    ...baseUrlProblems(config.api.baseUrl),
+    ...presetProblems(config.api, baseUrlGiven),
+    ...baseUrlProblems(config.api),
+    ...allowHttpProblems(config.api.allowHttp),
     ...rateProblems(config),
-    ...headerProblems(config.api.headers),
+    ...headerNameProblems(config.api.headers),
+    ...headerSourceProblems(config.api.headers),
+    ...uploadFieldProblems(config.api),
+    ...expiryProblems(config),
   ];
 }
 
@@ -33,14 +47,30 @@ export function isLoopback(baseUrl: string): boolean {
   );
 }
 
-function baseUrlProblems(baseUrl: string): readonly Problem[] {
+/** Without this the key of another server would go to the default one. */
+function presetProblems({ preset }: ConfigFile['api'], baseUrlGiven: boolean): readonly Problem[] {
+  const example = ownAddressOf(preset);
+  if (example === null || baseUrlGiven) return [];
+  return [
+    {
+      path: ['api', 'preset'],
+      message: `the preset "${preset}" needs api.baseUrl, which only you know, such as "${example}"`,
+    },
+  ];
+}
+
+function baseUrlProblems({ baseUrl, allowHttp }: ConfigFile['api']): readonly Problem[] {
   const path = ['api', 'baseUrl'];
   const url = URL.parse(baseUrl);
   if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:')) {
     return [{ path, message: 'expected an https URL such as "https://api.openai.com/v1"' }];
   }
-  if (url.protocol === 'http:' && !isLoopback(baseUrl)) {
-    return [{ path, message: `plain http to ${url.hostname} would send the key unencrypted; use https` }];
+  if (url.protocol === 'http:' && !isLoopback(baseUrl) && !mayUseHttp(url.hostname, allowHttp)) {
+    const host = plainHost(url.hostname);
+    const wayOut = isPublicHost(host)
+      ? 'use https, or the address of a host in your own network'
+      : `use https; if ${host} is in a network that you trust, set api.allowHttp to [${JSON.stringify(host)}]`;
+    return [{ path, message: `plain http to ${host} would send the key unencrypted; ${wayOut}` }];
   }
   if (url.username !== '' || url.password !== '') {
     return [
@@ -51,6 +81,28 @@ function baseUrlProblems(baseUrl: string): readonly Problem[] {
     ];
   }
   return [];
+}
+
+function mayUseHttp(host: string, allowHttp: readonly string[]): boolean {
+  return !isPublicHost(host) && allowHttp.some((allowed) => plainHost(allowed) === plainHost(host));
+}
+
+function allowHttpProblems(allowHttp: readonly string[]): readonly Problem[] {
+  return allowHttp.flatMap((host, index) => {
+    const path = ['api', 'allowHttp', index];
+    const name = plainHost(host);
+    // What a URL takes for something else than one host's name is none: a port, a path, a pattern.
+    const url = URL.parse(`http://${name.includes(':') ? `[${name}]` : name}`);
+    if (url === null || plainHost(url.hostname) !== name || !/^[\w.:-]+$/.test(name))
+      return [{ path, message: `expected the name or address of one host, got ${JSON.stringify(host)}` }];
+    if (!isPublicHost(name)) return [];
+    return [
+      {
+        path,
+        message: `${name} is a public name: plain http to it would send the key unencrypted over the internet; use https`,
+      },
+    ];
+  });
 }
 
 function rateProblems(config: ConfigFile): readonly Problem[] {
@@ -65,14 +117,42 @@ function rateProblems(config: ConfigFile): readonly Problem[] {
   ];
 }
 
-function headerProblems(headers: Readonly<Record<string, string>>): readonly Problem[] {
-  return Object.entries(headers).flatMap(([name, value]) => {
+function headerNameProblems(headers: ConfigFile['api']['headers']): readonly Problem[] {
+  return Object.keys(headers).flatMap((name) => {
     const path = ['api', 'headers', name];
     if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) return [{ path, message: 'not a header name' }];
     const reserved = ownHeaders.get(name.toLowerCase());
-    if (reserved !== undefined) return [{ path, message: `not here: ${reserved}` }];
-    if (/[^\t\u0020-\u007e\u0080-\u00ff]/.test(value))
-      return [{ path, message: 'a header value has no line breaks and no special characters' }];
+    return reserved === undefined ? [] : [{ path, message: `not here: ${reserved}` }];
+  });
+}
+
+function uploadFieldProblems({ uploadFields, expiry }: ConfigFile['api']): readonly Problem[] {
+  return Object.keys(uploadFields).flatMap((name) => {
+    const path = ['api', 'uploadFields', name];
+    if (name === '' || /["\u0000-\u001f\u007f]/.test(name))
+      return [{ path, message: 'not a name of a form field' }];
+    if (ownFields.has(name)) return [{ path, message: 'not here: files-mirror sets this field itself' }];
+    if (name === expiry.field || name.startsWith(`${expiry.field}[`))
+      return [{ path, message: 'not here: set folders.NAME.expiresAfterSeconds' }];
     return [];
+  });
+}
+
+function expiryProblems({ api: { expiry }, folders }: ConfigFile): readonly Problem[] {
+  const { minSeconds, maxSeconds, form } = expiry;
+  if (minSeconds > maxSeconds) {
+    const message = `expected at most api.expiry.maxSeconds (${maxSeconds}), got ${minSeconds}`;
+    return [{ path: ['api', 'expiry', 'minSeconds'], message }];
+  }
+  return Object.entries(folders).flatMap(([name, folder]) => {
+    const asked = folder === false ? null : (folder.expiresAfterSeconds ?? null);
+    const path = ['folders', name, 'expiresAfterSeconds'];
+    if (asked === null) return [];
+    if (form === 'none')
+      return [{ path, message: 'this server cannot expire files (api.expiry.form is "none"); set null' }];
+    const seconds = Math.round(asked);
+    if (seconds >= minSeconds && seconds <= maxSeconds) return [];
+    const bounds = `a number from ${minSeconds} to ${maxSeconds} or null`;
+    return [{ path, message: `expected ${bounds} (api.expiry), got ${asked}` }];
   });
 }

@@ -5,7 +5,9 @@ import { keyFileProblems } from './api-key.ts';
 import type { Config } from './config.ts';
 import { crossChecks } from './cross-checks.ts';
 import { mergeFolders } from './folders.ts';
+import { headerFileProblems, locatedHeaders } from './header-values.ts';
 import { JsonSyntaxError, readJsonText, type JsonText } from './json-text.ts';
+import { withPreset } from './presets.ts';
 import { keyPath, problemsOf, type Problem } from './problems.ts';
 import { configSchema, type ConfigFile } from './schema.ts';
 import { defaultStateDir, stateDirProblems } from './state-dir.ts';
@@ -44,7 +46,7 @@ interface Override {
 }
 
 /**
- * Flags over environment over file over defaults. Relative paths in the file are relative to the file, all others
+ * Flags over environment over file over preset over defaults. Relative paths in the file are relative to the file, all others
  * to the current folder. Throws `Fault` with rule `config`; its message has one line for every problem.
  */
 export async function loadConfig(surroundings: ConfigSurroundings): Promise<LoadedConfig> {
@@ -52,15 +54,16 @@ export async function loadConfig(surroundings: ConfigSurroundings): Promise<Load
   const overrides = overridesOf(surroundings).filter(
     (override) => override.value !== undefined && override.value !== '',
   );
-  const raw = withOverrides(source.json?.value ?? {}, overrides);
+  const raw = withOverrides(withPreset(source.json?.value ?? {}), overrides);
   const locate = (problem: Problem) => `${placeOf(problem.path, source, overrides)}: ${problem.message}`;
 
   const parsed = configSchema.safeParse(raw);
   if (!parsed.success) throw configFault(problemsOf(parsed.error, raw).map(locate));
 
-  const { config, problems } = resolved(parsed.data, source, surroundings);
-  if (problems.length > 0) throw configFault(problems.map(locate));
   const baseUrlGiven = typeof (raw as { api?: { baseUrl?: unknown } }).api?.baseUrl === 'string';
+  const { config, problems: later } = resolved(parsed.data, source, surroundings);
+  const problems = [...crossChecks(parsed.data, baseUrlGiven), ...later];
+  if (problems.length > 0) throw configFault(problems.map(locate));
   return { config, file: source.file, baseUrlGiven };
 }
 
@@ -126,12 +129,14 @@ function resolved(
       ? defaultStateDir(root, surroundings.env, surroundings.homeDir)
       : resolve(base, file.stateDir);
   const apiKeyFile = file.api.apiKeyFile === null ? null : resolve(base, file.api.apiKeyFile);
-  const { folders, problems } = mergeFolders(file.folders, file.deletes.mode);
+  const headers = locatedHeaders(file.api.headers, (path) => resolve(base, path));
+  // What cannot be deleted is kept: nothing else would be true.
+  const { folders, problems } = mergeFolders(file.folders, file.api.deletes ? file.deletes.mode : 'keep');
   return {
     config: {
       root,
       stateDir,
-      api: { ...file.api, apiKeyFile },
+      api: { ...file.api, apiKeyFile, headers },
       limits: file.limits,
       watch: file.watch,
       deletes: file.deletes,
@@ -139,12 +144,22 @@ function resolved(
       folders,
     },
     problems: [
-      ...crossChecks(file),
       ...problems,
       ...stateDirProblems(root, stateDir),
       ...keyFileProblems(root, apiKeyFile),
+      ...headerFileProblems(root, headers),
+      ...(file.api.deletes ? [] : deleteProblems(file.folders)),
     ],
   };
+}
+
+/** A folder that is to mirror deletes at a server that cannot is a contradiction; the default for all folders is none. */
+function deleteProblems(folders: ConfigFile['folders']): readonly Problem[] {
+  return Object.entries(folders).flatMap(([name, folder]) => {
+    if (folder === false || folder.deletes?.mode !== 'mirror') return [];
+    const path = ['folders', name, 'deletes', 'mode'];
+    return [{ path, message: 'expected "keep", since api.deletes is false: this server cannot delete' }];
+  });
 }
 
 function placeOf(path: readonly PropertyKey[], source: Source, overrides: readonly Override[]): string {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { presetNames } from './preset-names.ts';
 
 /**
  * The one description of the configuration file. From it come the types, the defaults, the checks, the JSON
@@ -11,12 +12,54 @@ const oneDaySeconds = 86_400;
 
 const seconds = (min: number, max: number = longestSeconds) => z.number().min(min).max(max);
 
+const expirySchema = z.strictObject({
+  field: z
+    .string()
+    .min(1)
+    .default('expires_after')
+    .describe('The form field that asks the server to expire a file.'),
+  form: z
+    .enum(['anchored', 'seconds', 'none'])
+    .default('anchored')
+    .describe(
+      '`anchored` sends `FIELD[anchor]=created_at` and `FIELD[seconds]=N`, `seconds` sends `FIELD=N`; `none`: this server cannot expire files.',
+    ),
+  minSeconds: z
+    .int()
+    .min(1)
+    .default(3600)
+    .describe('The shortest life that the server takes; 14 days at Azure.'),
+  maxSeconds: z
+    .int()
+    .min(1)
+    .default(30 * oneDaySeconds)
+    .describe('The longest life that the server takes.'),
+});
+
+const headerSchema = z.strictObject({
+  file: z.string().min(1).optional().describe('File that holds the value of this header and nothing else.'),
+  env: z.string().min(1).optional().describe('Environment variable that holds the value of this header.'),
+});
+
 const apiSchema = z.strictObject({
+  preset: z
+    .enum(presetNames)
+    .nullable()
+    .default(null)
+    .describe(
+      'Settings for a known server, below your own: whatever you set wins, key by key. See “Other servers”.',
+    ),
   baseUrl: z
     .string()
     .default('https://api.openai.com/v1')
     .describe(
-      'Where the Files API is: https, or http on this machine. May have a path and a query. `OPENAI_BASE_URL` wins over it.',
+      'Where the Files API is: https; http on this machine or to a host in `allowHttp`. May have a path and a query. `OPENAI_BASE_URL` wins over it.',
+    ),
+  allowHttp: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      'Hosts in your own network that may be spoken to by plain http, e.g. `litellm` in a compose network. Never a public name.',
     ),
   apiKeyFile: z
     .string()
@@ -25,9 +68,15 @@ const apiSchema = z.strictObject({
     .default(null)
     .describe('File that holds the API key and nothing else. `OPENAI_API_KEY` wins over it.'),
   headers: z
+    .record(z.string(), z.union([z.string(), headerSchema]))
+    .default({})
+    .describe(
+      'More headers for every request: the value itself, `{"file": "…"}` or `{"env": "…"}`. Never the key: see `auth`.',
+    ),
+  uploadFields: z
     .record(z.string(), z.string())
     .default({})
-    .describe('More headers for every request. Never the key: see `auth`.'),
+    .describe('More form fields for every upload, for gateways that want them.'),
   organization: z
     .string()
     .min(1)
@@ -48,9 +97,18 @@ const apiSchema = z.strictObject({
     .default('bearer')
     .describe('How the key is sent: `Authorization: Bearer …`, or an `api-key` header as Azure wants it.'),
   listParameters: z
-    .enum(['full', 'none'])
+    .enum(['full', 'by-purpose', 'none'])
     .default('full')
-    .describe('`none` for servers whose list takes no parameters and has no pages.'),
+    .describe(
+      '`none` for servers whose list takes no parameters and has no pages; `by-purpose` for those whose list wants a purpose, which is asked for one at a time.',
+    ),
+  expiry: expirySchema.prefault({}),
+  deletes: z
+    .boolean()
+    .default(true)
+    .describe(
+      '`false` for servers that cannot delete: removed files are `kept`, replaced ones stay and are counted.',
+    ),
 });
 
 const limitsSchema = z.strictObject({
@@ -121,11 +179,13 @@ const deletesSchema = z.strictObject({
 
 const folderSchema = z.strictObject({
   purpose: z.string().min(1).optional().describe('The purpose that its files are uploaded with.'),
-  expiresAfterSeconds: seconds(3600, 30 * oneDaySeconds)
+  expiresAfterSeconds: z
+    .number()
+    .min(1)
     .nullable()
     .optional()
     .describe(
-      'When the API shall expire a file, after its upload (rounded to whole seconds); null leaves it to the API.',
+      'When the API shall expire a file, after its upload (rounded to whole seconds); null leaves it to the API. Within `api.expiry`, at OpenAI from 3600 to 2592000.',
     ),
   onExpiry: z
     .enum(['forget', 'renew'])

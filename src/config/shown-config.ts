@@ -1,8 +1,11 @@
 import type { Config } from './config.ts';
+import { defaultFolders } from './folders.ts';
+import { presetFolders } from './presets.ts';
 
 /**
- * The effective configuration in the form of a configuration file, every folder spelled out. The values of
- * configured headers are left out, since they may be secrets.
+ * The effective configuration in the form of a configuration file, the preset's settings included and every folder
+ * spelled out, also those that are switched off. The values of configured headers are left out, since they may be
+ * secrets; where a value comes from is shown.
  */
 export function shownConfig(config: Config): unknown {
   return {
@@ -10,17 +13,27 @@ export function shownConfig(config: Config): unknown {
     stateDir: config.stateDir,
     api: {
       ...config.api,
-      headers: Object.fromEntries(Object.keys(config.api.headers).map((name) => [name, '[redacted]'])),
+      headers: Object.fromEntries(
+        Object.entries(config.api.headers).map(([name, source]) => [
+          name,
+          typeof source === 'string' ? '[redacted]' : source,
+        ]),
+      ),
     },
     limits: config.limits,
     watch: config.watch,
     deletes: config.deletes,
     verifyHours: config.verifyHours,
-    folders: Object.fromEntries(
-      config.folders.map(({ folder, deletes, ...rules }) => [
-        folder,
-        { ...rules, deletes: { mode: deletes } },
-      ]),
-    ),
+    folders: {
+      ...Object.fromEntries(
+        [...defaultFolders.keys(), ...presetFolders(config.api.preset)].map((folder) => [folder, false]),
+      ),
+      ...Object.fromEntries(
+        config.folders.map(({ folder, deletes, ...rules }) => [
+          folder,
+          { ...rules, deletes: { mode: deletes } },
+        ]),
+      ),
+    },
   };
 }

@@ -79,7 +79,8 @@ export class Collector {
   }
 
   #pump(): void {
-    const { queue, broke } = this.#core;
+    const { queue, broke, settings } = this.#core;
+    if (!settings.canDelete) return;
     while (this.#inLane < Math.min(MAX_IN_LANE, this.#line.readyAt(FRESH) + this.#line.readyAt(REFUSED))) {
       this.#inLane += 1;
       queue

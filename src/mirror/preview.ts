@@ -73,7 +73,7 @@ class Preview {
     );
     await this.#absent(gone);
     for (const [id, { path, bytes, hold }] of view.garbage) {
-      if (hold) continue;
+      if (hold || !this.#parts.settings.canDelete) continue;
       this.#planned.push({
         op: '-',
         path,

@@ -80,6 +80,7 @@ export class Quiet {
 
   /** Remote files that are still there because deleting them failed again and again. */
   *#undeleted(): IterableIterator<PathReport> {
+    if (!this.#core.settings.canDelete) return;
     const trouble = this.#troubleOf('delete');
     for (const [id, garbage] of this.#core.view.garbage) {
       const failures = this.#collector.failuresOf(id);
@@ -172,8 +173,8 @@ export class Quiet {
 
   /** `ids` null: any. */
   #garbageIsMoving(ids: ReadonlySet<FileId> | null): boolean {
-    const { view, halts } = this.#core;
-    if (halts.holds('delete') || this.#troubleOf('delete') !== null) return false;
+    const { view, halts, settings } = this.#core;
+    if (!settings.canDelete || halts.holds('delete') || this.#troubleOf('delete') !== null) return false;
     for (const [id, garbage] of view.garbage) {
       if (ids !== null && !ids.has(id)) continue;
       if (!garbage.hold && this.#collector.failuresOf(id) < FAILURES_TO_TELL) return true;

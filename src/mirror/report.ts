@@ -34,6 +34,8 @@ export interface MirrorStatus {
   readonly waitingDeletes: number;
   /** Owned ids that nothing points to and that are still to be deleted remotely. */
   readonly garbage: number;
+  /** Owned ids that nothing points to and that stay, because the server cannot delete (`api.deletes` false). */
+  readonly undeletable: number;
   /** Ids kept aside because the server's word about them was contradictory; `orphans` lists them. */
   readonly heldGarbage: number;
   readonly openIntents: number;

@@ -20,6 +20,8 @@ export interface MirrorSettings {
   readonly verifyMs: number;
   /** Storage limit in bytes for what this mirror owns and others use; null: none. */
   readonly storageBytes: number | null;
+  /** False: the server cannot delete. No DELETE is sent, and what nothing points to any more stays recorded. */
+  readonly canDelete: boolean;
   /**
    * When to look for an upload of unknown outcome in the remote's listing, in milliseconds after it ended: lists
    * may lag for seconds, so only the last empty look proves that nothing was stored.

@@ -19,6 +19,8 @@ export function statusOf(core: Core, facts: EngineFacts): MirrorStatus {
     problems.push(report);
   }
   const heldGarbage = [...view.garbage.values()].filter((garbage) => garbage.hold).length;
+  const unheldGarbage = view.garbage.size - heldGarbage;
+  const { canDelete } = core.settings;
   const window = queue.uploadWindow();
   const pause = queue.holds('upload').find((hold) => hold.name === 'retry-after' || hold.name === 'backoff');
   return {
@@ -31,7 +33,8 @@ export function statusOf(core: Core, facts: EngineFacts): MirrorStatus {
     halts: halts.all(),
     counts: notes.counts(),
     waitingDeletes: facts.waitingDeletes,
-    garbage: view.garbage.size - heldGarbage,
+    garbage: canDelete ? unheldGarbage : 0,
+    undeletable: canDelete ? 0 : unheldGarbage,
     heldGarbage,
     openIntents: view.intents.size,
     uploads: {

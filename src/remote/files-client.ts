@@ -9,6 +9,8 @@ import { proxiesFor } from './proxies.ts';
 import type { ProxyEnvironment } from './proxies.ts';
 import { openContent } from './content.ts';
 import type { Content } from './content.ts';
+import { openAiExpiry } from './multipart.ts';
+import type { ExpiryField, ServerFields, UploadFields } from './multipart.ts';
 import { listPages } from './listing.ts';
 import type { ListParameters } from './listing.ts';
 import { readFileReply, readListReply, saysDeleted } from './replies.ts';
@@ -30,6 +32,12 @@ export interface FilesClientOptions {
   readonly auth?: HeaderOptions['auth'];
   /** Sent with every request; they win over ours. With `authorization` or `api-key` here, no key is added. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Values among the headers that no message may show, whatever their names. */
+  readonly headerSecrets?: readonly string[];
+  /** Default: none. */
+  readonly uploadFields?: UploadFields;
+  /** How an expiry is asked for. Default: as OpenAI wants it. */
+  readonly expiry?: ExpiryField;
   readonly organization?: string | null;
   readonly project?: string | null;
   /**
@@ -41,6 +49,8 @@ export interface FilesClientOptions {
   readonly uploadBytesPerSecond?: number | null;
   /** Default `full`. */
   readonly listParameters?: ListParameters;
+  /** What a listing of all purposes is made of where the server wants one purpose at a time (`by-purpose`). */
+  readonly purposes?: readonly string[];
   /** E.g. `files-mirror/1.2.3`. */
   readonly userAgent: string;
   readonly clock: Clock;
@@ -67,6 +77,7 @@ const MAX_LIST_BYTES = 64 * 1024 * 1024;
 /** Throws `TypeError` when the base URL, a proxy's URL or a configured header cannot be used. */
 export function createFilesClient(options: FilesClientOptions): FilesClient {
   const { auth = 'bearer', headers = {}, organization = null, project = null } = options;
+  const { headerSecrets: secrets = [], uploadFields = {}, expiry = openAiExpiry } = options;
   const {
     apiKey,
     userAgent,
@@ -86,7 +97,7 @@ export function createFilesClient(options: FilesClientOptions): FilesClient {
   const sender = new Sender({
     address,
     connect,
-    headers: requestHeaders({ apiKey, auth, headers, organization, project, userAgent }),
+    headers: requestHeaders({ apiKey, auth, headers, secrets, organization, project, userAgent }),
     timeoutMs,
     clock,
   });
@@ -95,7 +106,9 @@ export function createFilesClient(options: FilesClientOptions): FilesClient {
     sender.close();
     await (await connections)?.destroy();
   };
-  return new HttpFilesClient({ sender, connect, close, throttle, clock, listParameters });
+  const fields = { more: uploadFields, expiry };
+  const { purposes = [] } = options;
+  return new HttpFilesClient({ sender, connect, close, throttle, clock, listParameters, purposes, fields });
 }
 
 interface ClientParts {
@@ -105,6 +118,8 @@ interface ClientParts {
   readonly throttle: Throttle | null;
   readonly clock: Clock;
   readonly listParameters: ListParameters;
+  readonly purposes: readonly string[];
+  readonly fields: ServerFields;
 }
 
 class HttpFilesClient implements FilesClient {
@@ -118,7 +133,8 @@ class HttpFilesClient implements FilesClient {
     signal.throwIfAborted();
     const { remoteName } = request;
     const post: ApiRequest = { action: 'upload', method: 'POST', path: '/files', remoteName };
-    const form = await prepareForm(request, this.#parts.throttle, this.#parts.clock, signal);
+    const { throttle, clock, fields } = this.#parts;
+    const form = await prepareForm(request, { throttle, clock, fields }, signal);
     const reply = await this.#parts.sender.send({ ...post, form, maxReplyBytes: MAX_OBJECT_BYTES }, signal);
     const context = this.#parts.sender.context(post, reply.progress);
     if (reply.progress !== 'sent') throw badReply('before the file was sent', reply, context);
@@ -126,7 +142,21 @@ class HttpFilesClient implements FilesClient {
   }
 
   list(request: ListRequest, signal: AbortSignal): AsyncIterable<readonly RemoteFile[]> {
-    return listPages(request, this.#parts.listParameters, (query) => this.#page(query, signal));
+    const { listParameters, purposes } = this.#parts;
+    const wanted = listParameters === 'by-purpose' && request.purpose === null ? purposes : [request.purpose];
+    return this.#listEach(wanted, request, signal);
+  }
+
+  async *#listEach(
+    purposes: readonly (string | null)[],
+    request: ListRequest,
+    signal: AbortSignal,
+  ): AsyncGenerator<readonly RemoteFile[], void, undefined> {
+    for (const purpose of purposes) {
+      yield* listPages({ ...request, purpose }, this.#parts.listParameters, (query) =>
+        this.#page(query, signal),
+      );
+    }
   }
 
   async retrieve(id: FileId, signal: AbortSignal): Promise<RemoteFile | null> {
@@ -159,7 +189,10 @@ class HttpFilesClient implements FilesClient {
   }
 
   async probe(signal: AbortSignal): Promise<void> {
-    await this.#page(this.#parts.listParameters === 'none' ? {} : { limit: '1' }, signal);
+    const { listParameters, purposes } = this.#parts;
+    const [purpose] = listParameters === 'by-purpose' ? purposes : [];
+    const query = { limit: '1', ...(purpose === undefined ? {} : { purpose }) };
+    await this.#page(listParameters === 'none' ? {} : query, signal);
   }
 
   serverNowMs(): number | null {

@@ -14,9 +14,10 @@ const MAX_PAGES = 10_000;
 
 /**
  * `full`: `purpose`, `limit`, `order` and `after` are sent. `none`: nothing is; for servers that know no
- * parameters and answer with everything at once.
+ * parameters and answer with everything at once. `by-purpose`: a purpose always, and no `order`; for servers whose
+ * list wants one and orders as it likes.
  */
-export type ListParameters = 'full' | 'none';
+export type ListParameters = 'full' | 'by-purpose' | 'none';
 
 export type FetchPage = (query: Readonly<Record<string, string>>) => Promise<ListPage>;
 
@@ -36,7 +37,7 @@ export async function* listPages(
   const seen = new Set<FileId>();
   let after: FileId | null = null;
   for (let pages = 0; pages < MAX_PAGES; pages += 1) {
-    const page: ListPage = await fetchPage(query(request, after));
+    const page: ListPage = await fetchPage(query(request, parameters, after));
     const fresh = page.files.filter((file) => !seen.has(file.id));
     for (const file of fresh) seen.add(file.id);
     if (fresh.length > 0) yield fresh;
@@ -55,11 +56,15 @@ function mayHaveMore(page: ListPage): boolean {
   return page.hasMore ?? page.files.length >= PAGE_FILES;
 }
 
-function query(request: ListRequest, after: FileId | null): Record<string, string> {
+function query(
+  request: ListRequest,
+  parameters: ListParameters,
+  after: FileId | null,
+): Record<string, string> {
   return {
     ...(request.purpose === null ? {} : { purpose: request.purpose }),
     limit: String(PAGE_FILES),
-    order: request.order,
+    ...(parameters === 'by-purpose' ? {} : { order: request.order }),
     ...(after === null ? {} : { after }),
   };
 }

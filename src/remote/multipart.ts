@@ -11,7 +11,29 @@ export interface FormFields {
   readonly remoteName: string;
   readonly sizeBytes: number;
   readonly expiresAfterSeconds: number | null;
+  /** Default: nothing more, and expiry as OpenAI wants it. */
+  readonly server?: ServerFields;
 }
+
+/** More fields of the form, by their names. */
+export type UploadFields = Readonly<Record<string, string>>;
+
+/** How a server is asked to expire a file. */
+export interface ExpiryField {
+  readonly field: string;
+  /** `anchored`: `FIELD[anchor]` and `FIELD[seconds]`; `seconds`: the number alone; `none`: it cannot be asked. */
+  readonly form: 'anchored' | 'seconds' | 'none';
+}
+
+export const openAiExpiry: ExpiryField = { field: 'expires_after', form: 'anchored' };
+
+/** What one server wants in every form, besides what is the same everywhere. */
+export interface ServerFields {
+  readonly more: UploadFields;
+  readonly expiry: ExpiryField;
+}
+
+const noMoreFields: ServerFields = { more: {}, expiry: openAiExpiry };
 
 /** A form without the file's bytes, which belong between `head` and `tail`. */
 export interface FormFrame {
@@ -35,11 +57,13 @@ export function escapeFilename(name: string): string {
  * always `application/octet-stream`, as with the official SDK for Node; the API goes by the name's extension.
  */
 export function formFrame(fields: FormFields, boundary = `files-mirror-${randomUUID()}`): FormFrame {
-  const parts = [field(boundary, 'purpose', fields.purpose)];
-  if (fields.expiresAfterSeconds !== null) {
-    parts.push(field(boundary, 'expires_after[anchor]', 'created_at'));
-    parts.push(field(boundary, 'expires_after[seconds]', String(fields.expiresAfterSeconds)));
-  }
+  const { more, expiry } = fields.server ?? noMoreFields;
+  const named = [
+    ['purpose', fields.purpose],
+    ...Object.entries(more),
+    ...expiryFields(fields.expiresAfterSeconds, expiry),
+  ] as const;
+  const parts = named.map(([name, value]) => field(boundary, name, value));
   parts.push(
     `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="${escapeFilename(fields.remoteName)}"\r\n`,
     'Content-Type: application/octet-stream\r\n\r\n',
@@ -131,6 +155,19 @@ async function* pacedFile(
     }
   }
   if (read < sizeBytes) throw otherSize(sizeBytes, read);
+}
+
+function expiryFields(
+  seconds: number | null,
+  { field: name, form }: ExpiryField,
+): readonly (readonly [string, string])[] {
+  if (seconds === null || form === 'none') return [];
+  const value = String(seconds);
+  if (form === 'seconds') return [[name, value]];
+  return [
+    [`${name}[anchor]`, 'created_at'],
+    [`${name}[seconds]`, value],
+  ];
 }
 
 function field(boundary: string, name: string, value: string): string {

@@ -8,6 +8,8 @@ export interface HeaderOptions {
   readonly auth: 'bearer' | 'api-key';
   /** Sent with every request; they win over ours. With `authorization` or `api-key` here, no key is added. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Values among the headers that no message may show, whatever their names. */
+  readonly secrets: readonly string[];
   readonly organization: string | null;
   readonly project: string | null;
   readonly userAgent: string;
@@ -35,7 +37,8 @@ export function requestHeaders(options: HeaderOptions): RequestHeaders {
     }
   }
   const fixed = [...own].flat();
-  const fixedSecrets = [...own].filter(([name]) => SECRET_NAME.test(name)).map(([, value]) => value);
+  const named = [...own].filter(([name]) => SECRET_NAME.test(name)).map(([, value]) => value);
+  const fixedSecrets = [...new Set([...named, ...options.secrets])];
   const ownKey = own.has('authorization') || own.has('api-key');
   const currentKey = (): string | null =>
     typeof options.apiKey === 'function' ? options.apiKey() : options.apiKey;

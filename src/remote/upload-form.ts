@@ -1,6 +1,6 @@
 import type { Clock, UploadRequest } from '../mirror/ports.ts';
 import { formFrame, gatherForm, streamForm } from './multipart.ts';
-import type { FormFrame } from './multipart.ts';
+import type { FormFrame, ServerFields } from './multipart.ts';
 import type { Throttle } from './throttle.ts';
 
 /** The body of one upload attempt. */
@@ -15,6 +15,14 @@ export interface UploadForm {
   heldMs(): number;
 }
 
+/** What every form of one client is made with. */
+export interface FormParts {
+  /** Null: no bandwidth limit. */
+  readonly throttle: Throttle | null;
+  readonly clock: Clock;
+  readonly fields: ServerFields;
+}
+
 /** Up to this size a form is read into memory and sent in one write. */
 const SMALL_FORM_BYTES = 256 * 1024;
 
@@ -25,11 +33,10 @@ const SMALL_FORM_BYTES = 256 * 1024;
  */
 export async function prepareForm(
   request: UploadRequest,
-  throttle: Throttle | null,
-  clock: Clock,
+  { throttle, clock, fields }: FormParts,
   signal: AbortSignal,
 ): Promise<UploadForm> {
-  const frame = formFrame(request);
+  const frame = formFrame({ ...request, server: fields });
   if (frame.totalBytes > SMALL_FORM_BYTES) return largeForm(frame, request.body, throttle, clock);
   const form = await gatherForm(frame, request.body, signal);
   await throttle?.take(form.byteLength, signal);

@@ -68,6 +68,7 @@ export interface LastKnownState {
   readonly rejected: number;
   readonly openIntents: number;
   readonly garbage: number;
+  readonly undeletable: number;
   readonly heldGarbage: number;
   readonly nextExpiry: MirrorStatus['nextExpiry'];
 }
@@ -109,7 +110,9 @@ function factsOf(status: MirrorStatus, nowSeconds: number): readonly Fact[] {
   ];
 }
 
-function leftovers(state: Pick<MirrorStatus, 'garbage' | 'heldGarbage' | 'openIntents'>): readonly Fact[] {
+type Leftovers = Pick<MirrorStatus, 'garbage' | 'undeletable' | 'heldGarbage' | 'openIntents'>;
+
+function leftovers(state: Leftovers): readonly Fact[] {
   return [
     ...(state.openIntents === 0
       ? []
@@ -117,6 +120,14 @@ function leftovers(state: Pick<MirrorStatus, 'garbage' | 'heldGarbage' | 'openIn
     ...(state.garbage === 0
       ? []
       : [['garbage', `${counted(state.garbage, 'remote file')} still to be deleted`] as const]),
+    ...(state.undeletable === 0
+      ? []
+      : [
+          [
+            'left',
+            `${counted(state.undeletable, 'replaced remote file')} that this server cannot delete; see: files-mirror orphans`,
+          ] as const,
+        ]),
     ...(state.heldGarbage === 0
       ? []
       : [['orphans', `${counted(state.heldGarbage, 'remote file')} kept aside`] as const]),

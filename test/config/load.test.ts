@@ -268,7 +268,7 @@ describe('what is wrong is said in one line each', () => {
     [
       'an expiry that the API refuses',
       { folders: { batch: { expiresAfterSeconds: 60 } } },
-      'FILE:4: folders.batch.expiresAfterSeconds: expected a number from 3600 to 2592000 or null, got 60',
+      'FILE:4: folders.batch.expiresAfterSeconds: expected a number from 3600 to 2592000 or null (api.expiry), got 60',
     ],
     [
       'true for a folder',
@@ -316,7 +316,7 @@ describe('what is wrong is said in one line each', () => {
     [
       'plain http to a remote host',
       { api: { baseUrl: 'http://api.example/v1' } },
-      'FILE:3: api.baseUrl: plain http to api.example would send the key unencrypted; use https',
+      'FILE:3: api.baseUrl: plain http to api.example would send the key unencrypted; use https, or the address of a host in your own network',
     ],
     [
       'a base URL that is none',
@@ -370,7 +370,8 @@ describe('what is wrong is said in one line each', () => {
   });
 
   test('a bad value from outside the file names where it came from', async () => {
-    const message = 'plain http to api.example would send the key unencrypted; use https';
+    const message =
+      'plain http to api.example would send the key unencrypted; use https, or the address of a host in your own network';
     expect(await errorOf({}, { OPENAI_BASE_URL: 'http://api.example' })).toBe(`OPENAI_BASE_URL: ${message}`);
     expect(await errorOf({}, {}, { root: '/s/r', stateDir: '/s' })).toMatch(/^--root: /);
   });

@@ -200,10 +200,45 @@ describe('servers of other makes', () => {
     expect(seen).toHaveLength(0);
   });
 
+  test('a header whose value is a secret is not shown when a server quotes it, whatever its name', async () => {
+    const headers = { 'x-gateway': 'value-of-a-file', 'x-plain': 'anything' };
+    const body = JSON.stringify({ error: { message: 'no route for value-of-a-file, anything' } });
+    const { origin, seen } = await recording(400, body);
+    const fault = await faultOf(
+      clientOf(origin, { headers, headerSecrets: ['value-of-a-file'] }).probe(never),
+    );
+    expect(seen[0]?.headers).toMatchObject(headers);
+    expect(fault.message).toContain('no route for');
+    expect(fault.message).not.toContain('value-of-a-file');
+    expect(fault.message).toContain('anything');
+  });
+
   test('a header that is none is refused at once, and is not shown', () => {
     expect(() => clientOf('http://127.0.0.1:1', { headers: { 'x-a': 'secret\r\nx: y' } })).toThrow(
       /^not a header that can be sent: "x-a"$/,
     );
+  });
+});
+
+describe('a server whose list wants a purpose', () => {
+  const purposes = ['agent', 'batch'];
+
+  test('is asked for one purpose at a time, never for an order', async () => {
+    const seen: string[] = [];
+    const origin = await httpServer(({ url = '' }, response) => {
+      seen.push(url);
+      const purpose = new URL(url, 'http://h').searchParams.get('purpose');
+      const data = purpose === null ? null : [fileObject({ id: `file-${purpose}`, purpose })];
+      response.end(JSON.stringify({ data, has_more: false }));
+    });
+    const client = clientOf(origin, { listParameters: 'by-purpose', purposes });
+    const ids: string[] = [];
+    for await (const files of client.list({ purpose: null, order: 'desc' }, never))
+      ids.push(...files.map(({ id }) => id));
+    expect(ids).toEqual(['file-agent', 'file-batch']);
+    await client.probe(never);
+    expect(await idsOf(client)).toEqual([['file-batch']]);
+    expect(seen.filter((url) => !url.includes('purpose=') || url.includes('order='))).toEqual([]);
   });
 });
 

@@ -48,6 +48,18 @@ test('no expiry fields unless asked for', () => {
   expect(formFrame(fields(0)).head.toString()).not.toContain('expires_after');
 });
 
+test.each([
+  ['anchored', 'ttl', ['purpose', 'custom_llm_provider', 'ttl[anchor]', 'ttl[seconds]', 'file']],
+  ['seconds', 'ttl', ['purpose', 'custom_llm_provider', 'ttl', 'file']],
+  ['none', 'ttl', ['purpose', 'custom_llm_provider', 'file']],
+] as const)('what one server wants: more fields, and an expiry of form %s', (form, field, names) => {
+  const server = { more: { custom_llm_provider: 'azure' }, expiry: { field, form } };
+  const head = formFrame({ ...fields(0, 'a.jsonl', 3600), server }, 'B').head.toString();
+  expect(Array.from(head.matchAll(/ name="([^"]+)"/g), ([, name]) => name)).toEqual(names);
+  expect(head).toContain('\r\n\r\nazure\r\n');
+  expect(head.includes('\r\n\r\n3600\r\n')).toBe(form !== 'none');
+});
+
 test('no two forms share a boundary', () => {
   expect(formFrame(fields(0)).contentType).not.toBe(formFrame(fields(0)).contentType);
 });

@@ -32,6 +32,7 @@ export function status(change: Partial<MirrorStatus> = {}): MirrorStatus {
     },
     waitingDeletes: 0,
     garbage: 0,
+    undeletable: 0,
     heldGarbage: 0,
     openIntents: 0,
     uploads: { inWindow: 0, limit: 990, waiting: 0, running: 0, pause: null },

@@ -81,6 +81,7 @@ test('a mirror that does not run', () => {
       rejected: 1,
       openIntents: 0,
       garbage: 0,
+      undeletable: 0,
       heldGarbage: 3,
       nextExpiry: { path: 'batch/a', expiresAt: 900 },
     },

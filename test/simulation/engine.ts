@@ -63,6 +63,7 @@ function mirrorSettings(settings: SimSettings): MirrorSettings {
     rescanMs,
     verifyMs,
     storageBytes: null,
+    canDelete: true,
     resolveLooksMs: [0, 2_000, listHorizonMs],
   };
 }

@@ -1,4 +1,5 @@
 import type { Config } from '../../config/config.ts';
+import { Fault } from '../../mirror/faults.ts';
 import type { FileId, Garbage } from '../../mirror/types.ts';
 import { logEvents } from '../../service/event-log.ts';
 import { counted, formatBytes, formatTime } from '../../service/quantities.ts';
@@ -17,7 +18,7 @@ import { defineVerb, jsonOption } from '../verb.ts';
 interface Orphan extends Garbage {
   readonly id: FileId;
   /** What becomes of it by itself. */
-  readonly state: 'kept aside' | 'being deleted';
+  readonly state: 'kept aside' | 'being deleted' | 'cannot be deleted';
 }
 
 /** What `orphans delete --json` prints. */
@@ -55,11 +56,17 @@ async function orphansOf(config: Config, context: Context): Promise<readonly Orp
   return Array.from(garbage, ([id, each]) => ({
     id,
     ...each,
-    state: each.hold ? 'kept aside' : 'being deleted',
+    state: !config.api.deletes ? 'cannot be deleted' : each.hold ? 'kept aside' : 'being deleted',
   }));
 }
 
 async function deleteThem(config: Config, context: Context): Promise<Deletion> {
+  if (!config.api.deletes) {
+    throw new Fault(
+      'api.deletes is false: this server cannot delete, so nothing was asked; set it to true if it can by now',
+      { disposition: 'skip', outcome: 'refused', rule: 'cannot-delete' },
+    );
+  }
   const daemon = await context.findDaemon(config);
   if (daemon !== null) return { version: 1, deleted: 0, deleting: await daemon.deleteOrphans() };
   const apiKey = await context.readApiKey(config);

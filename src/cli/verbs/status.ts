@@ -19,7 +19,7 @@ export const verb = defineVerb({
       return exitCodeOfHalts(status.halts);
     }
     const { readState } = await context.compose();
-    const state = lastKnownState(await readState(config.stateDir), nowSeconds);
+    const state = lastKnownState(await readState(config.stateDir), nowSeconds, config.api.deletes);
     if (json) await printJson(context.io, state);
     else await print(context.io, renderLastKnown(state, nowSeconds));
     return exitCode.notRunning;

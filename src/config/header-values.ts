@@ -1,0 +1,117 @@
+import { readFileSync } from 'node:fs';
+import { Fault } from '../mirror/faults.ts';
+import { isInside, realPathOf } from './inside.ts';
+import type { Problem } from './problems.ts';
+import type { ConfigFile } from './schema.ts';
+
+type HeaderSources = ConfigFile['api']['headers'];
+
+/** What the configured headers say, read anew. */
+export interface HeaderValues {
+  readonly headers: Readonly<Record<string, string>>;
+  /** Values that came from a file or the environment, which is where secrets are kept: never to be shown. */
+  readonly secrets: readonly string[];
+}
+
+/** What no header value may hold: control characters, and what is not Latin. */
+const unsendable = /[^\t\u0020-\u007e\u0080-\u00ff]/;
+
+/**
+ * Throws `Fault` with rule `config`, which names the header and never shows a value, when a file cannot be read, a
+ * variable is not set, or a value cannot be sent.
+ */
+export function readHeaders(
+  sources: HeaderSources,
+  env: Readonly<Record<string, string | undefined>>,
+): HeaderValues {
+  const headers: Record<string, string> = {};
+  const secrets: string[] = [];
+  for (const [name, source] of Object.entries(sources)) {
+    if (typeof source === 'string') {
+      headers[name] = source;
+      continue;
+    }
+    const value = source.file === undefined ? fromEnv(name, source.env, env) : fromFile(name, source.file);
+    headers[name] = value;
+    secrets.push(value);
+  }
+  return { headers, secrets };
+}
+
+function fromFile(name: string, file: string): string {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    throw headerFault(
+      `api.headers.${name}: ${file} cannot be read (${code}); make it readable for this user`,
+      error,
+    );
+  }
+  return checked(text.trim(), `api.headers.${name}: ${file}`);
+}
+
+function fromEnv(
+  name: string,
+  variable: string | undefined,
+  env: Readonly<Record<string, string | undefined>>,
+): string {
+  const value = variable === undefined ? undefined : env[variable]?.trim();
+  if (!value)
+    throw headerFault(`api.headers.${name}: the environment variable ${variable} is not set; set it`);
+  return checked(value, `api.headers.${name}: the environment variable ${variable}`);
+}
+
+function checked(value: string, from: string): string {
+  if (value === '') throw headerFault(`${from} is empty; put the value of the header into it`);
+  if (unsendable.test(value))
+    throw headerFault(`${from} holds more than a header value: it has line breaks or special characters`);
+  return value;
+}
+
+function headerFault(message: string, cause?: unknown): Fault {
+  return new Fault(message, { disposition: 'fatal', outcome: 'refused', rule: 'config', cause });
+}
+
+/** Relative files made absolute; `locate` does that. */
+export function locatedHeaders(sources: HeaderSources, locate: (file: string) => string): HeaderSources {
+  return Object.fromEntries(
+    Object.entries(sources).map(([name, source]) => [
+      name,
+      typeof source === 'string' || source.file === undefined
+        ? source
+        : { ...source, file: locate(source.file) },
+    ]),
+  );
+}
+
+/** What is wrong with a value's source; its name is judged elsewhere. */
+export function headerSourceProblems(sources: HeaderSources): readonly Problem[] {
+  return Object.entries(sources).flatMap(([name, source]) => {
+    const path = ['api', 'headers', name];
+    if (typeof source === 'string') {
+      return unsendable.test(source)
+        ? [{ path, message: 'a header value has no line breaks and no special characters' }]
+        : [];
+    }
+    const given = [source.file, source.env].filter((each) => each !== undefined).length;
+    return given === 1
+      ? []
+      : [{ path, message: 'expected one of "file" and "env", which says where the value is' }];
+  });
+}
+
+/** A secret must not be mirrored with the rest. */
+export function headerFileProblems(root: string, sources: HeaderSources): readonly Problem[] {
+  return Object.entries(sources).flatMap(([name, source]) => {
+    if (typeof source === 'string' || source.file === undefined) return [];
+    if (!isInside(realPathOf(source.file), realPathOf(root))) return [];
+    return [
+      {
+        path: ['api', 'headers', name],
+        message: `${source.file} lies inside the root ${root}, whose files are uploaded; keep it elsewhere`,
+      },
+    ];
+  });
+}
