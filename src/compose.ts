@@ -7,6 +7,7 @@ import { createClient, createTree, settingsOf } from './compose/parts.ts';
 import {
   apiOf,
   emptyView,
+  openManifestAsIs,
   openManifestFor,
   refuseLostManifest,
   viewFor,
@@ -20,13 +21,14 @@ import { filesBelow, type FoundBelow } from './local/files-below.ts';
 import { rootFacts, type RootFacts } from './local/root-facts.ts';
 import { readMirrorId } from './local/root-guard.ts';
 import { admitApi, readApiIdentity, type ApiIdentity } from './manifest/api-identity.ts';
-import { readManifest } from './manifest/read-manifest.ts';
+import { hasManifest, readManifest } from './manifest/read-manifest.ts';
 import { stateFacts, type StateFacts } from './manifest/state-facts.ts';
 import { adopt, type AdoptReport } from './mirror/adopt.ts';
 import { clearGarbage } from './mirror/clear-garbage.ts';
 import type { PlannedAction } from './mirror/planned.ts';
 import { previewPlan } from './mirror/preview.ts';
-import type { ManifestView } from './mirror/types.ts';
+import { forgetRejections } from './mirror/retry.ts';
+import type { ManifestView, MirrorPath } from './mirror/types.ts';
 import type { FilesClient } from './remote/files-client.ts';
 import { systemClock } from './service/system-clock.ts';
 
@@ -96,6 +98,20 @@ export async function deleteOrphans(options: MirrorOptions, signal: AbortSignal)
   const manifest = held.add(await openManifestFor(options, null, lock));
   const api = held.add(createClient(config, () => apiKey));
   return await clearGarbage({ local: createTree(config).local, api, manifest, clock: systemClock }, signal);
+}
+
+/** Forgets, while no daemon runs, that files were rejected; see `forgetRejections`. Throws as `openMirror` does too. */
+export async function retryRejected(
+  options: MirrorIdentity & Pick<MirrorOptions, 'listener'>,
+  wanted: readonly MirrorPath[] | null,
+): Promise<readonly MirrorPath[]> {
+  const { config } = options;
+  if (!(await hasManifest(config.stateDir))) return [];
+  await using held = new Held();
+  const lock = await held.lock(config, async () => {});
+  // As it is: whichever API is configured for this verb, nothing is asked of it.
+  const manifest = held.add(await openManifestAsIs(options, lock));
+  return await forgetRejections(manifest, (change) => manifest.commit(change), wanted);
 }
 
 /** Every file below a folder that `check` is to look at; what the mirror would ignore is left out. */

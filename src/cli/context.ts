@@ -18,6 +18,7 @@ export type Compose = Pick<
   | 'openRemote'
   | 'planMirror'
   | 'readState'
+  | 'retryRejected'
   | 'startEmulator'
 >;
 

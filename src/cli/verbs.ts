@@ -42,6 +42,7 @@ export const verbs: ReadonlyMap<string, VerbEntry> = new Map<string, VerbEntry>(
   ['pause', { summary: 'Send nothing until resume', load: () => import('./verbs/pause.ts') }],
   ['resume', { summary: 'End a pause', load: () => import('./verbs/resume.ts') }],
   ['rescan', { summary: 'Look at every file now', load: () => import('./verbs/rescan.ts') }],
+  ['retry', { summary: 'Try again what was rejected, as it is', load: () => import('./verbs/retry.ts') }],
   [
     'check',
     { summary: 'Check files against the rules of their purpose', load: () => import('./verbs/check.ts') },

@@ -4,7 +4,7 @@ import { isLoopback } from '../config/cross-checks.ts';
 import { readMirrorId } from '../local/root-guard.ts';
 import { admitApi, type ApiIdentity } from '../manifest/api-identity.ts';
 import { openManifestOf } from '../manifest/manifest-of-api.ts';
-import type { ManifestStore } from '../manifest/manifest-store.ts';
+import { openManifest, type ManifestStore } from '../manifest/manifest-store.ts';
 import { hasManifest, readManifest } from '../manifest/read-manifest.ts';
 import type { StateLock } from '../manifest/state-lock.ts';
 import { Fault } from '../mirror/faults.ts';
@@ -24,6 +24,19 @@ export function apiOf({ config, isEmulator = false }: MirrorIdentity): ApiIdenti
   const { host, hostname } = new URL(config.api.baseUrl);
   if (isEmulator) return { kind: 'emulator', host: hostname };
   return isLoopback(config.api.baseUrl) ? { kind: 'loopback', host: hostname } : { kind: 'remote', host };
+}
+
+/** Whatever API it belongs to. Only for what no API is asked about. */
+export function openManifestAsIs(
+  { config, listener }: { readonly config: Config; readonly listener: Listener },
+  lock: StateLock,
+): Promise<ManifestStore> {
+  return openManifest({
+    stateDir: config.stateDir,
+    clock: systemClock,
+    assertHeld: () => lock.assertHeld(),
+    onWarning: (message) => listener({ kind: 'warning', message }),
+  });
 }
 
 /** `mirrorId`: for a new manifest; null: a new one. */

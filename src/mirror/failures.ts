@@ -1,3 +1,4 @@
+import { isWithinAny } from './mirror-path.ts';
 import { sameVersionByStat } from './stat-token.ts';
 import type { MirrorPath, StatToken } from './types.ts';
 
@@ -44,8 +45,11 @@ export class Failures {
     this.#failures.delete(path);
   }
 
-  /** Lets every path be tried at once: what they waited for may have changed. */
-  forgive(): void {
-    this.#failures.clear();
+  /** Lets the paths at or below `wanted` (null: all) be tried at once: what they waited for may have changed. Returns which. */
+  forgive(wanted: readonly MirrorPath[] | null): readonly MirrorPath[] {
+    const trees = wanted === null ? null : new Set(wanted);
+    const paths = [...this.#failures.keys()].filter((path) => trees === null || isWithinAny(path, trees));
+    for (const path of paths) this.#failures.delete(path);
+    return paths;
   }
 }

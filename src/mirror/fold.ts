@@ -123,6 +123,10 @@ export function rejectionForgotten(path: MirrorPath): Change {
   return { rejected: { [path]: null } };
 }
 
+export function rejectionsForgotten(paths: readonly MirrorPath[]): Change {
+  return { rejected: Object.fromEntries(paths.map((path) => [path, null])) };
+}
+
 /** The entry's id is handed to the garbage list, before any DELETE is sent: from here on nothing uses it. */
 export function condemned(view: ManifestView, path: MirrorPath, now: number): Change {
   const entry = view.files.get(path);

@@ -16,6 +16,7 @@ import type { Clock, FilesApi, Hint, Lane, Listener, LocalTree, Manifest, SendQu
 import { Quiet } from './quiet.ts';
 import type { FlushResult, MirrorControl, MirrorStatus, PathReport, Phase, VerifyReport } from './report.ts';
 import { Resolver } from './resolver.ts';
+import { forgetRejections } from './retry.ts';
 import { RootGuard } from './root-guard.ts';
 import { ScanSchedule } from './scan-schedule.ts';
 import { Scanner } from './scanner.ts';
@@ -320,6 +321,15 @@ export class Mirror implements MirrorControl {
     return view.garbage.size;
   }
 
+  async retry(wanted: readonly MirrorPath[] | null): Promise<readonly MirrorPath[]> {
+    const { view, ledger } = this.#core;
+    const paths = new Set(await forgetRejections(view, (change) => ledger.commit(change), wanted));
+    for (const path of this.#failures.forgive(wanted)) paths.add(path);
+    if (wanted === null) this.#retryNow();
+    for (const path of paths) this.mark(path);
+    return [...paths];
+  }
+
   /** What waits for the engine ends with it, and at once when nobody waits for the answer any more. */
   async #whileItRuns<T>(signal: AbortSignal, wait: (over: AbortSignal) => Promise<T>): Promise<T> {
     const over = AbortSignal.any([signal, this.#abort.signal]);
@@ -410,7 +420,7 @@ export class Mirror implements MirrorControl {
 
   /** What stood in the way may have ended: everything is tried at once. */
   #retryNow(): void {
-    this.#failures.forgive();
+    this.#failures.forgive(null);
     this.#apiHalts.retryNow();
     for (const governor of Object.values(this.#governors)) governor.retryNow();
   }

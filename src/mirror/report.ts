@@ -102,6 +102,11 @@ export interface MirrorControl {
    * those that were on their way already included.
    */
   deleteOrphans(): Promise<number>;
+  /**
+   * Tries again, as they are, the rejected and the failed files at or below `wanted`; null: all that the server refused
+   * and all that failed. Returns which.
+   */
+  retry(wanted: readonly MirrorPath[] | null): Promise<readonly MirrorPath[]>;
   /** A full rescan that begins after this call; resolves when it is complete. */
   rescan(): Promise<void>;
 }

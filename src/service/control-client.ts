@@ -22,6 +22,8 @@ export interface DaemonClient {
   pause(): Promise<void>;
   resume(): Promise<void>;
   rescan(): Promise<void>;
+  /** Tries rejected and failed files at or below these paths again; null: all. Returns which. */
+  retry(wanted: readonly MirrorPath[] | null): Promise<readonly MirrorPath[]>;
   verify(repair: boolean): Promise<VerifyReport>;
   /** How many remote files that nothing points to are deleted in the background now. */
   deleteOrphans(): Promise<number>;
@@ -55,6 +57,7 @@ export async function connectDaemon(stateDir: string): Promise<DaemonClient | nu
     pause: async () => void (await post('pause')),
     resume: async () => void (await post('resume')),
     rescan: async () => void (await post('rescan')),
+    retry: async (paths) => ((await post('retry', { paths })) as { retried: readonly MirrorPath[] }).retried,
     deleteOrphans: async () => ((await post('orphans/delete')) as { deleting: number }).deleting,
     verify: async (repair) => (await post('verify', { repair })) as VerifyReport,
     ask: (route, body) => ask(socketPath, route, body),

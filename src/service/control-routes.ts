@@ -47,11 +47,20 @@ export function mirrorRoutes(control: MirrorControl): readonly ControlRoute[] {
     }),
     value('POST /v1/verify', ({ body, signal }) => control.verify(body['repair'] === true, signal)),
     value('POST /v1/orphans/delete', async () => ({ deleting: await control.deleteOrphans() })),
+    value('POST /v1/retry', async ({ body }) => ({
+      retried: await control.retry(textsOrNull(body['paths'], 'paths')),
+    })),
     value('POST /v1/rescan', async () => {
       await control.rescan();
       return {};
     }),
   ];
+}
+
+function textsOrNull(value: unknown, name: string): readonly string[] | null {
+  if (value === undefined || value === null) return null;
+  if (!Array.isArray(value)) throw new BadRequest(`"${name}" must be a list of texts`);
+  return value.map((each) => text(each, name));
 }
 
 function text(value: unknown, name: string): string {

@@ -392,6 +392,18 @@ describe('with a daemon', () => {
       expect(await run([verb])).toMatchObject({ code: 0, out: '' });
     expect(control.told).toEqual(['approve batch', 'approve null', 'pause', 'resume', 'rescan']);
   });
+
+  test('retry', async () => {
+    expect(await run(['retry'])).toMatchObject({ code: 0, out: 'trying 2 files again\n' });
+    expect(await run(['retry', 'batch/'])).toMatchObject({ code: 0, out: 'trying 1 file again\n' });
+    const { code, out } = await run(['retry', 'batch/a.jsonl', 'batch/b.jsonl', '--json']);
+    expect([code, JSON.parse(out)]).toEqual([
+      0,
+      { version: 1, retried: ['batch/a.jsonl', 'batch/b.jsonl'], running: true },
+    ]);
+    expect(control.told).toEqual(['retry all', 'retry batch', 'retry batch/a.jsonl batch/b.jsonl']);
+    expect(await run(['retry', '/etc/passwd'])).toMatchObject({ code: 64, out: '' });
+  });
 });
 
 describe('without a daemon, what was recorded last', () => {

@@ -82,4 +82,33 @@ describe('a refusal of one is not a refusal of all', { concurrent: true }, () =>
     fault.remove();
     await mirror.untilConverged({ deletes: 0 });
   });
+
+  test('D11: retry tries rejected files again as they are, with a daemon and without', async (context) => {
+    const mirror = await openTestMirror(context);
+    const fault = mirror.emulator.faults.add({ match: { filename: /^bad/ }, act: badRequest('not yet') });
+    for (const name of ['bad1.txt', 'bad2.txt', 'good.txt']) await mirror.write(`user_data/${name}`, name);
+    await mirror.write('user_data/empty.txt', '');
+    await mirror.start();
+    const except = ['user_data/bad1.txt', 'user_data/bad2.txt', 'user_data/empty.txt'];
+    await mirror.expectConverged({ except });
+    expect(await mirror.run('retry', 'user_data/good.txt')).toMatchObject({ code: 1 });
+    fault.remove();
+    const named = await mirror.run('retry', mirror.at('user_data/bad1.txt'), '--json');
+    expect(JSON.parse(named.stdout)).toEqual({
+      version: 1,
+      retried: ['user_data/bad1.txt'],
+      running: true,
+    });
+    expect(named.code).toBe(0);
+    await mirror.untilConverged({ except: except.slice(1) });
+    await mirror.stop();
+    // What our own rules refuse would be refused again: only what the server refused.
+    expect(await mirror.run('retry')).toMatchObject({
+      code: 0,
+      stdout: 'the next sync or run tries 1 file again\n',
+    });
+    expect(await mirror.run('retry')).toMatchObject({ code: 0, stdout: 'nothing there is rejected\n' });
+    await mirror.sync();
+    expect(await mirror.differences({ except: except.slice(2) })).toEqual([]);
+  });
 });

@@ -108,6 +108,8 @@ describe('a daemon that is asked', () => {
     expect(await daemon.verify(true)).toEqual(await control.verify(true));
     expect(await daemon.verify(false)).toEqual(await control.verify(false));
     expect(await daemon.deleteOrphans()).toBe(2);
+    expect(await daemon.retry(null)).toEqual(['batch/a.jsonl', 'batch/b.jsonl']);
+    expect(await daemon.retry(['evals'])).toEqual(['evals']);
     expect(control.told).toEqual([
       'approve batch',
       'approve null',
@@ -115,6 +117,8 @@ describe('a daemon that is asked', () => {
       'resume',
       'rescan',
       'delete orphans',
+      'retry all',
+      'retry evals',
     ]);
   });
 
@@ -207,6 +211,8 @@ describe('a daemon that is asked', () => {
     expect(await raw('POST', '/v1/flush', '[]')).toMatchObject({ status: 400 });
     expect(await raw('POST', '/v1/flush', '{"timeoutMs":"5"}')).toMatchObject({ status: 400 });
     expect(await raw('POST', '/v1/approve', '{"folder":5}')).toMatchObject({ status: 400 });
+    expect(await raw('POST', '/v1/retry', '{"paths":"a"}')).toMatchObject({ status: 400 });
+    expect(await raw('POST', '/v1/retry', '{"paths":[5]}')).toMatchObject({ status: 400 });
     expect(await raw('POST', '/v1/flush', `{"a":"${'x'.repeat(70_000)}"}`)).toMatchObject({ status: 400 });
     expect(control.told).toEqual([]);
   });

@@ -107,6 +107,11 @@ export class FakeControl implements MirrorControl {
       this.onWait();
     });
   }
+  async retry(wanted: readonly string[] | null): Promise<readonly string[]> {
+    this.told.push(`retry ${wanted?.join(' ') ?? 'all'}`);
+    return wanted ?? ['batch/a.jsonl', 'batch/b.jsonl'];
+  }
+
   approve(folder: string | null): number {
     this.told.push(`approve ${folder}`);
     return 3;
