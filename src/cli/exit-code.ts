@@ -1,3 +1,4 @@
+import { leavesWork } from '../mirror/attention.ts';
 import { Fault } from '../mirror/faults.ts';
 import type { FlushResult } from '../mirror/report.ts';
 import type { Halt } from '../mirror/types.ts';
@@ -53,7 +54,7 @@ export function exitCodeOf(error: unknown): number {
 
 /** A halt weighs more than single files: it is what needs a person. */
 export function exitCodeOfResult(result: FlushResult): number {
-  const failed = result.problems.some(({ state }) => state === 'failed' || state === 'rejected');
+  const failed = result.problems.some(leavesWork);
   return exitCodeOfHalts(result.halts) || (failed ? exitCode.someFailed : exitCode.done);
 }
 

@@ -1,7 +1,11 @@
+import { groupProblems, needOf } from '../mirror/attention.ts';
 import type { PathReport } from '../mirror/report.ts';
 import type { ManifestView, MirrorPath } from '../mirror/types.ts';
 import { sizeOf } from '../mirror/stat-token.ts';
 import type { LastKnownState } from '../service/status-text.ts';
+
+/** As many are named in the state, as by a daemon. */
+const mostProblems = 1_000;
 
 /** Every path that the manifest knows, in the order of paths; nobody has looked at the disk. */
 export function* lastKnownReports(manifest: ManifestView, nowSeconds: number): Iterable<PathReport> {
@@ -22,6 +26,8 @@ export function lastKnownReport(
   const rejection = manifest.rejected.get(path);
   if (entry === undefined && rejection === undefined) return null;
   const expired = entry !== undefined && entry.expiresAt !== null && entry.expiresAt <= nowSeconds;
+  // An older version may still be mirrored; the newest one is not, and that is what the state says.
+  const state = rejection !== undefined ? 'rejected' : expired ? 'expired' : 'synced';
   return {
     path,
     purpose: entry?.purpose ?? rejection?.purpose ?? null,
@@ -30,10 +36,21 @@ export function lastKnownReport(
     sha256: entry?.sha256 ?? null,
     createdAt: entry?.createdAt ?? null,
     expiresAt: entry?.expiresAt ?? null,
-    // An older version may still be mirrored; the newest one is not, and that is what the state says.
-    state: rejection !== undefined ? 'rejected' : expired ? 'expired' : 'synced',
+    state,
     reason: rejection?.message ?? (expired ? 'the API has removed it' : null),
+    needs: needOf(state),
   };
+}
+
+/** Those that are not simply mirrored. */
+function* lastKnownProblems(manifest: ManifestView, nowSeconds: number): Iterable<PathReport> {
+  const paths = [...manifest.rejected.keys()].sort();
+  for (const [path, { expiresAt }] of manifest.files)
+    if (expiresAt !== null && expiresAt <= nowSeconds && !manifest.rejected.has(path)) paths.push(path);
+  for (const path of paths) {
+    const report = lastKnownReport(manifest, path, nowSeconds);
+    if (report !== null) yield report;
+  }
 }
 
 /** `nowSeconds`: unix time; the next expiry is the soonest one after it. `canDelete`: the server can. */
@@ -47,6 +64,11 @@ export function lastKnownState(
     if (expiresAt === null || expiresAt <= nowSeconds) continue;
     if (nextExpiry === null || expiresAt < nextExpiry.expiresAt) nextExpiry = { path, expiresAt };
   }
+  const { groups, shown } = groupProblems(
+    lastKnownProblems(manifest, nowSeconds),
+    (report) => report,
+    mostProblems,
+  );
   const garbage = [...manifest.garbage.values()];
   const unheld = garbage.filter(({ hold }) => !hold).length;
   return {
@@ -60,5 +82,8 @@ export function lastKnownState(
     undeletable: canDelete ? 0 : unheld,
     heldGarbage: garbage.filter(({ hold }) => hold).length,
     nextExpiry,
+    problems: shown,
+    problemsTotal: groups.reduce((sum, { count }) => sum + count, 0),
+    problemGroups: groups,
   };
 }

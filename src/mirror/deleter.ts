@@ -234,7 +234,9 @@ export class Deleter {
       this.#successors.delete(path);
       return false;
     }
-    notes.set(path, 'held', `renamed to ${to}; the remote file stays until that is mirrored`);
+    const reason = `renamed to ${to}; the remote file stays until that is mirrored`;
+    // Whatever keeps the new name back is said of that one.
+    notes.set(path, 'held', reason, 'time');
     return true;
   }
 

@@ -1,3 +1,4 @@
+import { groupProblems, needOf, type GroupedProblems, type Need } from './attention.ts';
 import type { PathReport } from './report.ts';
 import { folderOf } from './mirror-path.ts';
 import type { Entry, ManifestView, MirrorPath, PathState } from './types.ts';
@@ -5,6 +6,7 @@ import type { Entry, ManifestView, MirrorPath, PathState } from './types.ts';
 interface Note {
   readonly state: PathState;
   readonly reason: string | null;
+  readonly needs: Need;
 }
 
 const ALL_STATES: readonly PathState[] = [
@@ -36,12 +38,14 @@ export class PathNotes {
     this.#purposeOf = purposeOf;
   }
 
-  /** Returns true when this is news: another state or reason than before. */
-  set(path: MirrorPath, state: PathState, reason: string | null): boolean {
+  /**
+   * Returns true when this is news: another state or reason than before. `needs`: where the state alone does not tell.
+   */
+  set(path: MirrorPath, state: PathState, reason: string | null, needs: Need = needOf(state)): boolean {
     const known = this.#notes.get(path);
     if (state === 'synced') return this.#notes.delete(path);
     if (known?.state === state && known.reason === reason) return false;
-    this.#notes.set(path, { state, reason });
+    this.#notes.set(path, { state, reason, needs });
     return true;
   }
 
@@ -78,6 +82,15 @@ export class PathNotes {
     }
   }
 
+  /** Of every group of them a part, at most `limit` in all. */
+  groupedProblems(limit: number): GroupedProblems<PathReport> {
+    const { groups, shown } = groupProblems(this.#notes, ([, note]) => note, limit);
+    return {
+      groups,
+      shown: shown.map(([path, note]) => this.#reportOf(path, this.#view.files.get(path) ?? null, note)),
+    };
+  }
+
   counts(): Record<PathState, number> {
     const counts = Object.fromEntries(ALL_STATES.map((state) => [state, 0])) as Record<PathState, number>;
     let entriesWithNote = 0;
@@ -109,6 +122,7 @@ export class PathNotes {
       expiresAt: entry?.expiresAt ?? null,
       state: note?.state ?? 'synced',
       reason: note?.reason ?? null,
+      needs: note?.needs ?? needOf('synced'),
     };
   }
 }

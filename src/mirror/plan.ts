@@ -1,3 +1,4 @@
+import { needOfSkip, type Need } from './attention.ts';
 import type { Inspection } from './ports.ts';
 import { folderOf, remoteNameOf } from './mirror-path.ts';
 import { sameVersionByStat, sizeOf } from './stat-token.ts';
@@ -40,7 +41,12 @@ export type UploadReason = 'new' | 'changed' | 'renamed' | 'renewed' | 'purpose-
 /** What to do next with one path. */
 export type Action =
   /** Nothing; `state` null: the path is not worth a word (neither there nor remembered). */
-  | { readonly kind: 'nothing'; readonly state: PathState | null; readonly reason: string | null }
+  | {
+      readonly kind: 'nothing';
+      readonly state: PathState | null;
+      readonly reason: string | null;
+      /** Where the state alone does not tell. */ readonly needs?: Need;
+    }
   | { readonly kind: 'wait'; readonly waitMs: number; readonly reason: string }
   /** An earlier upload of this path may have been stored: find out before anything else. */
   | { readonly kind: 'resolve' }
@@ -73,7 +79,12 @@ export function plan(situation: Situation): Action {
     case 'unknown':
       return { kind: 'nothing', state: 'held', reason: look.reason };
     case 'skipped':
-      return { kind: 'nothing', state: 'skipped', reason: `${look.reason}: ${look.detail}` };
+      return {
+        kind: 'nothing',
+        state: 'skipped',
+        reason: `${look.reason}: ${look.detail}`,
+        needs: needOfSkip(look.reason),
+      };
     case 'ignored':
       return { kind: 'nothing', state: 'ignored', reason: look.rule };
     case 'changing':

@@ -1,3 +1,4 @@
+import type { Need } from './attention.ts';
 import type { MirrorPath } from './types.ts';
 
 /** `+` upload, `*` replace, `>` move, `-` delete, `!` problem. */
@@ -11,4 +12,6 @@ export interface PlannedAction {
   readonly from: MirrorPath | null;
   readonly bytes: number | null;
   readonly reason: string;
+  /** `!`: who must act; all others are done by the pass (`time`). */
+  readonly needs: Need;
 }

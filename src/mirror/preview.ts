@@ -1,3 +1,4 @@
+import { needOf, needOfSkip, type Need } from './attention.ts';
 import { Fault } from './faults.ts';
 import { guardDeletes, type WaitingDelete } from './guards.ts';
 import { IdentityIndex } from './identity-index.ts';
@@ -62,8 +63,9 @@ class Preview {
       for (const item of items) {
         seen.add(item.path);
         if (item.kind === 'unlistable') unlistable.add(item.path);
-        if (item.kind === 'unlistable' || item.kind === 'skipped')
-          this.#planned.push(problem(item.path, item.reason));
+        if (item.kind === 'unlistable') this.#planned.push(problem(item.path, item.reason));
+        if (item.kind === 'skipped')
+          this.#planned.push(problem(item.path, item.reason, needOfSkip(item.reason)));
         if (item.kind !== 'file' || this.#isAtRest(item.path, item.stat)) continue;
         await this.#present(item.path, item.stat, signal);
       }
@@ -80,6 +82,7 @@ class Preview {
         from: null,
         bytes,
         reason: `its former remote file ${id} is still to be deleted`,
+        needs: 'time',
       });
     }
     return this.#planned.sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -120,7 +123,14 @@ class Preview {
       case 'upload': {
         const op = this.#parts.view.files.has(path) ? '*' : '+';
         if (from !== null) this.#explained.add(from);
-        this.#planned.push({ op, path, from: null, bytes, reason: UPLOAD_REASONS[action.why] });
+        this.#planned.push({
+          op,
+          path,
+          from: null,
+          bytes,
+          reason: UPLOAD_REASONS[action.why],
+          needs: 'time',
+        });
         return;
       }
       case 'move':
@@ -131,6 +141,7 @@ class Preview {
           from: action.from,
           bytes,
           reason: `moved from ${action.from}; the id stays`,
+          needs: 'time',
         });
         return;
       case 'reject':
@@ -138,12 +149,13 @@ class Preview {
         return;
       case 'resolve':
         this.#planned.push(
-          problem(path, 'an earlier upload of it may have arrived; that is found out first'),
+          problem(path, 'an earlier upload of it may have arrived; that is found out first', 'time'),
         );
         return;
       case 'nothing':
         if (action.state === 'rejected' || action.state === 'skipped' || action.state === 'held') {
-          this.#planned.push(problem(path, action.reason ?? action.state));
+          const needs = action.needs ?? needOf(action.state);
+          this.#planned.push(problem(path, action.reason ?? action.state, needs));
         }
         return;
       case 'wait':
@@ -166,7 +178,14 @@ class Preview {
       if (entry === undefined || look.kind !== 'absent') continue;
       const action = plan(this.#situation(path, look, null, null));
       if (action.kind === 'forget')
-        this.#planned.push({ op: '-', path, from: null, bytes: null, reason: 'expired and removed locally' });
+        this.#planned.push({
+          op: '-',
+          path,
+          from: null,
+          bytes: null,
+          reason: 'expired and removed locally',
+          needs: 'time',
+        });
       if (action.kind !== 'missing') continue;
       const folder = folderOf(path);
       if (!folders.has(folder)) folders.set(folder, await local.lookFolder(folder));
@@ -187,7 +206,7 @@ class Preview {
         this.#planned.push(
           problem(path, 'removed locally; its delete would wait for approval (mass-delete)'),
         );
-      else this.#planned.push({ op: '-', path, from: null, bytes, reason: 'removed locally' });
+      else this.#planned.push({ op: '-', path, from: null, bytes, reason: 'removed locally', needs: 'time' });
     }
   }
 
@@ -203,6 +222,6 @@ class Preview {
   }
 }
 
-function problem(path: MirrorPath, reason: string): PlannedAction {
-  return { op: '!', path, from: null, bytes: null, reason };
+function problem(path: MirrorPath, reason: string, needs: Need = 'person'): PlannedAction {
+  return { op: '!', path, from: null, bytes: null, reason, needs };
 }

@@ -1,3 +1,4 @@
+import { needOf } from './attention.ts';
 import type { Collector } from './collector.ts';
 import type { Core } from './core.ts';
 import type { Deleter } from './deleter.ts';
@@ -98,6 +99,7 @@ export class Quiet {
         expiresAt: null,
         state: 'failed',
         reason,
+        needs: needOf('failed'),
       };
     }
   }

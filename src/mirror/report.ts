@@ -1,4 +1,5 @@
 /** What the engine says about itself. These shapes go out as JSON (`status --json`, `list --json`): they are a contract. */
+import type { Need, ProblemGroup } from './attention.ts';
 import type { Difference, PurposeUsage } from './remote-survey.ts';
 import type { FileId, Halt, MirrorPath, PathState } from './types.ts';
 
@@ -14,6 +15,8 @@ export interface PathReport {
   readonly state: PathState;
   /** Why it is in this state, for a person; null when it is simply `synced`. */
   readonly reason: string | null;
+  /** Who must act before it is mirrored: a `person`; nobody, since it goes on by itself (`time`); or there is `nothing` to do. */
+  readonly needs: Need;
 }
 
 export type Phase = 'starting' | 'scanning' | 'working' | 'idle' | 'stopping' | 'stopped';
@@ -54,9 +57,13 @@ export interface MirrorStatus {
   readonly lastVerifyAt: number | null;
   /** How the folder is watched, e.g. `native`, `polling (network file system nfs)`, `off`. */
   readonly watching: string;
-  /** Every path that is not simply mirrored, with its reason; at most 1,000, `problemsTotal` says how many there are. */
+  /**
+   * Paths that are not simply mirrored, with their reasons; what a person must see to comes first. At most 1,000, and
+   * then some of every state: `problemGroups` says how many there are of each, `problemsTotal` in all.
+   */
   readonly problems: readonly PathReport[];
   readonly problemsTotal: number;
+  readonly problemGroups: readonly ProblemGroup[];
 }
 
 export interface FlushResult {

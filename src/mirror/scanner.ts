@@ -1,3 +1,4 @@
+import { needOf, needOfSkip } from './attention.ts';
 import type { Core } from './core.ts';
 import { rulesOf, serverNowSeconds } from './core.ts';
 import type { Deleter } from './deleter.ts';
@@ -97,7 +98,8 @@ export class Scanner {
       case 'skipped':
       case 'ignored': {
         const reason = item.kind === 'skipped' ? `${item.reason}: ${item.detail}` : item.rule;
-        const news = notes.set(item.path, item.kind, reason);
+        const needs = item.kind === 'skipped' ? needOfSkip(item.reason) : needOf('ignored');
+        const news = notes.set(item.path, item.kind, reason, needs);
         if (news && item.kind === 'skipped') listener({ kind: 'skipped', path: item.path, reason });
         // What was mirrored before and waits for its delete is not gone after all.
         if (view.files.has(item.path)) mark(item.path);

@@ -1,5 +1,5 @@
 import { serverNowSeconds, type Core } from './core.ts';
-import type { MirrorStatus, PathReport, Phase } from './report.ts';
+import type { MirrorStatus, Phase } from './report.ts';
 
 const MAX_PROBLEMS = 1_000;
 
@@ -13,11 +13,7 @@ export interface EngineFacts {
 
 export function statusOf(core: Core, facts: EngineFacts): MirrorStatus {
   const { view, halts, notes, queue } = core;
-  const problems: PathReport[] = [];
-  for (const report of notes.problems()) {
-    if (problems.length === MAX_PROBLEMS) break;
-    problems.push(report);
-  }
+  const { groups, shown } = notes.groupedProblems(MAX_PROBLEMS);
   const heldGarbage = [...view.garbage.values()].filter((garbage) => garbage.hold).length;
   const unheldGarbage = view.garbage.size - heldGarbage;
   const { canDelete } = core.settings;
@@ -45,8 +41,9 @@ export function statusOf(core: Core, facts: EngineFacts): MirrorStatus {
     lastScanAt: facts.lastScanAt,
     lastVerifyAt: facts.lastVerifyAt,
     watching: facts.watching,
-    problems,
+    problems: shown,
     problemsTotal: notes.size,
+    problemGroups: groups,
   };
 }
 

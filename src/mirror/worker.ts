@@ -200,7 +200,7 @@ export class Worker {
     }
   }
 
-  #rest(path: MirrorPath, { state, reason }: Extract<Action, { kind: 'nothing' }>): Next {
+  #rest(path: MirrorPath, { state, reason, needs }: Extract<Action, { kind: 'nothing' }>): Next {
     const { notes, listener } = this.#core;
     // Its folder may have become one that keeps remote files while the delete was waiting.
     this.#deleter.forget(path);
@@ -211,7 +211,7 @@ export class Worker {
       this.#warned.delete(path);
       return REST;
     }
-    const news = notes.set(path, state, reason);
+    const news = notes.set(path, state, reason, needs);
     if (news && state === 'skipped') listener({ kind: 'skipped', path, reason: reason ?? '' });
     // What could not be seen may be visible again without any event (a mount, a permission).
     return state === 'held' || state === 'skipped' ? again(RELOOK_MS) : REST;

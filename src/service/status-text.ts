@@ -1,10 +1,11 @@
+import { groupProblems, type Need, type ProblemGroup } from '../mirror/attention.ts';
 import type { Halt, PathState } from '../mirror/types.ts';
 import type { MirrorStatus, PathReport } from '../mirror/report.ts';
 import { counted, formatDuration, formatTime } from './quantities.ts';
 import { printable } from './terminal-text.ts';
 
-/** Problems beyond these are only counted; `status --json` has them all. */
-const mostProblems = 20;
+/** Of each state so many are named, by what they need; the others are counted. */
+const mostProblems: Readonly<Record<Need, number>> = { person: 20, time: 5, nothing: 5 };
 
 /** In the order in which they are shown. */
 const stateOrder: readonly PathState[] = [
@@ -27,7 +28,7 @@ export function renderStatus(status: MirrorStatus, nowSeconds: number): string {
   const blocks = [
     status.halts.map((halt) => renderHalt(halt, nowSeconds)).join('\n\n'),
     aligned(factsOf(status, nowSeconds)),
-    renderProblems(status.problems, status.problemsTotal),
+    renderProblems(status.problems, status.problemGroups),
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
 }
@@ -46,16 +47,28 @@ export function renderHalt(halt: Halt, nowSeconds: number): string {
   ].join('\n');
 }
 
-/** `rejected  batch/a.jsonl: line 3 is not JSON`, one line each, and how many there are beyond these. */
-export function renderProblems(problems: readonly PathReport[], total: number = problems.length): string {
-  if (problems.length === 0) return '';
-  const shown = problems.slice(0, mostProblems);
-  const lines = shown.map(({ state, path, reason }): readonly [string, string] => [
-    state,
-    `${printable(path)}${reason === null ? '' : `: ${printable(reason)}`}`,
-  ]);
-  const more = total - shown.length;
-  return more > 0 ? `${aligned(lines)}\n… and ${more} more (--json has more of them)` : aligned(lines);
+/**
+ * `rejected  batch/a.jsonl: line 3 is not JSON`, one line each: what a person must see to first, some of every state,
+ * and how many more there are of it. `groups`: when `problems` is only a part of them.
+ */
+export function renderProblems(
+  problems: readonly PathReport[],
+  groups: readonly ProblemGroup[] = groupProblems(problems, (each) => each, problems.length).groups,
+): string {
+  const lines = groups.flatMap((group): readonly Fact[] => {
+    const shown = problems
+      .filter(({ state, needs }) => state === group.state && needs === group.needs)
+      .slice(0, mostProblems[group.needs]);
+    const more = group.count - shown.length;
+    return [
+      ...shown.map(({ path, reason }): Fact => [
+        group.state,
+        `${printable(path)}${reason === null ? '' : `: ${printable(reason)}`}`,
+      ]),
+      ...(more > 0 ? [[group.state, `… and ${more} more (list names them all)`] as const] : []),
+    ];
+  });
+  return aligned(lines);
 }
 
 /** What is known of a mirror that does not run, from its manifest alone. */
@@ -71,16 +84,21 @@ export interface LastKnownState {
   readonly undeletable: number;
   readonly heldGarbage: number;
   readonly nextExpiry: MirrorStatus['nextExpiry'];
+  readonly problems: MirrorStatus['problems'];
+  readonly problemsTotal: number;
+  readonly problemGroups: MirrorStatus['problemGroups'];
 }
 
 export function renderLastKnown(state: LastKnownState, nowSeconds: number): string {
-  return `${aligned([
+  const facts = aligned([
     ['mirror', state.mirrorId ?? 'none yet; start one with: files-mirror run'],
     ['running', 'no; this is what was recorded last'],
     ['files', `${state.files} mirrored${state.rejected === 0 ? '' : `, ${state.rejected} rejected`}`],
     ...leftovers(state),
     ...expiryFact(state.nextExpiry, nowSeconds),
-  ])}\n`;
+  ]);
+  const problems = renderProblems(state.problems, state.problemGroups);
+  return problems === '' ? `${facts}\n` : `${facts}\n\n${problems}\n`;
 }
 
 type Fact = readonly [string, string];

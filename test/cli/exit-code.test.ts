@@ -36,11 +36,16 @@ describe('a pass ends with', () => {
   test.each([
     ['0 when all is mirrored', { problems: [], halts: [] }, 0],
     [
-      '0 when files are only ignored or skipped',
-      { problems: [report({ state: 'ignored' }), report({ state: 'skipped' })], halts: [] },
+      '0 when files are only ignored, or links',
+      {
+        problems: [report({ state: 'ignored' }), report({ state: 'skipped', needs: 'nothing' })],
+        halts: [],
+      },
       0,
     ],
     ['1 when a file was rejected', { problems, halts: [] }, 1],
+    ['1 when a file cannot be read', { problems: [report({ state: 'skipped' })], halts: [] }, 1],
+    ['1 when a file is held', { problems: [report({ state: 'held' })], halts: [] }, 1],
     ['1 when a file failed', { problems: [report({ state: 'failed' })], halts: [] }, 1],
     ['5 when a guard halted it', { problems, halts: [halt()] }, 5],
     ['77 when the key is refused', { problems, halts: [halt(), halt({ name: 'auth' })] }, 77],

@@ -420,9 +420,19 @@ describe('without a daemon, what was recorded last', () => {
       rejected: 1,
       openIntents: 0,
       garbage: 1,
+      undeletable: 0,
       heldGarbage: 0,
       // Not that of a.jsonl, which is over.
       nextExpiry: { path: 'batch/b.jsonl', expiresAt: 4_000_000_000 },
+      problems: [
+        expect.objectContaining({ path: 'batch/bad.jsonl', state: 'rejected', reason: 'line 1' }),
+        expect.objectContaining({ path: 'batch/a.jsonl', state: 'expired', needs: 'nothing' }),
+      ],
+      problemsTotal: 2,
+      problemGroups: [
+        { state: 'rejected', needs: 'person', count: 1 },
+        { state: 'expired', needs: 'nothing', count: 1 },
+      ],
     });
   });
 
@@ -463,9 +473,9 @@ describe('without a daemon, what was recorded last', () => {
 
 describe('sync and plan', () => {
   const plan: PlannedAction[] = [
-    { op: '+', path: 'batch/a', from: null, bytes: 175, reason: 'new' },
-    { op: '>', path: 'batch/c', from: 'batch/b', bytes: null, reason: '' },
-    { op: '!', path: 'batch/d', from: null, bytes: 0, reason: 'it is empty' },
+    { op: '+', path: 'batch/a', from: null, bytes: 175, reason: 'new', needs: 'time' },
+    { op: '>', path: 'batch/c', from: 'batch/b', bytes: null, reason: '', needs: 'time' },
+    { op: '!', path: 'batch/d', from: null, bytes: 0, reason: 'it is empty', needs: 'person' },
   ];
 
   const planning = (actions: readonly PlannedAction[]): Partial<Compose> => ({

@@ -1,3 +1,4 @@
+import { needOf } from '../../src/mirror/attention.ts';
 import type {
   FlushResult,
   MirrorControl,
@@ -42,6 +43,7 @@ export function status(change: Partial<MirrorStatus> = {}): MirrorStatus {
     watching: 'native',
     problems: [],
     problemsTotal: 0,
+    problemGroups: [],
     ...change,
   };
 }
@@ -57,6 +59,7 @@ export function report(change: Partial<PathReport> = {}): PathReport {
     expiresAt: null,
     state: 'synced',
     reason: null,
+    needs: needOf(change.state ?? 'synced'),
     ...change,
   };
 }

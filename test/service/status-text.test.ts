@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { formatBytes, formatDuration, formatTime } from '../../src/service/quantities.ts';
 import { renderLastKnown, renderProblems, renderStatus } from '../../src/service/status-text.ts';
+import type { PathState } from '../../src/mirror/types.ts';
 import { halt, report, status } from './fixtures.ts';
 
 test('a mirror at rest', () => {
@@ -37,6 +38,10 @@ test('a mirror in trouble: halts first, then facts, then every problem with its 
       lastScanAt: null,
       problems: [report({ state: 'rejected', path: 'batch/\u001b[31mred', reason: 'line 3\nis not JSON' })],
       problemsTotal: 41,
+      problemGroups: [
+        { state: 'rejected', needs: 'person', count: 1 },
+        { state: 'pending', needs: 'time', count: 40 },
+      ],
     }),
     1000,
   );
@@ -58,16 +63,21 @@ test('a mirror in trouble: halts first, then facts, then every problem with its 
       'last scan    not yet',
       '',
       'rejected  batch/\\u001b[31mred: line 3\\nis not JSON',
-      '… and 40 more (--json has more of them)',
+      'pending   … and 40 more (list names them all)',
       '',
     ].join('\n'),
   );
 });
 
 test('many problems are counted', () => {
-  const lines = renderProblems(Array.from({ length: 25 }, () => report({ state: 'failed' }))).split('\n');
-  expect(lines).toHaveLength(21);
-  expect(lines.at(-1)).toBe('… and 5 more (--json has more of them)');
+  const of = (state: PathState) => Array.from({ length: 25 }, () => report({ state, reason: 'so' }));
+  const lines = renderProblems([...of('pending'), ...of('rejected')]).split('\n');
+  expect(lines).toEqual([
+    ...Array.from({ length: 20 }, () => 'rejected  batch/a.jsonl: so'),
+    'rejected  … and 5 more (list names them all)',
+    ...Array.from({ length: 5 }, () => 'pending   batch/a.jsonl: so'),
+    'pending   … and 20 more (list names them all)',
+  ]);
   expect(renderProblems([])).toBe('');
 });
 
@@ -84,11 +94,15 @@ test('a mirror that does not run', () => {
       undeletable: 0,
       heldGarbage: 3,
       nextExpiry: { path: 'batch/a', expiresAt: 900 },
+      problems: [report({ state: 'rejected', reason: 'line 3 is not JSON' })],
+      problemsTotal: 1,
+      problemGroups: [{ state: 'rejected', needs: 'person', count: 1 }],
     },
     1000,
   );
   expect(text).toContain('no; this is what was recorded last');
   expect(text).toContain('2 mirrored, 1 rejected');
+  expect(text).toMatch(/\n\nrejected {2}batch\/a\.jsonl: line 3 is not JSON\n$/);
   expect(text).toContain('3 remote files kept aside');
   expect(text).toContain('batch/a, has expired (1970-01-01 00:15:00Z)');
 });

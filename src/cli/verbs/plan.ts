@@ -13,7 +13,7 @@ export const verb = defineVerb({
   run: ({ json }, context) => printPlan(json, context),
 });
 
-/** Exit code: 2 if there is anything to do, 1 if there are only problems, 0 if there is nothing. */
+/** Exit code: 2 if there is anything to do, 1 if there is only something that a person must solve, 0 if there is nothing. */
 export async function printPlan(json: boolean, context: Context): Promise<number> {
   const { config } = await context.loadConfig();
   await checkRoot(config.root);
@@ -22,8 +22,8 @@ export async function printPlan(json: boolean, context: Context): Promise<number
   const actions = await planMirror({ config }, stop.signal);
   if (json) await printJson(context.io, { version: 1, actions });
   else await printLines(context.io, '', actions, planLine);
-  if (actions.some(({ op }) => op !== '!')) return exitCode.pending;
-  return actions.length > 0 ? exitCode.someFailed : exitCode.done;
+  if (actions.some(({ op, needs }) => op !== '!' || needs === 'time')) return exitCode.pending;
+  return actions.some(({ needs }) => needs === 'person') ? exitCode.someFailed : exitCode.done;
 }
 
 function planLine({ op, path, from, bytes, reason }: PlannedAction): string {
