@@ -35,6 +35,8 @@ import { systemClock } from './service/system-clock.ts';
 export type { MirrorApp };
 export { checkFile } from './checks/check-file.ts';
 
+export { dialectNames } from './emulator/dialects.ts';
+
 /** What only some verbs need is loaded when they do. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
   return await (await import('./emulator/emulator.ts')).startEmulator(options);

@@ -12,6 +12,7 @@ export type Compose = Pick<
   | 'adoptRemote'
   | 'checkFile'
   | 'deleteOrphans'
+  | 'dialectNames'
   | 'filesToCheck'
   | 'lookAtPlaces'
   | 'openMirror'

@@ -54,13 +54,13 @@ export interface EmulatorOptions {
   /** Pages of a listing are never longer than this, whatever `limit` asks for. Default: no such bound. */
   readonly maxPageSize?: number;
   /**
-   * True: `GET /files/{id}/content` gives every file's content, which is useful locally. False: only that of
-   * batch and fine-tune inputs, as OpenAI does. Default: true.
+   * True: `GET /files/{id}/content` gives every file's content, which is useful locally. False: only that of the
+   * purposes that the server gives out, at OpenAI neither assistants nor vision nor user_data. Default: false.
    */
   readonly contentReadable?: boolean;
   /** True: contents are neither hashed nor kept, only metadata; for measuring clients. Default: false. */
   readonly discard?: boolean;
-  /** Default: `file-`. */
+  /** Default: the dialect's. */
   readonly idPrefix?: string;
   readonly clock?: EmulatorClock;
   /** How many requests the log remembers. Default: 100,000. */
@@ -156,18 +156,19 @@ interface Desk {
 function openDesk(options: EmulatorOptions, dataDir: string): Desk {
   const {
     clock = systemClock,
-    idPrefix = 'file-',
     discard = false,
     storageBytes = STORAGE_BYTES,
     uploadsPerMinute = UPLOADS_PER_MINUTE,
   } = options;
   const nowMs = (): number => clock.nowMs();
-  const store = new FileStore({ dataDir, idPrefix, discard, nowMs });
+  const dialect = dialects[options.dialect ?? 'openai'];
+  const id = { ...dialect.id, ...(options.idPrefix === undefined ? {} : { prefix: options.idPrefix }) };
+  const store = new FileStore({ dataDir, id, discard, nowMs });
   return {
     files: {
       store,
-      dialect: dialects[options.dialect ?? 'openai'],
-      contentReadable: options.contentReadable ?? true,
+      dialect,
+      contentReadable: options.contentReadable ?? false,
       storageBytes,
       maxPageSize: options.maxPageSize ?? Infinity,
       nowMs,

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, mkdirSync, readdirSync, rmSync, unlinkSync } from 'node:fs';
 import type { ReadStream } from 'node:fs';
 import { rm } from 'node:fs/promises';
@@ -12,7 +12,8 @@ import { agePosition } from './stored-file.ts';
 
 export interface FileStoreOptions {
   readonly dataDir: string;
-  readonly idPrefix: string;
+  /** How an id begins, and how many characters follow. */
+  readonly id: { readonly prefix: string; readonly characters: number };
   /** True: contents are counted and forgotten; only metadata is kept. */
   readonly discard: boolean;
   /** Unix milliseconds. */
@@ -57,8 +58,9 @@ export class FileStore {
     const { journal, files } = FileJournal.open(join(options.dataDir, 'files.jsonl'));
     this.#journal = journal;
     for (const file of files) this.#remember(file);
+    const known = new Set(files.map(({ id }) => contentName(id)));
     for (const name of readdirSync(this.#contentDir)) {
-      if (!this.#byId.has(name)) unlinkSync(join(this.#contentDir, name));
+      if (!known.has(name)) unlinkSync(join(this.#contentDir, name));
     }
   }
 
@@ -93,7 +95,7 @@ export class FileStore {
     const id = this.#newId();
     const bytes = spool.bytes;
     const sha256 = spool.sha256();
-    await spool.moveTo(join(this.#contentDir, id));
+    await spool.moveTo(join(this.#contentDir, contentName(id)));
     const createdAtMs = this.#options.nowMs();
     const createdAt = Math.floor(createdAtMs / 1000);
     const expiresAt = expiresAfterSeconds === null ? null : createdAt + expiresAfterSeconds;
@@ -106,7 +108,7 @@ export class FileStore {
 
   /** The content as a stream; null when contents are discarded. */
   readContent(file: StoredFile): ReadStream | null {
-    return file.sha256 === null ? null : createReadStream(join(this.#contentDir, file.id));
+    return file.sha256 === null ? null : createReadStream(join(this.#contentDir, contentName(file.id)));
   }
 
   /** False when there is no such file. */
@@ -125,7 +127,10 @@ export class FileStore {
   }
 
   #newId(): string {
-    return `${this.#options.idPrefix}${randomUUID().replaceAll('-', '')}`;
+    const { prefix, characters } = this.#options.id;
+    let random = '';
+    while (random.length < characters) random += randomUUID().replaceAll('-', '');
+    return prefix + random.slice(0, characters);
   }
 
   #remember(file: StoredFile): void {
@@ -141,7 +146,7 @@ export class FileStore {
     this.#journal.removed(file.id);
     this.#byId.delete(file.id);
     this.#totalBytes -= file.bytes;
-    const unlinking = rm(join(this.#contentDir, file.id), { force: true });
+    const unlinking = rm(join(this.#contentDir, contentName(file.id)), { force: true });
     this.#unlinking.add(unlinking);
     void unlinking.finally(() => this.#unlinking.delete(unlinking));
   }
@@ -163,4 +168,9 @@ export class FileStore {
     for (const file of kept) this.#sorted.push(file);
     this.#soonestExpiry = soonest;
   }
+}
+
+/** File systems take names of up to 255 bytes; some gateways' ids are longer. */
+function contentName(id: string): string {
+  return id.length <= 200 ? id : createHash('sha256').update(id).digest('hex');
 }

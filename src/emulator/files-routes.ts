@@ -5,17 +5,16 @@ import type { Exchange } from './exchange.ts';
 import type { ArmedAct } from './fault-injection.ts';
 import type { FileStore } from './file-store.ts';
 import { listPage } from './list-page.ts';
+import { listQuery, listReply } from './list-rules.ts';
 import { boundaryOf } from './multipart.ts';
 import type { Reply } from './reply.ts';
 import { jsonReply } from './reply.ts';
+import { fileObject } from './stored-file.ts';
 import type { StoredFile } from './stored-file.ts';
-import { boundedInteger, judgeUploadForm, readUploadForm } from './upload-form.ts';
+import { judgeUploadForm, readUploadForm } from './upload-form.ts';
 
-const MAX_LIST_LIMIT = 10_000;
 /** Room for the form around a file of the greatest size. */
 const FORM_OVERHEAD_BYTES = 1024 * 1024;
-/** Inputs that may be downloaded again even where contents are guarded. */
-const ALWAYS_READABLE: ReadonlySet<string> = new Set(['batch', 'fine-tune']);
 
 export interface FilesContext {
   readonly store: FileStore;
@@ -35,7 +34,7 @@ export async function routeFiles(context: FilesContext, exchange: Exchange): Pro
     ? /^\/files(?:\/(?<id>[^/]+)(?<content>\/content)?)?$/.exec(path.slice(context.dialect.basePath.length))
     : null;
   if (route === null) throw unknownUrl(method, path);
-  const id = route.groups?.['id'];
+  const id = decoded(route.groups?.['id']);
   if (id === undefined) {
     if (method === 'POST') return upload(context, exchange);
     if (method !== 'GET') throw methodNotAllowed(method, path, 'GET, POST');
@@ -49,23 +48,20 @@ export async function routeFiles(context: FilesContext, exchange: Exchange): Pro
     return download(context, exchange, id);
   }
   if (method === 'GET') return jsonReply(200, fileObject(visibleFile(context, exchange, id), 'processed'));
+  if (!context.dialect.canDelete) throw methodNotAllowed(method, path, 'GET');
   if (method !== 'DELETE') throw methodNotAllowed(method, path, 'GET, DELETE');
   if (!context.store.remove(id)) throw noSuchFile(id);
   return jsonReply(200, { object: 'file', deleted: true, id });
 }
 
-/** The file as the API describes it: `expires_at` is absent, not null, when the file does not expire. */
-function fileObject(file: StoredFile, status: Dialect['uploadedStatus']): Record<string, unknown> {
-  return {
-    object: 'file',
-    id: file.id,
-    purpose: file.purpose,
-    filename: file.filename,
-    bytes: file.bytes,
-    created_at: file.createdAt,
-    ...(file.expiresAt === null ? {} : { expires_at: file.expiresAt }),
-    status,
-  };
+/** The id that a path names; as it is when it is no valid escape. */
+function decoded(part: string | undefined): string | undefined {
+  if (part === undefined) return undefined;
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 async function upload(context: FilesContext, exchange: Exchange): Promise<Reply> {
@@ -104,35 +100,17 @@ async function upload(context: FilesContext, exchange: Exchange): Promise<Reply>
 }
 
 function list(context: FilesContext, exchange: Exchange): Reply {
-  const { dialect } = context;
-  const query = dialect.listParameters === 'ignored' ? {} : exchange.entry.query;
-  const [refused] = dialect.listParameters === 'refused' ? Object.keys(query) : [];
-  if (refused !== undefined)
-    throw new ApiError(400, `Unknown query parameter: '${refused}'.`, { param: refused });
-  const { order = 'desc', limit, after, purpose = null } = query;
-  if (order !== 'asc' && order !== 'desc') {
-    const message = `Invalid value: '${order}'. Supported values are: 'asc' and 'desc'.`;
-    throw new ApiError(400, message, { param: 'order', code: 'invalid_value' });
-  }
-  const asked = limit === undefined ? MAX_LIST_LIMIT : boundedInteger(limit, 'limit', 1, MAX_LIST_LIMIT);
+  const rules = context.dialect.list;
+  const asked = listQuery(exchange.entry.query, rules);
   const endless = exchange.acts.some((act) => act.kind === 'list-endless');
   const files = visibleFiles(context, exchange.acts);
   const page = listPage(files, {
-    purpose,
-    order,
-    after: after === undefined || endless ? null : cursorFile(context, files, after),
-    limit: Math.min(asked, context.maxPageSize, ...exchange.acts.map(pageLimit)),
+    purpose: asked.purpose,
+    order: asked.order,
+    after: asked.after === null || endless ? null : cursorFile(context, files, asked.after),
+    limit: Math.min(asked.limit, context.maxPageSize, ...exchange.acts.map(pageLimit)),
   });
-  const data = page.files.map((file) => fileObject(file, 'processed'));
-  if (dialect.listEnvelope === 'bare') return jsonReply(200, { object: 'list', data });
-  return jsonReply(200, {
-    object: 'list',
-    data,
-    // The published description wants strings here, even of an empty list.
-    first_id: page.files[0]?.id ?? '',
-    last_id: page.files.at(-1)?.id ?? '',
-    has_more: page.hasMore || endless,
-  });
+  return jsonReply(200, listReply(page, endless, rules));
 }
 
 /** What a cursor of a vanished file means is written nowhere; a refusal is the answer that hides no files. */
@@ -166,7 +144,7 @@ function visibleFile({ store, nowMs }: FilesContext, exchange: Exchange, id: str
 
 function download(context: FilesContext, exchange: Exchange, id: string): Reply {
   const file = visibleFile(context, exchange, id);
-  if (!context.contentReadable && !ALWAYS_READABLE.has(file.purpose)) {
+  if (!context.contentReadable && context.dialect.guardedPurposes.includes(file.purpose)) {
     throw new ApiError(400, `Not allowed to download files of purpose: ${file.purpose}`);
   }
   const stream = context.store.readContent(file);

@@ -16,6 +16,20 @@ export interface StoredFile {
   readonly sequence: number;
 }
 
+/** The file as the API describes it: `expires_at` is absent, not null, when the file does not expire. */
+export function fileObject(file: StoredFile, status: 'processed' | 'pending'): Record<string, unknown> {
+  return {
+    object: 'file',
+    id: file.id,
+    purpose: file.purpose,
+    filename: file.filename,
+    bytes: file.bytes,
+    created_at: file.createdAt,
+    ...(file.expiresAt === null ? {} : { expires_at: file.expiresAt }),
+    status,
+  };
+}
+
 /** The order of listings: oldest first. */
 export function compareAge(a: StoredFile, b: StoredFile): number {
   return a.createdAt - b.createdAt || a.sequence - b.sequence;

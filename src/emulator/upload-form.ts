@@ -1,13 +1,12 @@
 /** The form of `POST /files`: reading it from the wire, and the rules it must obey. */
 import { ApiError } from './api-error.ts';
+import { boundedInteger } from './bounded-integer.ts';
 import type { ContentSpool } from './content-spool.ts';
 import type { Dialect } from './dialects.ts';
 import type { NewFile } from './file-store.ts';
 import { readMultipart } from './multipart.ts';
 
 const FIELD_LIMIT_BYTES = 1024;
-const MIN_EXPIRY_SECONDS = 3600;
-const MAX_EXPIRY_SECONDS = 2_592_000;
 
 const ANCHOR = 'expires_after[anchor]';
 const SECONDS = 'expires_after[seconds]';
@@ -42,7 +41,7 @@ export async function readUploadForm(reading: FormReading): Promise<UploadForm> 
   for await (const event of readMultipart(reading.body, reading.boundary)) {
     switch (event.kind) {
       case 'part':
-        checkPart(event.name, fields, filename);
+        checkPart(event.name, fields, filename, dialect);
         if (event.name === 'file') {
           filename = fileNameOf(event.filename);
           reading.onProgress(0);
@@ -72,7 +71,7 @@ export async function readUploadForm(reading: FormReading): Promise<UploadForm> 
 export function judgeUploadForm({ fields, filename, bytes }: UploadForm, dialect: Dialect): NewFile {
   const purpose = fields.get('purpose');
   if (purpose === undefined) throw new ApiError(400, "'purpose' is a required property");
-  if (!dialect.purposes.includes(purpose)) {
+  if (dialect.purposes !== null && !dialect.purposes.includes(purpose)) {
     const known = dialect.purposes.map((name) => `'${name}'`).join(', ');
     throw new ApiError(400, `'${purpose}' is not one of [${known}] - 'purpose'`);
   }
@@ -83,12 +82,27 @@ export function judgeUploadForm({ fields, filename, bytes }: UploadForm, dialect
   if (jsonlApi !== undefined && !filename.endsWith('.jsonl')) {
     throw new ApiError(400, `Invalid file format for ${jsonlApi} API. Must be .jsonl`);
   }
+  checkExtension(filename, dialect.extensions[purpose]);
   const byDefault = purpose === 'batch' ? dialect.batchExpiresAfterSeconds : null;
   return { purpose, filename, expiresAfterSeconds: requestedExpiry(fields, dialect) ?? byDefault };
 }
 
-function checkPart(name: string, fields: ReadonlyMap<string, string>, filename: string | null): void {
-  if (name !== 'file' && !FIELDS.has(name)) {
+/** In the API's own words. */
+function checkExtension(filename: string, allowed: readonly string[] | undefined): void {
+  const dot = filename.lastIndexOf('.');
+  const extension = dot === -1 ? '' : filename.slice(dot + 1).toLowerCase();
+  if (allowed === undefined || allowed.includes(extension)) return;
+  const formats = allowed.map((each) => `"${each}"`).join(', ');
+  throw new ApiError(400, `Invalid extension ${extension}. Supported formats: ${formats}`, { param: 'file' });
+}
+
+function checkPart(
+  name: string,
+  fields: ReadonlyMap<string, string>,
+  filename: string | null,
+  { moreFields }: Dialect,
+): void {
+  if (name !== 'file' && !FIELDS.has(name) && !moreFields.includes(name)) {
     throw new ApiError(400, `Additional properties are not allowed ('${name}' was unexpected)`);
   }
   if (fields.has(name) || (name === 'file' && filename !== null)) {
@@ -142,24 +156,6 @@ function requestedExpiry(fields: ReadonlyMap<string, string>, dialect: Dialect):
       code: 'invalid_value',
     });
   }
-  return boundedInteger(seconds, 'expires_after.seconds', MIN_EXPIRY_SECONDS, MAX_EXPIRY_SECONDS);
-}
-
-/** The number that `text` is. Throws `ApiError` in OpenAI's words when it is none or out of bounds. */
-export function boundedInteger(text: string, param: string, min: number, max: number): number {
-  if (!/^-?\d{1,15}$/.test(text)) {
-    throw new ApiError(400, `Invalid type for '${param}': expected an integer, but got '${text}' instead.`, {
-      param,
-      code: 'invalid_type',
-    });
-  }
-  const value = Number(text);
-  const [bound, side, sign] = value < min ? [min, 'below', '>='] : [max, 'above', '<='];
-  if (value >= min && value <= max) return value;
-  const extreme = side === 'below' ? 'minimum' : 'maximum';
-  throw new ApiError(
-    400,
-    `Invalid '${param}': integer ${side} ${extreme} value. Expected a value ${sign} ${bound}, but got ${value} instead.`,
-    { param, code: side === 'below' ? 'integer_below_min_value' : 'integer_above_max_value' },
-  );
+  const { minSeconds, maxSeconds } = dialect.expiryBounds;
+  return boundedInteger(seconds, 'expires_after.seconds', minSeconds, maxSeconds);
 }

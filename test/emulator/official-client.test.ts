@@ -10,7 +10,7 @@ let emulator: Emulator;
 let client: OpenAI;
 
 beforeEach(async () => {
-  emulator = await startEmulator({ maxPageSize: 3 });
+  emulator = await startEmulator({ maxPageSize: 3, contentReadable: true });
   client = new OpenAI({ apiKey: 'sk-secret', baseURL: emulator.url, maxRetries: 0 });
 });
 
@@ -68,7 +68,7 @@ describe('the official client', () => {
     'keeps the name %j',
     async (name) => {
       const uploaded = await client.files.create({
-        purpose: 'assistants',
+        purpose: 'user_data',
         file: await toFile(Buffer.from('x'), name),
       });
       expect(uploaded.filename).toBe(name);
@@ -77,7 +77,7 @@ describe('the official client', () => {
 
   test('is remembered in the request log, its key is not', async () => {
     const file = await client.files.create({
-      purpose: 'assistants',
+      purpose: 'user_data',
       file: await toFile(Buffer.from('abc'), 'a'),
     });
     await client.files.list({ limit: 5 });
@@ -86,7 +86,7 @@ describe('the official client', () => {
         method: 'POST',
         path: '/v1/files',
         status: 200,
-        purpose: 'assistants',
+        purpose: 'user_data',
         filename: 'a',
         bytes: 3,
         sha256: createHash('sha256').update('abc').digest('hex'),
@@ -108,7 +108,7 @@ describe('the official client', () => {
     const indexes = Array.from({ length: 20 }, (_, index) => index).filter((index) => index % 3 !== 0);
     const uploads = indexes.map(async (index) =>
       client.files.create({
-        purpose: 'assistants',
+        purpose: 'user_data',
         file: await toFile(Buffer.alloc(100_000 * (index % 3), index), `${index}`),
       }),
     );

@@ -225,6 +225,28 @@ describe('time', () => {
   });
 });
 
+describe('file extensions', () => {
+  test.each([
+    ['assistants', 'a.xsd', 'Invalid extension xsd. Supported formats: "c", "cpp"'],
+    ['assistants', 'README', 'Invalid extension . Supported formats:'],
+    ['vision', 'a.txt', 'Invalid extension txt. Supported formats: "png"'],
+  ])('%s refuses %s', async (purpose, filename, message) => {
+    const { url } = await start();
+    const refused = await refusal(await upload(`${url}/files`, fileFields(filename, 'x', purpose)));
+    expect(refused).toMatchObject({ status: 400, message: expect.stringContaining(message) as string });
+  });
+
+  test.each([
+    ['assistants', 'a.PDF'],
+    ['vision', 'a.webp'],
+    ['user_data', 'README'],
+    ['evals', 'a.csv'],
+  ])('%s takes %s', async (purpose, filename) => {
+    const { url } = await start();
+    expect((await upload(`${url}/files`, fileFields(filename, 'x', purpose))).status).toBe(200);
+  });
+});
+
 describe('addresses and contents', () => {
   test.each([
     ['GET', '/models', 404],
@@ -239,23 +261,38 @@ describe('addresses and contents', () => {
     expect(await refusal(await fetch(`${url}${path}`, { method, headers: key }))).toMatchObject({ status });
   });
 
-  test('contents can be guarded as OpenAI does', async () => {
-    const { store, url } = await start({ contentReadable: false });
-    const vision = await store.add({ purpose: 'vision', filename: 'a.png', content: 'x' });
-    const batch = await store.add({ purpose: 'batch', filename: 'a.jsonl', content: 'y' });
-    const guarded = await fetch(`${url}/files/${vision.id}/content`, { headers: key });
-    expect(await refusal(guarded)).toMatchObject({ status: 400, message: /files of purpose: vision/ });
-    expect(await (await fetch(`${url}/files/${batch.id}/content`, { headers: key })).text()).toBe('y');
-  });
+  test.each(['assistants', 'vision', 'user_data'])(
+    'the content of %s is not given out, unless all are readable',
+    async (purpose) => {
+      const closed = await start();
+      const { id } = await closed.store.add({ purpose, filename: 'a', content: 'x' });
+      const guarded = await fetch(`${closed.url}/files/${id}/content`, { headers: key });
+      const message = `Not allowed to download files of purpose: ${purpose}`;
+      expect(await refusal(guarded)).toMatchObject({ status: 400, message });
+      const open = await start({ contentReadable: true });
+      const file = await open.store.add({ purpose, filename: 'a', content: 'x' });
+      const content = await fetch(`${open.url}/files/${file.id}/content`, { headers: key });
+      expect(await content.text()).toBe('x');
+    },
+  );
+
+  test.each(['batch', 'fine-tune', 'evals', 'batch_output'])(
+    'the content of %s is given out',
+    async (purpose) => {
+      const { store, url } = await start();
+      const { id } = await store.add({ purpose, filename: 'a.jsonl', content: 'y' });
+      expect(await (await fetch(`${url}/files/${id}/content`, { headers: key })).text()).toBe('y');
+    },
+  );
 
   test('discarded contents leave their size and nothing else', async () => {
-    const emulator = await start({ discard: true });
+    const emulator = await start({ discard: true, contentReadable: true });
     await upload(`${emulator.url}/files`, fileFields('a', 'x'.repeat(100_000)));
     const [file] = emulator.files();
     expect(file).toMatchObject({ bytes: 100_000, sha256: null });
     expect(await emulator.store.content(file?.id ?? '')).toBeNull();
     const content = await fetch(`${emulator.url}/files/${file?.id}/content`, { headers: key });
-    expect(content.status).toBe(400);
+    expect(await refusal(content)).toMatchObject({ status: 400, message: /was not kept/ });
   });
 
   test('a taken port is an error', async () => {
@@ -272,7 +309,10 @@ describe('dialects', () => {
     expect(url).toMatch(/\/openai$/);
     expect((await list(url)).status).toBe(404);
     const files = `${url}/files?api-version=2024-10-21`;
-    const response = await upload(files, fileFields('a', 'x'), { authorization: '', 'api-key': 'abc' });
+    const response = await upload(files, fileFields('a.txt', 'x', 'assistants'), {
+      authorization: '',
+      'api-key': 'abc',
+    });
     expect(response.status).toBe(201);
     const { id, status } = (await response.json()) as { id: string; status: string };
     expect(status).toBe('pending');
@@ -316,5 +356,74 @@ describe('dialects', () => {
     expect(refused).toMatchObject({ status: 400, message: /'expires_after' was unexpected/ });
     const batch = await (await upload(`${url}/files`, fileFields('a.jsonl', 'x', 'batch'))).json();
     expect(batch).not.toHaveProperty('expires_at');
+  });
+
+  test('azure takes expiry from 14 to 30 days only, and batches live until they are told otherwise', async () => {
+    const { url } = await start({ dialect: 'azure-v1' });
+    const expiring = (seconds: number) =>
+      upload(`${url}/files`, [
+        { name: 'expires_after[anchor]', value: 'created_at' },
+        { name: 'expires_after[seconds]', value: String(seconds) },
+        ...fileFields('a.jsonl', 'x', 'batch'),
+      ]);
+    expect(await refusal(await expiring(259_200))).toMatchObject({ code: 'integer_below_min_value' });
+    expect((await expiring(1_209_600)).status).toBe(200);
+    const plain = await (await upload(`${url}/files`, fileFields('a.jsonl', 'x', 'batch'))).json();
+    expect(plain).not.toHaveProperty('expires_at');
+  });
+
+  test('zhipu wants a purpose in every list', async () => {
+    const { url } = await start({ dialect: 'zhipu' });
+    expect(await refusal(await list(url))).toMatchObject({ status: 400, param: 'purpose' });
+    expect(await (await list(url, '?purpose=agent&limit=100')).json()).toMatchObject({ has_more: false });
+    expect(await refusal(await list(url, '?purpose=agent&limit=101'))).toMatchObject({ param: 'limit' });
+  });
+
+  test('xai leads from page to page by a token', async () => {
+    const { url, store } = await start({ dialect: 'xai' });
+    for (const filename of ['a', 'b', 'c']) await store.add({ purpose: '', filename, content: 'x' });
+    const names: string[] = [];
+    let token: string | null = '';
+    while (token !== null) {
+      const query: string = token === '' ? '?limit=2' : `?limit=2&pagination_token=${token}`;
+      const page = (await (await list(url, query)).json()) as {
+        data: { filename: string }[];
+        pagination_token: string | null;
+      };
+      names.push(...page.data.map(({ filename }) => filename));
+      token = page.pagination_token;
+    }
+    expect(names).toEqual(['c', 'b', 'a']);
+  });
+
+  test('cerebras lists oldest first, 100 at most, and does not say whether there is more', async () => {
+    const { url, store } = await start({ dialect: 'cerebras' });
+    for (const filename of ['a', 'b']) await store.add({ purpose: 'batch', filename, content: 'x' });
+    const page = (await (await list(url, '?limit=100&order=desc')).json()) as {
+      data: { filename: string }[];
+    };
+    expect(Object.keys(page)).toEqual(['object', 'data']);
+    expect(page.data.map(({ filename }) => filename)).toEqual(['a', 'b']);
+    expect((await list(url, '?limit=1000')).status).toBe(400);
+  });
+
+  test('litellm takes its provider in the form, and its ids are long', async () => {
+    const { url, store } = await start({ dialect: 'litellm', contentReadable: true });
+    const fields = [
+      { name: 'custom_llm_provider', value: 'azure' },
+      ...fileFields('a.txt', 'x', 'assistants'),
+    ];
+    const { id } = (await (await upload(`${url}/files`, fields)).json()) as { id: string };
+    expect(id).toHaveLength(338);
+    expect((await store.content(id))?.toString()).toBe('x');
+    expect(await (await list(url, `/${encodeURIComponent(id)}/content`)).text()).toBe('x');
+    expect((await fetch(`${url}/files/${id}`, { method: 'DELETE', headers: key })).status).toBe(200);
+  });
+
+  test('no-deletes refuses every DELETE', async () => {
+    const { url, store } = await start({ dialect: 'no-deletes' });
+    const { id } = await store.add({ purpose: 'batch', filename: 'a', content: 'x' });
+    expect((await fetch(`${url}/files/${id}`, { method: 'DELETE', headers: key })).status).toBe(405);
+    expect((await list(url, `/${id}`)).status).toBe(200);
   });
 });

@@ -34,7 +34,7 @@ export function upload(
   });
 }
 
-export function fileFields(filename: string, value: string, purpose = 'assistants'): Field[] {
+export function fileFields(filename: string, value: string, purpose = 'user_data'): Field[] {
   return [
     { name: 'purpose', value: purpose },
     { name: 'file', value, filename },

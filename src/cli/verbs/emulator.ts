@@ -22,16 +22,31 @@ export const verb = defineVerb({
       default: false,
       describe: 'Refuse requests without an API key, as OpenAI does',
     },
+    dialect: {
+      type: 'string',
+      default: 'openai',
+      requiredArg: true,
+      describe: 'Which server to be like: openai, azure, groq …',
+    },
+    readable: {
+      type: 'boolean',
+      default: false,
+      describe: 'Give out the content of every file; OpenAI refuses that of most purposes',
+    },
   },
   async run(args, context) {
     if (!Number.isInteger(args.port) || args.port < 0 || args.port > 65_535)
       throw new UsageError('--port wants a number from 0 to 65535');
-    const { startEmulator } = await context.compose();
+    const { startEmulator, dialectNames } = await context.compose();
+    const dialect = dialectNames.find((name) => name === args.dialect);
+    if (dialect === undefined) throw new UsageError(`--dialect wants one of ${dialectNames.join(', ')}`);
     const dataDir = args['data-dir'];
     using stop = stopOnSignals();
     const starting = startEmulator({
       port: args.port,
       authorization: args['require-key'] ? 'any' : 'none',
+      dialect,
+      contentReadable: args.readable,
       ...(dataDir === undefined ? {} : { dataDir: resolve(context.io.cwd, dataDir) }),
     });
     const emulator = await starting.catch((error: NodeJS.ErrnoException) => {
