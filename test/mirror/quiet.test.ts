@@ -34,7 +34,7 @@ function endlesslyReplacing() {
       },
     },
     view: { garbage: ids },
-    settings: { settleMs: 0 },
+    settings: { settleMs: 0, canDelete: true },
     worklist: new Worklist(() => 0),
     halts: { holds: () => false, all: () => [] },
     notes: { problems: () => [] },
