@@ -47,6 +47,7 @@ export function createClient(config: Config, apiKey: () => string | null): Files
     uploadBytesPerSecond: limits.uploadBytesPerSecond,
     listParameters: api.listParameters,
     purposes: [...new Set(config.folders.map(({ purpose }) => purpose))],
+    pageSize: api.pageSize,
     userAgent: `files-mirror/${programVersion()}`,
     clock: systemClock,
   });

@@ -109,6 +109,13 @@ const apiSchema = z.strictObject({
     .describe(
       '`false` for servers that cannot delete: removed files are `kept`, replaced ones stay and are counted.',
     ),
+  pageSize: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .nullable()
+    .default(null)
+    .describe('Files a page of a listing; null is 1,000, and fewer by itself where the server refuses that.'),
 });
 
 const limitsSchema = z.strictObject({

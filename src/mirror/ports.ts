@@ -112,15 +112,24 @@ export interface UploadRequest {
 export interface ListRequest {
   /** Null: all purposes. */
   readonly purpose: string | null;
-  /** Newest first, or oldest first. */
+  /** What is asked for: newest first, or oldest first. Not every server heeds it. */
   readonly order: 'desc' | 'asc';
+  /** Told of what a listing leaves open, before the page is. Without it, that is passed over. */
+  readonly onDoubt?: (doubt: ListDoubt) => void;
 }
+
+/** What a listing leaves open. */
+export type ListDoubt =
+  /** An entry whose id cannot be read. `problem` names the field; `file` is what else it says. */
+  | { readonly kind: 'unreadable'; readonly problem: string; readonly file: Omit<RemoteFile, 'id'> }
+  /** The server says that there is more, and it cannot be had. */
+  | { readonly kind: 'cut'; readonly why: string };
 
 /** The API side. Every method throws `Fault`, or the signal's reason when it aborts. */
 export interface FilesApi {
   /** One attempt, never repeated by itself. */
   upload(request: UploadRequest, signal: AbortSignal): Promise<RemoteFile>;
-  /** Pages of a listing, one request each. Ends by itself even if the server never says so. */
+  /** Pages of a listing, one request each, no file twice. Ends by itself even if the server never says so. */
   list(request: ListRequest, signal: AbortSignal): AsyncIterable<readonly RemoteFile[]>;
   /** Null when the API knows no such file (404). */
   retrieve(id: FileId, signal: AbortSignal): Promise<RemoteFile | null>;

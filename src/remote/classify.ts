@@ -32,6 +32,8 @@ export interface ReplyFacts {
   readonly status: number;
   readonly headers: ReplyHeaders;
   readonly body: string;
+  /** Why the body cannot be read, naming the header; absent or null: it can. */
+  readonly problem?: string | null | undefined;
 }
 
 /** An error of the transport, reduced to what the judgement needs. */
@@ -79,7 +81,7 @@ export function badReply(what: string, reply: ReplyFacts, context: RequestContex
   const requestId = requestIdOf(reply.headers);
   // Cut after the secrets were taken out: half of one would not be recognised.
   const sample = oneLine(reply.body, context.secrets, MAX_SAMPLE_CHARS);
-  const shown = sample === '' ? 'an empty body' : sample;
+  const shown = sample === '' ? (reply.problem ?? 'an empty body') : sample;
   return new Fault(
     `${lineOf(context)}: ${reply.status}, but ${what}: ${shown}${requestNote(requestId, context)}`,
     {
@@ -235,6 +237,7 @@ function replyMessage(
   if (kind !== null) parts.push(` ${oneLine(kind, context.secrets)}`);
   if (reply.status < 400) parts.push(`: redirects are not followed (to ${redirectTarget(reply, context)})`);
   else if (error.message !== '') parts.push(`: ${oneLine(error.message, context.secrets)}`);
+  else if (typeof reply.problem === 'string') parts.push(`: ${reply.problem}`);
   if (isWrongUrl(reply.status, error, context)) parts.push(' (is the base URL right?)');
   parts.push(requestNote(requestId, context));
   return parts.join('');

@@ -1,11 +1,12 @@
 import type { Dispatcher } from 'undici';
-import { classifyBreak, describeBreak } from './classify.ts';
+import { badReply, classifyBreak, describeBreak } from './classify.ts';
+import { codingsOf, decodedStream, readReplyText } from './reply-text.ts';
 import { headerOf } from './retry-after.ts';
 import type { ReplyHeaders } from './retry-after.ts';
 import type { ApiRequest, Sender } from './sender.ts';
 
 export interface Content {
-  /** From `Content-Length`; null when the server does not say. */
+  /** From `Content-Length`; null when the server does not say, or sends the content in a coding. */
   readonly sizeBytes: number | null;
   readonly chunks: AsyncIterable<Uint8Array>;
 }
@@ -35,12 +36,19 @@ export async function openContent(
       throw translate(error);
     });
   sender.noteClock(headers);
-  if (statusCode < 300) return { sizeBytes: lengthOf(headers), chunks: translated(body, translate) };
-  throw sender.refusal(
-    { status: statusCode, headers, body: await beginningOf(body, isLate) },
-    request,
-    'sent',
-  );
+  if (statusCode >= 300) {
+    const { text, problem } = readReplyText(await beginningOf(body, isLate), headers, MAX_ERROR_BYTES);
+    throw sender.refusal({ status: statusCode, headers, body: text, problem }, request, 'sent');
+  }
+  const codings = codingsOf(headers).filter((coding) => coding !== 'identity');
+  if (codings.length === 0) return { sizeBytes: lengthOf(headers), chunks: translated(body, translate) };
+  const decoded = decodedStream(body, codings);
+  if (decoded !== null) return { sizeBytes: null, chunks: translated(decoded, translate) };
+  // What is not read any more ends with an error that concerns nobody.
+  body.on('error', () => {}).destroy();
+  const problem = `content-encoding "${codings.join(', ')}" is not known here`;
+  const reply = { status: statusCode, headers, body: '', problem };
+  throw badReply('its content cannot be read', reply, sender.context(request, 'sent'));
 }
 
 async function* translated(
@@ -55,7 +63,7 @@ async function* translated(
 }
 
 /** What came of an error page until it broke, grew too long or took too long. */
-async function beginningOf(body: AsyncIterable<Buffer>, isLate: () => boolean): Promise<string> {
+async function beginningOf(body: AsyncIterable<Buffer>, isLate: () => boolean): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
@@ -67,7 +75,7 @@ async function beginningOf(body: AsyncIterable<Buffer>, isLate: () => boolean): 
   } catch {
     // The status is known; how the rest of the page got lost is of no interest.
   }
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
 function lengthOf(headers: ReplyHeaders): number | null {

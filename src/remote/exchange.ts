@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { Dispatcher } from 'undici';
 import type { Progress } from './classify.ts';
+import { readReplyText } from './reply-text.ts';
 import type { ReplyHeaders } from './retry-after.ts';
 
 /** A request without its body, as undici takes it. */
@@ -18,7 +19,10 @@ export interface RequestOptions {
 export interface Reply {
   readonly status: number;
   readonly headers: ReplyHeaders;
+  /** As text, its codings undone. */
   readonly body: string;
+  /** Why the body cannot be read, naming the header; null: it can. */
+  readonly problem: string | null;
   readonly progress: Progress;
 }
 
@@ -136,11 +140,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   #received(): Reply {
     const [first, ...others] = this.#chunks;
-    const body = first !== undefined && others.length === 0 ? first : Buffer.concat(this.#chunks);
+    const bytes = first !== undefined && others.length === 0 ? first : Buffer.concat(this.#chunks);
+    const { text, problem } = readReplyText(bytes, this.#headers, this.#maxReplyBytes);
     return {
       status: this.#status,
       headers: this.#headers,
-      body: body.toString('utf8'),
+      body: text,
+      problem,
       progress: this.#progress(),
     };
   }

@@ -12,7 +12,8 @@ import type { Content } from './content.ts';
 import { openAiExpiry } from './multipart.ts';
 import type { ExpiryField, ServerFields, UploadFields } from './multipart.ts';
 import { listPages } from './listing.ts';
-import type { ListParameters } from './listing.ts';
+import { PageAsker } from './page-asker.ts';
+import type { ListParameters } from './page-asker.ts';
 import { readFileReply, readListReply, saysDeleted } from './replies.ts';
 import type { ListPage, Reading } from './replies.ts';
 import { requestHeaders } from './request-headers.ts';
@@ -51,6 +52,8 @@ export interface FilesClientOptions {
   readonly listParameters?: ListParameters;
   /** What a listing of all purposes is made of where the server wants one purpose at a time (`by-purpose`). */
   readonly purposes?: readonly string[];
+  /** Files a page of a listing; null (the default) is 1,000, and fewer where the server refuses that. */
+  readonly pageSize?: number | null;
   /** E.g. `files-mirror/1.2.3`. */
   readonly userAgent: string;
   readonly clock: Clock;
@@ -85,7 +88,9 @@ export function createFilesClient(options: FilesClientOptions): FilesClient {
     clock,
     uploadBytesPerSecond = null,
     listParameters = 'full',
+    pageSize = null,
   } = options;
+  const asker = new PageAsker(listParameters, pageSize);
   const address = parseBaseUrl(options.baseUrl);
   const proxies = proxiesFor(address, options.env ?? process.env);
   let connections: Promise<Dispatcher> | null = null;
@@ -107,8 +112,8 @@ export function createFilesClient(options: FilesClientOptions): FilesClient {
     await (await connections)?.destroy();
   };
   const fields = { more: uploadFields, expiry };
-  const { purposes = [] } = options;
-  return new HttpFilesClient({ sender, connect, close, throttle, clock, listParameters, purposes, fields });
+  const purposes = listParameters === 'by-purpose' ? (options.purposes ?? []) : [];
+  return new HttpFilesClient({ sender, connect, close, throttle, clock, asker, purposes, fields });
 }
 
 interface ClientParts {
@@ -117,7 +122,8 @@ interface ClientParts {
   readonly close: () => Promise<void>;
   readonly throttle: Throttle | null;
   readonly clock: Clock;
-  readonly listParameters: ListParameters;
+  readonly asker: PageAsker;
+  /** What a listing of all purposes is made of; empty where it can be asked for at once. */
   readonly purposes: readonly string[];
   readonly fields: ServerFields;
 }
@@ -142,8 +148,8 @@ class HttpFilesClient implements FilesClient {
   }
 
   list(request: ListRequest, signal: AbortSignal): AsyncIterable<readonly RemoteFile[]> {
-    const { listParameters, purposes } = this.#parts;
-    const wanted = listParameters === 'by-purpose' && request.purpose === null ? purposes : [request.purpose];
+    const { purposes } = this.#parts;
+    const wanted = purposes.length > 0 && request.purpose === null ? purposes : [request.purpose];
     return this.#listEach(wanted, request, signal);
   }
 
@@ -153,9 +159,7 @@ class HttpFilesClient implements FilesClient {
     signal: AbortSignal,
   ): AsyncGenerator<readonly RemoteFile[], void, undefined> {
     for (const purpose of purposes) {
-      yield* listPages({ ...request, purpose }, this.#parts.listParameters, (query) =>
-        this.#page(query, signal),
-      );
+      yield* listPages({ ...request, purpose }, this.#parts.asker, (query) => this.#page(query, signal));
     }
   }
 
@@ -189,10 +193,8 @@ class HttpFilesClient implements FilesClient {
   }
 
   async probe(signal: AbortSignal): Promise<void> {
-    const { listParameters, purposes } = this.#parts;
-    const [purpose] = listParameters === 'by-purpose' ? purposes : [];
-    const query = { limit: '1', ...(purpose === undefined ? {} : { purpose }) };
-    await this.#page(listParameters === 'none' ? {} : query, signal);
+    const { asker, purposes } = this.#parts;
+    await asker.probe(purposes[0] ?? null, (query) => this.#page(query, signal));
   }
 
   serverNowMs(): number | null {

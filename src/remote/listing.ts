@@ -1,83 +1,178 @@
+/**
+ * One reader of listings for all servers. They differ in what they take (`limit` and its greatest value, `order`,
+ * `purpose`), in how a page says that there is more, and in how the next one is asked for.
+ */
 import { Fault } from '../mirror/faults.ts';
 import type { ListRequest } from '../mirror/ports.ts';
 import type { FileId, RemoteFile } from '../mirror/types.ts';
+import { isRefusedQuery } from './page-asker.ts';
+import type { FetchPage, PageAsker, Query } from './page-asker.ts';
 import type { ListPage } from './replies.ts';
-
-/**
- * Files asked for at once. The API allows 10,000, which would be some 4 MB of JSON held and parsed in one go. With
- * 1,000 the parsing stays unnoticeable, and the commonest question (was my last upload stored?) needs one page.
- */
-const PAGE_FILES = 1_000;
 
 /** A listing longer than this is a server that does not know when to stop. */
 const MAX_PAGES = 10_000;
 
 /**
- * `full`: `purpose`, `limit`, `order` and `after` are sent. `none`: nothing is; for servers that know no
- * parameters and answer with everything at once. `by-purpose`: a purpose always, and no `order`; for servers whose
- * list wants one and orders as it likes.
- */
-export type ListParameters = 'full' | 'by-purpose' | 'none';
-
-export type FetchPage = (query: Readonly<Record<string, string>>) => Promise<ListPage>;
-
-/**
- * Pages of a listing without repetitions, one request each. Throws what `fetchPage` throws, and `Fault`
- * `lying-list` when the server says that there is more but never comes to an end.
+ * Pages of a listing without repetitions, one request each; it ends when a page brings nothing new. What cannot be
+ * read, and that the listing was cut short, is told to `request.onDoubt`. Throws what `fetchPage` throws, and `Fault`
+ * `lying-list` when the server never comes to an end.
  */
 export async function* listPages(
   request: ListRequest,
-  parameters: ListParameters,
+  asker: PageAsker,
   fetchPage: FetchPage,
 ): AsyncGenerator<readonly RemoteFile[], void, undefined> {
-  if (parameters === 'none') {
-    yield wholeList(request, await fetchPage({}));
+  const first = await asker.first(request, fetchPage);
+  if (first.asked === 'nothing') {
+    yield* wholeList(request, first.page);
     return;
   }
-  const seen = new Set<FileId>();
-  let after: FileId | null = null;
-  for (let pages = 0; pages < MAX_PAGES; pages += 1) {
-    const page: ListPage = await fetchPage(query(request, parameters, after));
-    const fresh = page.files.filter((file) => !seen.has(file.id));
-    for (const file of fresh) seen.add(file.id);
+  const reading = new Reading(request, first.query, first.pageSize, fetchPage);
+  let page: ListPage | null = first.page;
+  for (let pages = 1; page !== null; pages += 1) {
+    const fresh = reading.take(page);
     if (fresh.length > 0) yield fresh;
-    after = page.files.at(-1)?.id ?? null;
-    // A page without news ends the listing whatever the server says: it ignores `after`, or goes in circles.
-    if (fresh.length === 0 || after === null || !mayHaveMore(page)) return;
+    if (pages === MAX_PAGES) throw lyingList(`still had more after ${MAX_PAGES} pages`);
+    page = await reading.next(page);
   }
-  throw lyingList(`still had more after ${MAX_PAGES} pages`);
 }
 
-/**
- * A server that does not say whether there is more has sent everything, as compatible servers do; unless the page
- * is as long as was asked for, when only asking again can tell.
- */
-function mayHaveMore(page: ListPage): boolean {
-  return page.hasMore ?? page.files.length >= PAGE_FILES;
+/** How the page after another one is asked for. */
+interface Cursor {
+  /** Which of the ways it is: the one that has worked is tried first for the pages that follow. */
+  readonly way: string;
+  readonly query: Query;
 }
 
-function query(
-  request: ListRequest,
-  parameters: ListParameters,
-  after: FileId | null,
-): Record<string, string> {
-  return {
-    ...(request.purpose === null ? {} : { purpose: request.purpose }),
-    limit: String(PAGE_FILES),
-    ...(parameters === 'by-purpose' ? {} : { order: request.order }),
-    ...(after === null ? {} : { after }),
-  };
+/** What one listing has seen, and how it goes on. */
+class Reading {
+  readonly #request: ListRequest;
+  readonly #query: Query;
+  readonly #pageSize: number;
+  readonly #fetchPage: FetchPage;
+  readonly #seen = new Set<FileId>();
+  readonly #marks = new Set<string>();
+  readonly #doubted = new Map<string, number>();
+  #pages = 0;
+  #way: string | null = null;
+
+  constructor(request: ListRequest, query: Query, pageSize: number, fetchPage: FetchPage) {
+    this.#request = request;
+    this.#query = query;
+    this.#pageSize = pageSize;
+    this.#fetchPage = fetchPage;
+  }
+
+  /** The files of the page that were not told before. */
+  take(page: ListPage): readonly RemoteFile[] {
+    this.#pages += 1;
+    const fresh = page.files.filter(({ id }) => !this.#seen.has(id));
+    for (const { id } of fresh) this.#seen.add(id);
+    this.#marks.add(markOf(page));
+    this.#doubt(page);
+    return fresh;
+  }
+
+  /** Pages may overlap, and what has no id cannot be known again: alike entries count as often as one page has them. */
+  #doubt(page: ListPage): void {
+    const here = new Map<string, number>();
+    for (const entry of page.unreadable) {
+      const key = JSON.stringify(entry);
+      const count = (here.get(key) ?? 0) + 1;
+      here.set(key, count);
+      if (count <= (this.#doubted.get(key) ?? 0)) continue;
+      this.#doubted.set(key, count);
+      this.#request.onDoubt?.({ kind: 'unreadable', ...entry });
+    }
+  }
+
+  /** The next page; null: there is none, or none can be had. */
+  async next(page: ListPage): Promise<ListPage | null> {
+    const promised = this.#promisesMore(page);
+    const isDone = page.hasMore === false && page.next === null && !isRound(page);
+    if (isDone || (isEmpty(page) && page.next === null)) return null;
+    for (const { way, query } of this.#cursors(page, promised)) {
+      const next = await this.#fetch({ ...this.#query, ...query });
+      if (next === null) continue;
+      if (isEmpty(next) && next.next === null) return null;
+      if (this.#isNews(next)) {
+        this.#way = way;
+        return next;
+      }
+    }
+    // A page that is filled to a limit of the server's, and no way to the rest.
+    if (promised && (isRound(page) || page.files.length >= this.#pageSize)) {
+      this.#request.onDoubt?.({
+        kind: 'cut',
+        why: `it says that more follows after ${this.#seen.size} files`,
+      });
+    }
+    return null;
+  }
+
+  #promisesMore({ hasMore, total }: ListPage): boolean {
+    return hasMore === true || (total !== null && total > this.#seen.size);
+  }
+
+  /** From the likeliest on. A server that promises nothing is asked in the one way that is documented. */
+  #cursors({ next, last }: ListPage, promised: boolean): readonly Cursor[] {
+    const after: Cursor[] = last === null ? [] : [{ way: 'after', query: { after: last } }];
+    if (next !== null) return [{ way: 'token', query: next }, ...after];
+    if (!promised) return after;
+    const guesses: Cursor[] = last === null ? [] : [{ way: 'after_id', query: { after_id: last } }];
+    guesses.push(
+      { way: 'page from 0', query: { page: String(this.#pages) } },
+      { way: 'page from 1', query: { page: String(this.#pages + 1) } },
+    );
+    const all = [...after, ...guesses];
+    return [...all.filter(({ way }) => way === this.#way), ...all.filter(({ way }) => way !== this.#way)];
+  }
+
+  /** Null: the server does not take this query. */
+  async #fetch(query: Query): Promise<ListPage | null> {
+    try {
+      return await this.#fetchPage(query);
+    } catch (error) {
+      if (isRefusedQuery(error) || (error instanceof Fault && error.status === 404)) return null;
+      throw error;
+    }
+  }
+
+  #isNews(page: ListPage): boolean {
+    if (page.files.some(({ id }) => !this.#seen.has(id))) return true;
+    // Nothing that can be read, or a token that leads on past a page that was told already.
+    return (page.files.length === 0 || page.next !== null) && !this.#marks.has(markOf(page));
+  }
+}
+
+/** What tells a page without readable files from one that was seen. */
+function markOf({ next, last }: ListPage): string {
+  return JSON.stringify([next, last]);
+}
+
+function isEmpty({ files, unreadable }: ListPage): boolean {
+  return files.length + unreadable.length === 0;
+}
+
+/** QUIRK: gateways cap pages at a round number, and some of them then say that this was all. */
+function isRound({ files, unreadable }: ListPage): boolean {
+  const count = files.length + unreadable.length;
+  return count > 0 && count % 10 === 0;
 }
 
 /** The selection and the order that were asked for, made on this side. */
-function wholeList(request: ListRequest, page: ListPage): readonly RemoteFile[] {
-  if (page.hasMore === true) {
-    throw lyingList('has more than one page, but is configured to take no parameters');
+function* wholeList(request: ListRequest, page: ListPage): Iterable<readonly RemoteFile[]> {
+  if (page.hasMore === true || page.next !== null) {
+    throw lyingList('has more than one page, and takes no parameters');
   }
+  for (const entry of page.unreadable) request.onDoubt?.({ kind: 'unreadable', ...entry });
   const sign = request.order === 'asc' ? 1 : -1;
-  return page.files
-    .filter((file) => request.purpose === null || file.purpose === request.purpose)
+  const ids = new Set<FileId>();
+  const files = page.files
+    .filter(({ purpose }) => request.purpose === null || purpose === null || purpose === request.purpose)
+    .filter(({ id }) => !ids.has(id) && ids.add(id))
     .sort((a, b) => sign * ((a.createdAt ?? 0) - (b.createdAt ?? 0)));
+  if (files.length > 0) yield files;
 }
 
 function lyingList(what: string): Fault {

@@ -23,6 +23,12 @@ export interface ListPage {
   readonly unreadable: readonly UnreadableEntry[];
   /** Null when the server does not say. */
   readonly hasMore: boolean | null;
+  /** How many files there are in all; null when the server does not say. */
+  readonly total: number | null;
+  /** What to ask for the next page with, if the server names that itself. */
+  readonly next: Readonly<Record<string, string>> | null;
+  /** The id after which the next page begins; null: the page has none. */
+  readonly last: string | null;
 }
 
 /** A reply that is, or wraps, one file object. Its id alone is needed. */
@@ -39,20 +45,87 @@ export function readFileReply(text: string): Reading<RemoteFile> {
 export function readListReply(text: string): Reading<ListPage> {
   const parsed = parseJson(text);
   if ('problem' in parsed) return parsed;
-  const reply = fieldsOf(parsed.value);
-  const data = reply?.['data'];
-  if (!Array.isArray(data)) return { problem: `"data" is ${kindOf(data)}` };
+  const found = findEntries(parsed.value);
+  if ('problem' in found) return found;
+  const { entries, reply } = found.value;
   const files: RemoteFile[] = [];
   const unreadable: UnreadableEntry[] = [];
-  for (const item of data) {
+  let last: string | null = null;
+  for (const item of entries) {
     const object = fieldsOf(item);
-    const id = object === null ? { problem: `an entry is ${kindOf(item)}` } : readId(object);
+    const id: Reading<string> = object === null ? { problem: `an entry is ${kindOf(item)}` } : readId(object);
+    last = 'value' in id ? id.value : null;
     const file = described(object ?? {});
     if ('problem' in id) unreadable.push({ problem: id.problem, file });
     else files.push({ id: id.value, ...file });
   }
-  const more = reply?.['has_more'];
-  return { value: { files, unreadable, hasMore: typeof more === 'boolean' ? more : null } };
+  return {
+    value: {
+      files,
+      unreadable,
+      hasMore: readFlag(reply['has_more'] ?? reply['hasMore']),
+      total: readSize(reply['total']),
+      next: nextQueryOf(reply),
+      last: last ?? (readText(reply['last_id']) || (files.at(-1)?.id ?? null)),
+    },
+  };
+}
+
+/** Under what names servers put the entries of a listing; the first that is there wins. */
+const ENTRY_NAMES = ['data', 'value', 'files', 'items', 'results'] as const;
+
+interface Entries {
+  readonly entries: readonly unknown[];
+  /** The object that they are in, which says whether there is more. */
+  readonly reply: Fields;
+}
+
+function findEntries(value: unknown): Reading<Entries> {
+  if (Array.isArray(value)) return { value: { entries: value, reply: {} } };
+  const reply = fieldsOf(value);
+  if (reply === null) return { problem: 'it is no JSON object' };
+  for (const name of ENTRY_NAMES) {
+    const entries = reply[name];
+    if (Array.isArray(entries)) return { value: { entries, reply } };
+    // QUIRK: an empty list is null where a program's empty lists are.
+    if (entries === null && reply['object'] === 'list') return { value: { entries: [], reply } };
+    const inner = fieldsOf(entries);
+    if (inner !== null && ENTRY_NAMES.some((each) => Array.isArray(inner[each]))) return findEntries(inner);
+  }
+  return { problem: `"data" is ${kindOf(reply['data'])}` };
+}
+
+/** Fields that hold a token for the next page, and the parameter that it is sent back in. */
+const TOKENS: Readonly<Record<string, string>> = {
+  next_page_token: 'page_token',
+  nextPageToken: 'pageToken',
+  next_token: 'next_token',
+  pagination_token: 'pagination_token',
+  next_cursor: 'cursor',
+  next_page: 'page',
+};
+
+/** Fields that hold the next page's address, whose query is what asks for it. */
+const LINKS = ['nextLink', '@odata.nextLink', 'next_link', 'next', 'next_url'] as const;
+
+function nextQueryOf(reply: Fields): Readonly<Record<string, string>> | null {
+  for (const [field, parameter] of Object.entries(TOKENS)) {
+    const token = reply[field];
+    if (typeof token === 'string' && token !== '') return { [parameter]: token };
+    if (typeof token === 'number') return { [parameter]: String(token) };
+  }
+  for (const field of LINKS) {
+    const link = readText(reply[field]);
+    if (link === null || !URL.canParse(link, 'http://here')) continue;
+    const query = Object.fromEntries(new URL(link, 'http://here').searchParams);
+    if (Object.keys(query).length > 0) return query;
+  }
+  return null;
+}
+
+function readFlag(value: unknown): boolean | null {
+  if (typeof value === 'boolean') return value;
+  return value === 'true' ? true : value === 'false' ? false : null;
 }
 
 /** Does this reply to a DELETE with a good status say that the file is gone? Nothing at all is a yes. */

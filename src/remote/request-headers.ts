@@ -26,6 +26,7 @@ export interface RequestHeaders {
 export function requestHeaders(options: HeaderOptions): RequestHeaders {
   const own = new Map([
     ['accept', 'application/json'],
+    ['accept-encoding', 'identity'],
     ['user-agent', options.userAgent],
   ]);
   if (options.organization !== null) own.set('openai-organization', options.organization);

@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import type { Fault } from '../mirror/faults.ts';
 import type { Clock } from '../mirror/ports.ts';
 import type { ApiAddress } from './base-url.ts';
-import { classifyBreak, classifyReply, describeBreak } from './classify.ts';
+import { badReply, classifyBreak, classifyReply, describeBreak } from './classify.ts';
 import type { Progress, ReplyFacts, RequestContext } from './classify.ts';
 import { Deadlines } from './deadlines.ts';
 import { Exchange, ExchangeError } from './exchange.ts';
@@ -93,7 +93,10 @@ export class Sender {
       exchange.start(dispatcher);
       const reply = await exchange.reply;
       this.noteClock(reply.headers);
-      if (accept(reply)) return reply;
+      if (accept(reply)) {
+        if (reply.problem === null) return reply;
+        throw badReply('its body cannot be read', reply, this.context(request, reply.progress));
+      }
       throw this.refusal(reply, request, reply.progress);
     } catch (error) {
       signal.throwIfAborted();

@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -76,6 +77,9 @@ async function run(
   return { code, ...texts };
 }
 
+/** What is recorded of a file that holds `one two`. */
+const oneTwo = { bytes: 7, sha256: createHash('sha256').update('one two').digest('hex') };
+
 function manifest(change: Partial<ManifestView> = {}): ManifestView {
   const entry = {
     purpose: 'batch',
@@ -89,7 +93,7 @@ function manifest(change: Partial<ManifestView> = {}): ManifestView {
   return {
     mirrorId: 'm1',
     files: new Map([
-      ['batch/b.jsonl', { ...entry, id: 'file-b', expiresAt: 4_000_000_000 }],
+      ['batch/b.jsonl', { ...entry, ...oneTwo, id: 'file-b', expiresAt: 4_000_000_000 }],
       ['batch/a.jsonl', { ...entry, id: 'file-a', expiresAt: 5 }],
     ]),
     intents: new Map(),
@@ -590,6 +594,19 @@ describe('the API alone', () => {
       code: 1,
       err: 'files-mirror: no id for batch/none: it is not mirrored\n',
     });
+  });
+
+  test('get fails loudly when the API has other bytes than are recorded, and leaves nothing behind', async () => {
+    for (const wanted of ['batch/b.jsonl', 'file-b']) {
+      for (const chunks of [['one tw', '0'], ['one '], []]) {
+        const { code, err } = await run(['get', wanted, '-o', 'out.jsonl'], withRemote(chunks));
+        expect(code).toBe(1);
+        expect(err).toMatch(/^files-mirror: batch\/b\.jsonl \(file-b\): the API gave \d bytes with SHA-256 /);
+        expect(err).toContain(`and 7 bytes with SHA-256 ${oneTwo.sha256} are recorded`);
+      }
+    }
+    expect(readdirSync(folder).filter((name) => name.includes('out.jsonl'))).toEqual([]);
+    expect(await run(['get', 'file-b'], withRemote(['one two']))).toMatchObject({ code: 0, out: 'one two' });
   });
 
   test('get -o writes the whole file or none', async () => {

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import type { FilesClient } from '../../src/remote/files-client.ts';
 import {
@@ -20,7 +21,7 @@ const NOT_FOUND = JSON.stringify({
 });
 
 /** A server that answers everything with this, and remembers the requests. */
-async function recording(status: number, body: string, headers: Record<string, string> = {}) {
+async function recording(status: number, body: string | Buffer, headers: Record<string, string> = {}) {
   const seen: IncomingMessage[] = [];
   const origin = await httpServer((request, response) => {
     seen.push(request);
@@ -119,10 +120,10 @@ describe('list', () => {
     expect(seen.map((request) => request.url)).toEqual(['/files', '/files']);
   });
 
-  test('a list without end ends as soon as it brings nothing new', async () => {
+  test('a list without end ends when no way of asking on brings anything new', async () => {
     const { origin, seen } = await recording(200, JSON.stringify({ data: [fileObject()], has_more: true }));
     expect(await idsOf(clientOf(origin))).toEqual([['file-abc']]);
-    expect(seen).toHaveLength(2);
+    expect(seen).toHaveLength(5);
   });
 
   test.each(['<html>', '{"data":7}', '{"data":'])('200 with %s is no list', async (body) => {
@@ -321,6 +322,39 @@ describe('content', () => {
       text: 'line 1\nline 2\n',
     });
     expect(seen[0]?.url).toBe('/files/file-abc/content');
+  });
+
+  test.each([
+    ['gzip', gzipSync('line 1\nline 2\n')],
+    ['br', brotliCompressSync('line 1\nline 2\n')],
+  ])('is what it was before %s', async (coding, bytes) => {
+    const { origin } = await recording(200, bytes, { 'content-encoding': coding });
+    const { sizeBytes, chunks } = await clientOf(origin).content('file-abc', never);
+    const parts: Uint8Array[] = [];
+    for await (const chunk of chunks) parts.push(chunk);
+    expect(sizeBytes).toBeNull();
+    expect(Buffer.concat(parts).toString()).toBe('line 1\nline 2\n');
+  });
+
+  test('a coding that is not known is refused by its name; one that does not hold fails', async () => {
+    const unknown = await recording(200, 'x', { 'content-encoding': 'compress' });
+    const fault = await faultOf(clientOf(unknown.origin).content('file-abc', never));
+    expect(fault.message).toBe(
+      'GET /files/file-abc/content: 200, but its content cannot be read: content-encoding "compress" is not known here',
+    );
+    const broken = await recording(200, gzipSync('line 1').subarray(0, 12), { 'content-encoding': 'gzip' });
+    const { chunks } = await clientOf(broken.origin).content('file-abc', never);
+    const drained = (async () => {
+      for await (const _chunk of chunks);
+    })();
+    expect((await faultOf(drained)).message).toContain('GET /files/file-abc/content');
+  });
+
+  test('an id of any length and alphabet is one step of the path', async () => {
+    const { origin, seen } = await recording(404, NOT_FOUND);
+    const id = `${'x'.repeat(338)}/../ü?#%`;
+    expect(await clientOf(origin).retrieve(id, never)).toBeNull();
+    expect(seen[0]?.url).toBe(`/files/${encodeURIComponent(id)}`);
   });
 
   test('is refused for most purposes, in the words of the server', async () => {

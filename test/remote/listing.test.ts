@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import type { RemoteFile } from '../../src/mirror/types.ts';
 import { listPages } from '../../src/remote/listing.ts';
-import type { ListParameters } from '../../src/remote/listing.ts';
+import { PageAsker } from '../../src/remote/page-asker.ts';
+import type { ListParameters } from '../../src/remote/page-asker.ts';
 import type { ListPage } from '../../src/remote/replies.ts';
 import { faultOf } from './wire.ts';
 
@@ -10,7 +11,8 @@ function file(id: string, fields: Partial<RemoteFile> = {}): RemoteFile {
 }
 
 function page(ids: readonly string[], hasMore: boolean | null): ListPage {
-  return { files: ids.map((id) => file(id)), unreadable: [], hasMore };
+  const files = ids.map((id) => file(id));
+  return { files, unreadable: [], hasMore, total: null, next: null, last: ids.at(-1) ?? null };
 }
 
 const thousand = Array.from({ length: 1_000 }, (_, at) => `f${at}`);
@@ -23,7 +25,11 @@ async function listed(pages: readonly ListPage[], parameters: ListParameters = '
     queries.push(query);
     return pages[Math.min(queries.length, pages.length) - 1] as ListPage;
   };
-  for await (const files of listPages({ purpose: 'batch', order: 'desc' }, parameters, fetchPage)) {
+  for await (const files of listPages(
+    { purpose: 'batch', order: 'desc' },
+    new PageAsker(parameters, null),
+    fetchPage,
+  )) {
     ids.push(files.map((one) => one.id));
   }
   return { ids, queries };
@@ -43,7 +49,7 @@ test.each([
   ['an empty page that promises more', [page([], true)], []],
   ['a server that ignores `after`', [page(['a', 'b'], true)], [['a', 'b']]],
   ['a circle', [page(['a'], true), page(['b'], true), page(['a'], true)], [['a'], ['b']]],
-  ['no word on more', [page(['a'], null), page(['b'], null)], [['a']]],
+  ['no word on more, and nothing more', [page(['a'], null), page([], null)], [['a']]],
   [
     'a full page without a word on more: asked again',
     [page(thousand, null), page(['x'], null)],
@@ -62,7 +68,11 @@ test('files that slide onto the next page are told once', async () => {
 test('asks for nothing that is not wanted', async () => {
   let requests = 0;
   const fetchPage = async (): Promise<ListPage> => page([`f${(requests += 1)}`], true);
-  for await (const files of listPages({ purpose: null, order: 'desc' }, 'full', fetchPage)) {
+  for await (const files of listPages(
+    { purpose: null, order: 'desc' },
+    new PageAsker('full', null),
+    fetchPage,
+  )) {
     if (files[0]?.id === 'f2') break;
   }
   expect(requests).toBe(2);
@@ -72,7 +82,11 @@ test('a list that always has something new is a lie', async () => {
   let requests = 0;
   const fetchPage = async (): Promise<ListPage> => page([`f${(requests += 1)}`], true);
   const all = async (): Promise<void> => {
-    for await (const _files of listPages({ purpose: null, order: 'asc' }, 'full', fetchPage));
+    for await (const _files of listPages(
+      { purpose: null, order: 'asc' },
+      new PageAsker('full', null),
+      fetchPage,
+    ));
   };
   const fault = await faultOf(all());
   expect(fault).toMatchObject({ rule: 'lying-list', disposition: 'retry', outcome: 'refused' });
@@ -88,6 +102,9 @@ test('without parameters: one request, selected and sorted here', async () => {
     ],
     unreadable: [],
     hasMore: null,
+    total: null,
+    next: null,
+    last: 'new',
   };
   expect(await listed([everything], 'none')).toEqual({ ids: [['new', 'old']], queries: [{}] });
 });

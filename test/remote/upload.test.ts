@@ -1,5 +1,6 @@
 /** Uploads as a server sees them, and what is made of every way in which they can end. */
 import { createHash } from 'node:crypto';
+import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
 import { Fault } from '../../src/mirror/faults.ts';
 import {
@@ -17,6 +18,12 @@ import {
 } from './wire.ts';
 
 const MIB = 1024 * 1024;
+/** A reply whose body is in a coding. */
+function coded(coding: string, bytes: Buffer, status = 200): Buffer {
+  const head = `HTTP/1.1 ${status} X\r\ncontent-encoding: ${coding}\r\ncontent-length: ${bytes.length}\r\n\r\n`;
+  return Buffer.concat([Buffer.from(head), bytes]);
+}
+
 const stored = httpReply(200, JSON.stringify(fileObject()));
 
 /** More than any socket buffers hold, so that the sending waits for the server. */
@@ -47,6 +54,7 @@ describe('on the wire', () => {
       'connection: keep-alive',
       `authorization: Bearer ${KEY}`,
       'accept: application/json',
+      'accept-encoding: identity',
       'user-agent: files-mirror/test',
       'openai-organization: org-1',
       'openai-project: proj_1',
@@ -97,6 +105,28 @@ describe('on the wire', () => {
 
   test('201 is as good as 200', async () => {
     const server = await answering(httpReply(201, JSON.stringify(fileObject())));
+    expect(await clientOf(server.origin).upload(uploadOf('hello'), never)).toMatchObject({ id: 'file-abc' });
+  });
+
+  const body = JSON.stringify(fileObject());
+  const chunked = `${body.length.toString(16)};odd=extension\r\n${body}\r\n0\r\nTrailer: x\r\n\r\n`;
+  test.each<[what: string, reply: string | Buffer]>([
+    ['chunks, an extension and a trailer', `HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n${chunked}`],
+    ['an end by closing', `HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n${body}`],
+    [
+      'informational replies before',
+      `HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n${stored}`,
+    ],
+    ['202', httpReply(202, body)],
+    ['a reason in no words', `HTTP/1.1 200 \r\ncontent-length: ${body.length}\r\n\r\n${body}`],
+    ['an odd content type', httpReply(200, body, 'content-type: text/html; charset=utf-8\r\n')],
+    ['a byte order mark', httpReply(200, `\ufeff${body}`)],
+    ['gzip that nobody asked for', coded('gzip', gzipSync(body))],
+    ['br', coded('br', brotliCompressSync(body))],
+    ['deflate', coded('deflate', deflateSync(body))],
+    ['zstd', coded('zstd', zstdCompressSync(body))],
+  ])('a reply as HTTP allows it: %s', async (_what, reply) => {
+    const server = await answering((socket) => socket.end(reply));
     expect(await clientOf(server.origin).upload(uploadOf('hello'), never)).toMatchObject({ id: 'file-abc' });
   });
 
@@ -267,6 +297,28 @@ describe('the reply is not what it should be', () => {
       disposition: 'retry',
       status: 200,
     });
+  });
+
+  test('a coding that is not known: perhaps stored, and the header is named without a byte of the body', async () => {
+    const server = await answering(httpReply(200, '\u001f\u00ff', 'content-encoding: compress\r\n'));
+    expect(await faultOf(clientOf(server.origin).upload(uploadOf('hello'), never))).toMatchObject({
+      rule: 'bad-reply',
+      outcome: 'unknown',
+      message: 'POST /files: 200, but its body cannot be read: content-encoding "compress" is not known here',
+    });
+  });
+
+  test('no file object: the field is named', async () => {
+    const server = await answering(httpReply(200, '{"object":"file","bytes":5}'));
+    const fault = await faultOf(clientOf(server.origin).upload(uploadOf('hello'), never));
+    expect(fault.message).toContain('200, but with no file object ("id" is missing): {"object":"file"');
+  });
+
+  test('a refusal in gzip is told in its own words', async () => {
+    const zipped = gzipSync(JSON.stringify({ error: { message: 'not this file' } }));
+    const server = await answering((socket) => socket.end(coded('gzip', zipped, 400)));
+    const fault = await faultOf(clientOf(server.origin).upload(uploadOf('hello'), never));
+    expect(fault.message).toBe('POST /files: 400: not this file');
   });
 
   test('endless: broken off', async () => {

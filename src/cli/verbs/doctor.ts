@@ -3,6 +3,8 @@ import { hasApiKey } from '../../config/api-key.ts';
 import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { Fault } from '../../mirror/faults.ts';
+import { doubtLines } from '../../mirror/list-doubts.ts';
+import type { FilesApi, ListDoubt } from '../../mirror/ports.ts';
 import type { ManifestView } from '../../mirror/types.ts';
 import { redactor } from '../../service/redaction.ts';
 import { printable } from '../../service/terminal-text.ts';
@@ -137,13 +139,30 @@ async function* apiAnswers(
   const { openRemote } = await context.compose();
   const remote = await openRemote(config, apiKey);
   try {
-    await remote.probe(AbortSignal.timeout(probeTimeoutMs));
+    const signal = AbortSignal.timeout(probeTimeoutMs);
+    await remote.probe(signal);
     yield ok('api', `${origin} answers${apiKey === null ? '' : ' and accepts the key'}`);
+    yield await listingCheck(remote, signal);
     yield clockCheck(remote.serverNowMs(), Date.now());
   } catch (error) {
     yield fail('api', `${origin}: ${whyNoAnswer(error)}`, nextFor(error));
   } finally {
     await remote.close();
+  }
+}
+
+/** Asks what the mirror asks: the first page of a listing, as large as it would be. */
+async function listingCheck(remote: FilesApi, signal: AbortSignal): Promise<Check> {
+  const doubts: ListDoubt[] = [];
+  try {
+    const list = { purpose: null, order: 'desc', onDoubt: (doubt: ListDoubt) => doubts.push(doubt) } as const;
+    for await (const _page of remote.list(list, signal)) break;
+    const [line] = doubtLines(doubts);
+    return line === undefined
+      ? ok('listing', 'is readable')
+      : warn('listing', line, 'look at it with: files-mirror list --remote');
+  } catch (error) {
+    return fail('listing', whyNoAnswer(error), nextFor(error));
   }
 }
 

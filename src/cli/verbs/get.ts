@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import { Fault } from '../../mirror/faults.ts';
-import type { FileId } from '../../mirror/types.ts';
+import type { Entry, FileId, MirrorPath } from '../../mirror/types.ts';
 import { askedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
@@ -25,11 +25,12 @@ export const verb = defineVerb({
   },
   async run({ id: wanted, output }, context) {
     const { config, apiKey } = await askedApi(context);
-    const id = await fileIdOf(wanted, config, context);
+    const asked = await askedFile(wanted, config, context);
     const { openRemote } = await context.compose();
     const remote = await openRemote(config, apiKey);
     try {
-      const { chunks } = await remote.content(id, new AbortController().signal);
+      const content = await remote.content(asked.id, new AbortController().signal);
+      const chunks = asked.recorded === null ? content.chunks : asRecorded(content.chunks, asked.recorded);
       if (output === undefined) for await (const chunk of chunks) await print(context.io, chunk);
       else await writeOut(resolve(context.io.cwd, output), chunks);
       return exitCode.done;
@@ -39,18 +40,55 @@ export const verb = defineVerb({
   },
 });
 
-/** A path that is mirrored, else what looks like an id: ids have no slash, and mirrored paths have one. */
-async function fileIdOf(wanted: string, config: Config, context: Context): Promise<FileId> {
-  const path = pathOrNull(wanted, config, context.io.cwd);
-  if (path === null) return wanted;
+interface Recorded {
+  readonly path: MirrorPath;
+  readonly entry: Entry;
+}
+
+interface AskedFile {
+  readonly id: FileId;
+  /** Null: it is not mirrored from here, so nothing is known of its content. */
+  readonly recorded: Recorded | null;
+}
+
+/** An id that is recorded, a path that is mirrored, else what looks like an id: it seldom has a slash, as paths have. */
+async function askedFile(wanted: string, config: Config, context: Context): Promise<AskedFile> {
   const { readState } = await context.compose();
-  const entry = (await readState(config.stateDir)).files.get(path);
-  if (entry !== undefined) return entry.id;
-  if (!wanted.includes('/')) return wanted;
+  const { files } = await readState(config.stateDir);
+  for (const [path, entry] of files) {
+    if (entry.id === wanted) return { id: wanted, recorded: { path, entry } };
+  }
+  const path = pathOrNull(wanted, config, context.io.cwd);
+  const entry = path === null ? undefined : files.get(path);
+  if (path !== null && entry !== undefined) return { id: entry.id, recorded: { path, entry } };
+  if (path === null || !wanted.includes('/')) return { id: wanted, recorded: null };
   throw new Fault(`no id for ${path}: it is not mirrored`, {
     disposition: 'skip',
     outcome: 'refused',
     rule: 'no-entry',
+  });
+}
+
+/** What comes, and at its end a `Fault` unless it was what is recorded, to the byte. */
+async function* asRecorded(
+  chunks: AsyncIterable<Uint8Array>,
+  { path, entry }: Recorded,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const hash = createHash('sha256');
+  let bytes = 0;
+  for await (const chunk of chunks) {
+    hash.update(chunk);
+    bytes += chunk.byteLength;
+    yield chunk;
+  }
+  const sha256 = hash.digest('hex');
+  if (bytes === entry.bytes && sha256 === entry.sha256) return;
+  const got = `${bytes} bytes with SHA-256 ${sha256}`;
+  const expected = `${entry.bytes} bytes with SHA-256 ${entry.sha256}`;
+  throw new Fault(`${path} (${entry.id}): the API gave ${got}, and ${expected} are recorded`, {
+    disposition: 'skip',
+    outcome: 'refused',
+    rule: 'content-differs',
   });
 }
 
