@@ -1,153 +1,178 @@
-import { FirstUses } from './first-uses.ts';
-import type { JsonKind } from './json-listener.ts';
-import type { LineProblem, LineRules } from './line-rules.ts';
-import { MAX_TEXT_BYTES } from './text-capture.ts';
-import { aKind, quoted } from './wording.ts';
+import { hash } from 'node:crypto';
+import type { RequestRules } from '../mirror/types.ts';
+import type { JsonObject, LineProblem, LineRules } from './line-rules.ts';
+import { Remarks } from './remarks.ts';
+import { aKind, kindOf, quoted } from './wording.ts';
 
-/** Source: the Batch API reference, `input_file_id`. */
-const MAX_REQUESTS = 50_000;
+/** Longer ids are remembered by their SHA-256. */
+const KEPT_ID_CHARS = 64;
+/** So many ids are remembered, which is five times what OpenAI takes; two equal ones further on are the server's to find. */
+const MAX_IDS = 250_000;
 
-/** Source: the Batch API reference, `endpoint`. */
-const BATCH_ENDPOINTS: ReadonlySet<string> = new Set([
-  '/v1/responses',
-  '/v1/chat/completions',
-  '/v1/embeddings',
-  '/v1/completions',
-  '/v1/moderations',
-  '/v1/images/generations',
-  '/v1/images/edits',
-  '/v1/videos',
-]);
+/** Their request schemas have `model` under `required`; those of the other batch endpoints have not. */
+const NEEDS_MODEL = /\/(?:chat\/completions|completions|embeddings)$/;
+/** Source: the embeddings reference, `input`. Only the one request fails, so that the file is not refused for it. */
+const MAX_INPUTS_OF_REQUEST = 2048;
 
-/** A value of the current line: not there, of another kind, or a string. A text of null: longer than is ever kept. */
-type Field = { readonly kind: JsonKind; readonly text: string | null } | null;
+/** Source: the Batch API reference: the request input object; `endpoint` and `input_file_id` of "Create batch". */
+export const OPENAI_REQUESTS: RequestRules = {
+  endpoints: [
+    '/v1/responses',
+    '/v1/chat/completions',
+    '/v1/embeddings',
+    '/v1/completions',
+    '/v1/moderations',
+    '/v1/images/generations',
+    '/v1/images/edits',
+    '/v1/videos',
+  ],
+  oneEndpoint: true,
+  oneModel: true,
+  required: ['method', 'url', 'model'],
+  maxRequests: 50_000,
+  maxEmbeddingInputs: 50_000,
+};
 
 /**
- * The lines of a batch file: one request each. `custom_id` unique; `method` POST; `url` a batch endpoint, the same on
- * every line; `body` an object with a `model`, the same on every line.
+ * The lines of a batch file: one request each. `rules`: what the server demands, OpenAI's or others'.
  */
 export class BatchLines implements LineRules {
-  readonly maxDepth = 2;
-  readonly maxLines = MAX_REQUESTS;
+  readonly maxLines: number | null;
+  /** Source: the JSON Lines format. */
   readonly allowsByteOrderMark = false;
-  readonly #ids = new FirstUses(MAX_REQUESTS);
-  readonly #url = new Common();
-  readonly #model = new Common();
-  #kind: JsonKind = 'null';
-  #key: string | null = null;
-  #bodyKey: string | null = null;
-  #customId: Field = null;
-  #method: Field = null;
-  #endpoint: Field = null;
-  #body: JsonKind | null = null;
-  #bodyModel: Field = null;
+  readonly #rules: RequestRules;
+  readonly #ids = new Map<string, number>();
+  readonly #url = new Common('url');
+  readonly #model = new Common('model');
+  readonly #remarks = new Remarks();
+  #embeddingInputs = 0;
 
-  beginLine(): void {
-    this.#key = null;
-    this.#bodyKey = null;
-    this.#customId = null;
-    this.#method = null;
-    this.#endpoint = null;
-    this.#body = null;
-    this.#bodyModel = null;
+  constructor(rules: RequestRules) {
+    this.#rules = rules;
+    this.maxLines = rules.maxRequests;
   }
 
-  key(depth: number, text: string | null): boolean {
-    if (depth === 1) {
-      this.#key = text;
-      return text === 'custom_id' || text === 'method' || text === 'url';
-    }
-    this.#bodyKey = text;
-    return this.#key === 'body' && text === 'model';
-  }
-
-  value(depth: number, kind: JsonKind, text: string | null): void {
-    if (depth === 0) this.#kind = kind;
-    else if (depth === 1) this.#field(kind, text);
-    else if (this.#key === 'body' && this.#bodyKey === 'model') this.#bodyModel = { kind, text };
-  }
-
-  endLine(line: number): LineProblem | null {
-    if (this.#kind !== 'object')
-      return { rule: 'not-object', message: `${aKind(this.#kind)} instead of an object` };
-    return this.#wrongId(line) ?? this.#wrongMethod() ?? this.#wrongUrl(line) ?? this.#wrongBody(line);
+  check(request: JsonObject, line: number): LineProblem | null {
+    const { custom_id, method, url, body } = request;
+    return (
+      this.#wrongId(custom_id, line) ??
+      this.#wrongMethod(method) ??
+      this.#wrongUrl(url, line) ??
+      wrongBody(body) ??
+      this.#wrongModel(url, body as JsonObject, line) ??
+      wrongStream(body as JsonObject) ??
+      this.#tooManyInputs(url, body as JsonObject, line)
+    );
   }
 
   warnings(): readonly string[] {
-    return [];
+    return this.#remarks.all;
   }
 
-  #field(kind: JsonKind, text: string | null): void {
-    switch (this.#key) {
-      case 'custom_id':
-        this.#customId = { kind, text };
-        break;
-      case 'method':
-        this.#method = { kind, text };
-        break;
-      case 'url':
-        this.#endpoint = { kind, text };
-        break;
-      case 'body':
-        this.#body = kind;
-        this.#bodyKey = null;
-        this.#bodyModel = null;
-        break;
-      default:
-    }
+  /** Source: the request input object of the Batch API reference: `custom_id` is a string, unique in its file. */
+  #wrongId(id: unknown, line: number): LineProblem | null {
+    if (typeof id !== 'string') return notText('custom_id', 'custom-id', id);
+    if (id === '') this.#remarks.add(line, 'custom_id is empty');
+    const kept = id.length <= KEPT_ID_CHARS ? id : `${hash('sha256', id, 'hex')}#`;
+    const first = this.#ids.get(kept);
+    if (first !== undefined)
+      return {
+        rule: 'custom-id-duplicate',
+        message: `custom_id ${quoted(id)} is already used on line ${first}`,
+      };
+    if (this.#ids.size < MAX_IDS) this.#ids.set(kept, line);
+    return null;
   }
 
-  #wrongId(line: number): LineProblem | null {
-    const problem = notText('custom_id', 'custom-id', this.#customId);
-    if (problem !== null) return problem;
-    const id = this.#customId?.text ?? '';
-    const first = this.#ids.use(id, line);
-    return first === null
+  /** Source: the same object: "Currently only `POST` is supported". */
+  #wrongMethod(method: unknown): LineProblem | null {
+    if (method === 'POST') return null;
+    if (typeof method === 'string')
+      return { rule: 'method', message: `method is ${quoted(method)} instead of "POST"` };
+    return method === undefined && !this.#rules.required.includes('method')
       ? null
-      : { rule: 'custom-id-duplicate', message: `custom_id ${quoted(id)} is already used on line ${first}` };
+      : notText('method', 'method', method);
   }
 
-  #wrongMethod(): LineProblem | null {
-    if (this.#method?.text === 'POST') return null;
-    return (
-      notText('method', 'method', this.#method) ?? {
-        rule: 'method',
-        message: `method is ${quoted(this.#method?.text ?? '')} instead of "POST"`,
-      }
-    );
-  }
-
-  #wrongUrl(line: number): LineProblem | null {
-    const problem = notText('url', 'url', this.#endpoint);
-    if (problem !== null) return problem;
-    const url = this.#endpoint?.text ?? '';
-    if (!BATCH_ENDPOINTS.has(url))
+  /** Sources: `url` of the same object, and `endpoint` of "Create batch": one, "to be used for all requests". */
+  #wrongUrl(url: unknown, line: number): LineProblem | null {
+    if (typeof url !== 'string')
+      return url === undefined && !this.#rules.required.includes('url') ? null : notText('url', 'url', url);
+    const { endpoints, oneEndpoint } = this.#rules;
+    if (endpoints !== null && !endpoints.includes(url))
       return { rule: 'url', message: `url ${quoted(url)} is no batch endpoint (such as "/v1/responses")` };
-    return this.#url.differs('url', url, line);
+    return oneEndpoint ? this.#url.differs(url, line) : null;
   }
 
-  #wrongBody(line: number): LineProblem | null {
-    if (this.#body === null) return { rule: 'body', message: 'body is missing' };
-    if (this.#body !== 'object')
-      return { rule: 'body', message: `body is ${aKind(this.#body)} instead of an object` };
-    return (
-      notText('body.model', 'model', this.#bodyModel) ??
-      this.#model.differs('model', this.#bodyModel?.text ?? '', line)
-    );
+  /**
+   * Sources: the schemas of the requests, of which three demand a model (a response may have a stored prompt instead,
+   * moderations, images and videos a default); the batch guide, "each input file can only include requests to a single
+   * model".
+   */
+  #wrongModel(url: unknown, { model }: JsonObject, line: number): LineProblem | null {
+    if (model === undefined) {
+      const isNeeded =
+        this.#rules.required.includes('model') && (typeof url !== 'string' || NEEDS_MODEL.test(url));
+      return isNeeded ? notText('body.model', 'model', model) : null;
+    }
+    if (typeof model !== 'string' || model === '') return notText('body.model', 'model', model);
+    return this.#rules.oneModel ? this.#model.differs(model, line) : null;
   }
+
+  /** Source: `endpoint` of "Create batch": "a maximum of 50,000 embedding inputs across all requests". */
+  #tooManyInputs(url: unknown, { input }: JsonObject, line: number): LineProblem | null {
+    if (typeof url !== 'string' || !url.endsWith('/embeddings')) return null;
+    const inputs = countInputs(input);
+    if (inputs > MAX_INPUTS_OF_REQUEST)
+      this.#remarks.add(line, `more than ${MAX_INPUTS_OF_REQUEST} embedding inputs in one request`);
+    const { maxEmbeddingInputs: most } = this.#rules;
+    const before = this.#embeddingInputs;
+    this.#embeddingInputs += inputs;
+    if (most === null || before > most || this.#embeddingInputs <= most) return null;
+    return {
+      rule: 'too-many-inputs',
+      message: `the embedding inputs of all lines may be at most ${most.toLocaleString('en')}, and here they are ${this.#embeddingInputs.toLocaleString('en')}`,
+    };
+  }
+}
+
+/** Source: the batch guide: the fields of `body` are those of the endpoint's own request, a JSON object. */
+function wrongBody(body: unknown): LineProblem | null {
+  if (body === undefined) return { rule: 'body', message: 'body is missing' };
+  return kindOf(body) === 'object'
+    ? null
+    : { rule: 'body', message: `body is ${aKind(body)} instead of an object` };
+}
+
+/** Source: the batch guide: requests with `stream=true` are rejected. */
+function wrongStream({ stream }: JsonObject): LineProblem | null {
+  return stream === true
+    ? { rule: 'stream', message: 'body.stream is true, and a batch cannot stream' }
+    : null;
+}
+
+/** A text, a list of tokens, or a list of either. Source: the embeddings reference, `input`. */
+function countInputs(input: unknown): number {
+  return Array.isArray(input) && typeof input[0] !== 'number' ? input.length : 1;
 }
 
 /** A value that must be the same on every line: the first one sets it. */
 class Common {
+  readonly #name: 'url' | 'model';
   #text: string | null = null;
   #line = 0;
 
-  differs(name: 'url' | 'model', text: string, line: number): LineProblem | null {
+  constructor(name: 'url' | 'model') {
+    this.#name = name;
+  }
+
+  differs(text: string, line: number): LineProblem | null {
     if (this.#text === null) {
       this.#text = text;
       this.#line = line;
     }
     if (text === this.#text) return null;
+    const name = this.#name;
     return {
       rule: `${name}-mixed`,
       message: `${name} ${quoted(text)} differs from ${quoted(this.#text)} on line ${this.#line}; one ${name} per file`,
@@ -155,11 +180,11 @@ class Common {
   }
 }
 
-/** Why the field is not a string that can be used; null when it is. */
-function notText(name: string, rule: string, field: Field): LineProblem | null {
-  if (field === null) return { rule, message: `${name} is missing` };
-  if (field.kind !== 'string')
-    return { rule, message: `${name} is ${aKind(field.kind)} instead of a string` };
-  if (field.text === null) return { rule, message: `${name} is longer than ${MAX_TEXT_BYTES} bytes` };
-  return field.text === '' ? { rule, message: `${name} is empty` } : null;
+/** What is said of a value that is to be a string that can be used. */
+function notText(name: string, rule: string, value: unknown): LineProblem {
+  if (value === undefined) return { rule, message: `${name} is missing` };
+  return {
+    rule,
+    message: value === '' ? `${name} is empty` : `${name} is ${aKind(value)} instead of a string`,
+  };
 }

@@ -12,8 +12,8 @@ export interface FileReport extends Report {
 }
 
 /**
- * Checks a file on disk against the rules of a purpose folder, all findings included, in memory that does not depend
- * on its size. Throws what the disk throws (`ENOENT`, `EACCES`), `Fault` when it is no regular file, and the
+ * Checks a file on disk against the rules of a purpose folder, all findings included, one line in memory at a
+ * time. Throws what the disk throws (`ENOENT`, `EACCES`), `Fault` when it is no regular file, and the
  * signal's reason.
  */
 export async function checkFile(

@@ -1,38 +1,40 @@
 /**
- * What each purpose demands of a file, decided in the one pass that also hashes it, in memory that does not grow.
- * `full`: everything; `basic`: size and extension; `off`: only that the file is not empty.
+ * What each purpose demands of a file, decided in the one pass that also hashes it, holding one line at a time.
+ * `full`: everything; `lines`: that every line is a JSON object; `basic`: size and extension; `off`: only that the file
+ * is not empty.
  */
 import type { FolderRules } from '../mirror/types.ts';
-import { BatchLines } from './batch-lines.ts';
+import { AnyLines } from './any-lines.ts';
+import { BatchLines, OPENAI_REQUESTS } from './batch-lines.ts';
 import { EvalsLines } from './evals-lines.ts';
 import type { CheckProblem, Finding } from './findings.ts';
 import { FineTuneLines } from './fine-tune-lines.ts';
 import { ImageContent } from './image-content.ts';
 import { JsonLines } from './json-lines.ts';
 import type { LineRules } from './line-rules.ts';
-import { nameAndSizeProblem } from './name-and-size.ts';
+import { nameAndSizeProblem, nameWarnings } from './name-and-size.ts';
 
-/** The check of one file, fed with its bytes in order. Used for one reading, then thrown away. */
-export interface ContentCheck {
-  /** Decided without content: empty, too large, wrong extension. Null: nothing against it so far. */
-  readonly problem: CheckProblem | null;
-  write(chunk: Uint8Array): void;
-  end(): { readonly problem: CheckProblem | null; readonly warnings: readonly string[] };
-}
-
-/** Everything that a check found. */
-export interface Report {
+/** What is made of a file, in short. */
+export interface Verdict {
   /** Null: accepted. Otherwise the findings in one line: the first ones, and how many more. */
   readonly problem: CheckProblem | null;
   /** Worth telling, not refused. */
   readonly warnings: readonly string[];
+}
+
+/** Everything that a check found. */
+export interface Report extends Verdict {
   /** At most 100, in the order of the file. */
   readonly findings: readonly Finding[];
   /** How many findings there were, kept or not. */
   readonly findingsTotal: number;
 }
 
-export interface DetailedCheck extends ContentCheck {
+/** The check of one file, fed with its bytes in order. Used for one reading, then thrown away. */
+export interface DetailedCheck {
+  /** Decided without content: empty, too large, wrong extension. Null: nothing against it so far. */
+  readonly problem: CheckProblem | null;
+  write(chunk: Uint8Array): void;
   end(): Report;
 }
 
@@ -42,41 +44,48 @@ interface Content {
   end(): Report;
 }
 
-const LINE_RULES: ReadonlyMap<string, () => LineRules> = new Map<string, () => LineRules>([
-  ['batch', () => new BatchLines()],
+const LINE_RULES: ReadonlyMap<string, (rules: FolderRules) => LineRules> = new Map<
+  string,
+  (rules: FolderRules) => LineRules
+>([
+  ['batch', ({ requests }) => new BatchLines({ ...OPENAI_REQUESTS, ...requests })],
   ['fine-tune', () => new FineTuneLines()],
   ['evals', () => new EvalsLines()],
 ]);
 
-/** Makes the check of one file. `sizeBytes`: what will be fed to it. */
-export function createCheck(rules: FolderRules, fileName: string, sizeBytes: number): ContentCheck {
-  const check = createDetailedCheck(rules, fileName, sizeBytes);
+/** Makes the check of one file, with every finding by line. `sizeBytes`: what will be fed to it. */
+export function createDetailedCheck(rules: FolderRules, fileName: string, sizeBytes: number): DetailedCheck {
+  const problem = nameAndSizeProblem(rules, fileName, sizeBytes);
+  const content = problem === null ? contentOf(rules, fileName) : whatever(problem);
   return {
-    problem: check.problem,
-    write: (chunk) => check.write(chunk),
+    problem,
+    write: (chunk) => content.write(chunk),
     end: () => {
-      const { problem, warnings } = check.end();
-      return { problem, warnings };
+      const report = content.end();
+      return { ...report, warnings: [...nameWarnings(rules, fileName), ...report.warnings] };
     },
   };
 }
 
-/** The same check, with every finding by line. */
-export function createDetailedCheck(rules: FolderRules, fileName: string, sizeBytes: number): DetailedCheck {
-  const problem = nameAndSizeProblem(rules, fileName, sizeBytes);
-  const content =
-    problem === null && needsFullRead(rules) ? contentOf(rules.purpose, fileName) : whatever(problem);
-  return { problem, write: (chunk) => content.write(chunk), end: () => content.end() };
-}
-
 /** True when the rules look at the content, which must be read as a whole before anything is sent. */
 export function needsFullRead(rules: FolderRules): boolean {
-  return rules.check === 'full' && (LINE_RULES.has(rules.purpose) || rules.purpose === 'vision');
+  return lineRulesOf(rules) !== null || looksAtImages(rules);
 }
 
-function contentOf(purpose: string, fileName: string): Content {
-  const lineRules = LINE_RULES.get(purpose);
-  return lineRules === undefined ? imageContent(fileName) : linesContent(purpose, lineRules());
+function contentOf(rules: FolderRules, fileName: string): Content {
+  const lineRules = lineRulesOf(rules);
+  if (lineRules !== null) return linesContent(rules.purpose, lineRules());
+  return looksAtImages(rules) ? imageContent(fileName) : whatever(null);
+}
+
+function lineRulesOf(rules: FolderRules): (() => LineRules) | null {
+  if (rules.check === 'lines') return () => new AnyLines();
+  const create = rules.check === 'full' ? LINE_RULES.get(rules.purpose) : undefined;
+  return create === undefined ? null : () => create(rules);
+}
+
+function looksAtImages({ purpose, check }: FolderRules): boolean {
+  return purpose === 'vision' && check === 'full';
 }
 
 function linesContent(purpose: string, rules: LineRules): Content {

@@ -1,80 +1,33 @@
-import type { JsonKind } from './json-listener.ts';
-import type { LineProblem, LineRules } from './line-rules.ts';
-import { MessageList } from './message-list.ts';
-import { aKind } from './wording.ts';
+import type { JsonObject, LineProblem, LineRules } from './line-rules.ts';
+import { lastRoleOf, wrongMessages } from './message-list.ts';
+import { aKind, aKindNamed, type JsonKind, kindOf } from './wording.ts';
 
 /** Below this the service refuses to train; the file itself it takes. Source: the fine-tuning guide. */
 const MIN_EXAMPLES = 10;
 
 type Form = 'chat' | 'reinforcement' | 'preference' | 'completion';
 
-const FORM_KEYS: ReadonlySet<string> = new Set([
-  'messages',
-  'prompt',
-  'completion',
-  'input',
-  'preferred_output',
-  'non_preferred_output',
-]);
-const MESSAGE_ARRAYS: ReadonlySet<string> = new Set(['messages', 'preferred_output', 'non_preferred_output']);
-
 /**
  * The lines of a training file, all of one form: chat (`messages` that end with an assistant's), reinforcement
  * (`messages` that do not: the model is to answer), preference (`input` with `messages`, `preferred_output`,
  * `non_preferred_output`) or completion (`prompt`, `completion`).
- * Source: the training file schemas of the fine-tuning API (`FineTune…RequestInput`).
+ * Sources: the training file schemas of the fine-tuning API (`FineTune…RequestInput`); `training_file` of "Create
+ * fine-tuning job", by which the format of a file follows from the one method and model of its job.
  */
 export class FineTuneLines implements LineRules {
-  /** As deep as the role of a message in `input.messages`. */
-  readonly maxDepth = 4;
   readonly maxLines = null;
   readonly allowsByteOrderMark = true;
   #form: { readonly name: Form; readonly line: number } | null = null;
-  #kind: JsonKind = 'null';
-  #key: string | null = null;
-  #innerKey: string | null = null;
-  /** The top-level keys that tell the form, and what they hold. */
-  readonly #kinds = new Map<string, JsonKind>();
-  /** The message arrays of this line, by top-level key; `input` stands for `input.messages`. */
-  readonly #lists = new Map<string, MessageList>();
-  /** The array that is going by, and the depth of its elements. */
-  #list: MessageList | null = null;
-  #elementDepth = 0;
 
-  beginLine(): void {
-    this.#key = null;
-    this.#innerKey = null;
-    this.#list = null;
-    this.#kinds.clear();
-    this.#lists.clear();
-  }
-
-  key(depth: number, text: string | null): boolean {
-    if (depth === 1) this.#key = text;
-    else if (depth === 2) this.#innerKey = text;
-    return this.#list !== null && depth === this.#elementDepth + 1 && this.#list.key(text);
-  }
-
-  value(depth: number, kind: JsonKind, text: string | null): void {
-    if (depth === 0) this.#kind = kind;
-    else if (depth === 1) this.#topValue(kind);
-    else if (depth === 2 && this.#key === 'input' && this.#kinds.get('input') === 'object')
-      this.#inputValue(kind);
-    else if (this.#list !== null && depth === this.#elementDepth) this.#list.begin(kind);
-    else if (this.#list !== null && depth === this.#elementDepth + 1) this.#list.value(kind, text);
-  }
-
-  endLine(line: number): LineProblem | null {
-    if (this.#kind !== 'object')
-      return { rule: 'not-object', message: `${aKind(this.#kind)} instead of an object` };
-    const form = this.#formOf();
+  check(example: JsonObject, line: number): LineProblem | null {
+    const form = formOf(example);
     if (form === null)
       return {
         rule: 'form',
         message:
           'neither messages (chat, reinforcement), nor input and outputs (preference), nor prompt and completion',
       };
-    const wrong = this.#wrong(form);
+    const wrong = wrongExample(form, example);
     if (wrong !== null) return { rule: form, message: wrong };
     this.#form ??= { name: form, line };
     if (form === this.#form.name) return null;
@@ -88,65 +41,49 @@ export class FineTuneLines implements LineRules {
     if (lines >= MIN_EXAMPLES) return [];
     return [`${lines} example${lines === 1 ? '' : 's'}: fine-tuning needs at least ${MIN_EXAMPLES}`];
   }
+}
 
-  #topValue(kind: JsonKind): void {
-    const key = this.#key;
-    this.#list = null;
-    this.#innerKey = null;
-    if (key === null || !FORM_KEYS.has(key)) return;
-    this.#kinds.set(key, kind);
-    this.#lists.delete(key);
-    if (kind === 'array' && MESSAGE_ARRAYS.has(key)) this.#openList(key, key, 2);
-  }
+function formOf(example: JsonObject): Form | null {
+  const has = (key: string): boolean => Object.hasOwn(example, key);
+  if (has('preferred_output') || has('non_preferred_output')) return 'preference';
+  if (has('messages')) return lastRoleOf(example['messages']) === 'assistant' ? 'chat' : 'reinforcement';
+  if (has('prompt') || has('completion')) return 'completion';
+  return has('input') ? 'preference' : null;
+}
 
-  #inputValue(kind: JsonKind): void {
-    this.#list = null;
-    if (this.#innerKey !== 'messages') return;
-    this.#lists.delete('input');
-    if (kind === 'array') this.#openList('input', 'input.messages', 3);
+/** What is wrong with the line as one of this form. */
+function wrongExample(form: Form, example: JsonObject): string | null {
+  switch (form) {
+    case 'completion':
+      return wrongKind(example, 'prompt', 'string') ?? wrongKind(example, 'completion', 'string');
+    case 'preference':
+      return (
+        wrongInput(example) ??
+        wrongList(example, 'preferred_output') ??
+        wrongList(example, 'non_preferred_output')
+      );
+    default:
+      return wrongList(example, 'messages');
   }
+}
 
-  #openList(key: string, name: string, elementDepth: number): void {
-    this.#list = new MessageList(name);
-    this.#elementDepth = elementDepth;
-    this.#lists.set(key, this.#list);
-  }
+function wrongInput(example: JsonObject): string | null {
+  const wrong = wrongKind(example, 'input', 'object');
+  if (wrong !== null) return wrong;
+  const { messages } = example['input'] as JsonObject;
+  return Array.isArray(messages)
+    ? wrongMessages('input.messages', messages)
+    : 'input.messages is missing or no array';
+}
 
-  #formOf(): Form | null {
-    const has = (key: string): boolean => this.#kinds.has(key);
-    if (has('preferred_output') || has('non_preferred_output')) return 'preference';
-    if (has('messages'))
-      return this.#lists.get('messages')?.lastRole === 'assistant' ? 'chat' : 'reinforcement';
-    if (has('prompt') || has('completion')) return 'completion';
-    return has('input') ? 'preference' : null;
-  }
+function wrongList(example: JsonObject, key: string): string | null {
+  return wrongKind(example, key, 'array') ?? wrongMessages(key, example[key] as unknown[]);
+}
 
-  /** What is wrong with the line as one of this form. */
-  #wrong(form: Form): string | null {
-    if (form === 'completion')
-      return this.#wrongKind('prompt', 'string') ?? this.#wrongKind('completion', 'string');
-    if (form !== 'preference') return this.#wrongList('messages');
-    return (
-      this.#wrongInput() ?? this.#wrongList('preferred_output') ?? this.#wrongList('non_preferred_output')
-    );
-  }
-
-  #wrongInput(): string | null {
-    const wrong = this.#wrongKind('input', 'object');
-    if (wrong !== null) return wrong;
-    const list = this.#lists.get('input');
-    return list === undefined ? 'input.messages is missing or no array' : list.end();
-  }
-
-  #wrongList(key: string): string | null {
-    return this.#wrongKind(key, 'array') ?? this.#lists.get(key)?.end() ?? null;
-  }
-
-  #wrongKind(key: string, wanted: JsonKind): string | null {
-    const kind = this.#kinds.get(key);
-    if (kind === undefined) return `${key} is missing`;
-    return kind === wanted ? null : `${key} is ${aKind(kind)} instead of ${aKind(wanted)}`;
-  }
+function wrongKind(example: JsonObject, key: string, wanted: JsonKind): string | null {
+  if (!Object.hasOwn(example, key)) return `${key} is missing`;
+  const value = example[key];
+  return kindOf(value) === wanted ? null : `${key} is ${aKind(value)} instead of ${aKindNamed(wanted)}`;
 }
 
 function describe(form: Form): string {

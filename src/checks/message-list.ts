@@ -1,81 +1,54 @@
-import type { JsonKind } from './json-listener.ts';
-import { aKind, quoted } from './wording.ts';
+import type { JsonObject } from './line-rules.ts';
+import { aKind, kindOf, quoted } from './wording.ts';
 
-/** Source: the chat format of the fine-tuning guide; `function` is the older name of `tool`. */
-const ROLES: ReadonlySet<string> = new Set(['system', 'developer', 'user', 'assistant', 'tool', 'function']);
-/** What an assistant message may consist of instead of content. */
-const INSTEAD_OF_CONTENT: ReadonlySet<string> = new Set(['tool_calls', 'function_call', 'refusal', 'audio']);
+/**
+ * Source: `messages` of the schemas `FineTuneChatRequestInput` and `FineTuneReinforcementRequestInput`; `function` is
+ * the older name of `tool`.
+ */
+const ROLES: ReadonlySet<unknown> = new Set(['system', 'developer', 'user', 'assistant', 'tool', 'function']);
+/**
+ * What an assistant message may consist of instead of content. Source: the schema of the assistant message: content is
+ * "required unless `tool_calls` or `function_call` is specified"; `refusal` and `audio` are its other parts.
+ */
+const INSTEAD_OF_CONTENT = ['tool_calls', 'function_call', 'refusal', 'audio'] as const;
 
-/** One array of messages, as it goes by: each an object with a known `role` and a `content`. */
-export class MessageList {
-  readonly #name: string;
-  #count = 0;
-  #problem: string | null = null;
-  #key: string | null = null;
-  #open = false;
-  #role: string | null = null;
-  #roleKind: JsonKind | null = null;
-  #content: JsonKind | null = null;
-  #replaced = false;
-
-  /** `name`: how problems call it, e.g. `input.messages`. */
-  constructor(name: string) {
-    this.#name = name;
+/** The first thing that is wrong with an array of messages. `name`: how it is called, e.g. `input.messages`. */
+export function wrongMessages(name: string, messages: readonly unknown[]): string | null {
+  // Source: `minItems: 1` in the schemas.
+  if (messages.length === 0) return `${name} is empty`;
+  for (const [index, message] of messages.entries()) {
+    const wrong = wrongMessage(message);
+    if (wrong !== null) return `${name}[${index}] ${wrong}`;
   }
+  return null;
+}
 
-  /** The next element of the array starts. */
-  begin(kind: JsonKind): void {
-    this.#finish();
-    this.#count++;
-    this.#key = null;
-    this.#role = null;
-    this.#roleKind = null;
-    this.#content = null;
-    this.#replaced = false;
-    this.#open = kind === 'object';
-    if (!this.#open) this.#blame(`is ${aKind(kind)} instead of an object`);
-  }
+/** The role of the last message, if it has one. */
+export function lastRoleOf(messages: unknown): unknown {
+  const last: unknown = Array.isArray(messages) ? messages.at(-1) : null;
+  return kindOf(last ?? null) === 'object' ? (last as JsonObject)['role'] : null;
+}
 
-  key(text: string | null): boolean {
-    this.#key = text;
-    return text === 'role';
-  }
+function wrongMessage(message: unknown): string | null {
+  if (kindOf(message) !== 'object') return `is ${aKind(message)} instead of an object`;
+  const { role, content } = message as JsonObject;
+  if (role === undefined) return 'has no role';
+  if (typeof role !== 'string') return `has ${aKind(role)} as role`;
+  if (!ROLES.has(role)) return `has the unknown role ${quoted(role)}`;
+  if (content === undefined || content === null)
+    return mayLackContent(message as JsonObject) ? null : 'has no content';
+  // Source: `minItems: 1` of the content parts in the schemas of messages.
+  if (Array.isArray(content)) return content.length === 0 ? 'has an empty array as content' : null;
+  return typeof content === 'string' ? null : `has ${aKind(content)} as content`;
+}
 
-  value(kind: JsonKind, text: string | null): void {
-    if (this.#key === 'role') {
-      this.#roleKind = kind;
-      this.#role = text;
-    } else if (this.#key === 'content') this.#content = kind;
-    else if (this.#key !== null && INSTEAD_OF_CONTENT.has(this.#key)) this.#replaced = true;
-  }
+function mayLackContent(message: JsonObject): boolean {
+  // Source: the schema of the function message, whose content is a string or null.
+  if (message['role'] === 'function') return message['content'] === null;
+  return message['role'] === 'assistant' && INSTEAD_OF_CONTENT.some((key) => isGiven(message[key]));
+}
 
-  /** The array is over. Returns the first thing that is wrong with it. */
-  end(): string | null {
-    this.#finish();
-    return this.#count === 0 ? `${this.#name} is empty` : this.#problem;
-  }
-
-  /** The role of the last message. */
-  get lastRole(): string | null {
-    return this.#role;
-  }
-
-  #finish(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    if (this.#roleKind === null) this.#blame('has no role');
-    else if (this.#role === null)
-      this.#blame(
-        `has ${this.#roleKind === 'string' ? 'no known role' : `${aKind(this.#roleKind)} as role`}`,
-      );
-    else if (!ROLES.has(this.#role)) this.#blame(`has the unknown role ${quoted(this.#role)}`);
-    else if (this.#content === null || this.#content === 'null') {
-      if (!(this.#role === 'assistant' && this.#replaced)) this.#blame('has no content');
-    } else if (this.#content !== 'string' && this.#content !== 'array')
-      this.#blame(`has ${aKind(this.#content)} as content`);
-  }
-
-  #blame(what: string): void {
-    this.#problem ??= `${this.#name}[${this.#count - 1}] ${what}`;
-  }
+/** Null is as good as nothing, and so is a list of no calls. */
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0);
 }

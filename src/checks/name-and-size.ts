@@ -1,5 +1,6 @@
 import type { FolderRules } from '../mirror/types.ts';
 import type { CheckProblem } from './findings.ts';
+import { bytes } from './wording.ts';
 
 /**
  * What file search and the code interpreter take. Source: the tables "Supported files" of both tools' guides, and the
@@ -8,11 +9,13 @@ import type { CheckProblem } from './findings.ts';
 const DOCUMENTS =
   'c cpp cs css csv doc docx gif go html java jpeg jpg js json md pdf php pkl png pptx py rb sh tar tex ts txt webp xlsx xml zip';
 
-/** The extensions that a purpose takes; a purpose that is not here (`user_data`, those of other servers) takes any. */
+/**
+ * The extensions that a purpose takes; a purpose that is not here (`user_data`, those of other servers) takes any.
+ * Sources: the reference of "Upload file" (`batch`, `fine-tune`); the images and vision guide, "Supported file types".
+ */
 const EXTENSIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ['batch', ['jsonl']],
   ['fine-tune', ['jsonl']],
-  ['evals', ['jsonl']],
   ['vision', ['png', 'jpg', 'jpeg', 'gif', 'webp']],
   ['assistants', DOCUMENTS.split(' ')],
 ]);
@@ -24,7 +27,8 @@ export function extensionOf(fileName: string): string {
 }
 
 /**
- * What speaks against a file before its content is looked at. With `check: 'off'` only an empty file is refused, which
+ * What speaks against a file before its content is looked at. Sources of the sizes: the reference of "Upload file",
+ * and the folder's `maxBytes` where a server differs. With `check: 'off'` only an empty file is refused, which
  * no server takes: sizes and names are a matter of the server, and `off` is how to say that this one is different.
  */
 export function nameAndSizeProblem(
@@ -50,6 +54,8 @@ export function nameAndSizeProblem(
   };
 }
 
-function bytes(count: number): string {
-  return `${count.toLocaleString('en')} bytes`;
+/** What is unusual about a name, and no reason to refuse it: that eval data is JSON Lines is nowhere said of its name. */
+export function nameWarnings({ purpose, check }: FolderRules, fileName: string): readonly string[] {
+  if (purpose !== 'evals' || check === 'off' || extensionOf(fileName) === 'jsonl') return [];
+  return ['the name does not end in .jsonl, as those of eval data do'];
 }

@@ -1,17 +1,29 @@
-import type { JsonKind } from './json-listener.ts';
+export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null';
 
-/** A byte as a person knows it, for messages. */
-export function nameOfByte(byte: number): string {
-  if (byte === 0x0a) return 'end of line';
-  if (byte === 0x09) return 'tab';
-  if (byte > 0x20 && byte < 0x7f) return byte === 0x60 ? 'backquote' : `\`${String.fromCharCode(byte)}\``;
-  return `byte 0x${byte.toString(16).padStart(2, '0')}`;
+export function kindOf(value: unknown): JsonKind {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'array';
+  return typeof value as JsonKind;
 }
 
-/** A kind of JSON value with its article, for messages. */
-export function aKind(kind: JsonKind): string {
+/** The kind of a JSON value with its article, for messages. */
+export function aKind(value: unknown): string {
+  return aKindNamed(kindOf(value));
+}
+
+export function aKindNamed(kind: JsonKind): string {
   if (kind === 'null') return 'null';
   return kind === 'object' || kind === 'array' ? `an ${kind}` : `a ${kind}`;
+}
+
+/** A character as a person knows it, for messages. */
+export function nameOfCharacter(char: string): string {
+  if (char === '\t') return 'tab';
+  if (char === '`') return 'backquote';
+  if (char === '\uFEFF') return 'byte-order mark';
+  if (/^[!-~]$/.test(char)) return `\`${char}\``;
+  const code = (char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0');
+  return /[\p{C}\p{Z}]/u.test(char) ? `U+${code}` : `U+${code} (${char})`;
 }
 
 /** Text from a file, fit for one line on a terminal: quoted, cut, and without any control or formatting character. */
@@ -21,4 +33,9 @@ export function quoted(text: string): string {
     /[\p{C}\u2028\u2029]/gu,
     (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
   );
+}
+
+/** `12,345 bytes`. */
+export function bytes(count: number): string {
+  return `${count.toLocaleString('en')} bytes`;
 }

@@ -1,7 +1,7 @@
 /** What each room's part is made of, as the configuration says. */
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
-import { createCheck, needsFullRead } from '../checks/checks.ts';
+import { createContentChecks } from '../checks/content-checks.ts';
 import { readHeaders } from '../config/header-values.ts';
 import { createIgnoreRules, type IgnoreRules } from '../local/ignore-rules.ts';
 import { createLocalTree, type ScannedTree } from '../local/local-tree.ts';
@@ -24,7 +24,7 @@ export function createTree(config: Config): { readonly local: ScannedTree; reado
     folders: folders.map(({ folder }) => folder),
     rules,
     openWriters: createOpenWriters({ root, clock: systemClock }),
-    checks: { createCheck, needsFullRead },
+    checks: createContentChecks(),
   });
   return { local, rules };
 }

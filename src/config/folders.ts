@@ -1,4 +1,4 @@
-import type { FolderRules } from '../mirror/types.ts';
+import type { FolderRules, RequestRules } from '../mirror/types.ts';
 import { didYouMean } from './nearest-name.ts';
 import type { Problem } from './problems.ts';
 import type { ConfigFile, FolderFile } from './schema.ts';
@@ -84,6 +84,8 @@ function withChange(name: string, change: FolderFile, deletesMode: FolderRules['
     check: change.check ?? defaults.check,
     priority: change.priority ?? defaults.priority,
     maxBytes: change.maxBytes ?? defaults.maxBytes,
+    // JSON has no undefined values.
+    ...(change.requests === undefined ? {} : { requests: change.requests as Partial<RequestRules> }),
     deletes: change.deletes?.mode ?? deletesMode,
   };
 }

@@ -184,6 +184,34 @@ const deletesSchema = z.strictObject({
   minCount: z.int().min(0).default(10).describe('Up to this many deletes never wait for `approve`.'),
 });
 
+const requestsSchema = z.strictObject({
+  endpoints: z
+    .array(z.string().min(1))
+    .nullable()
+    .optional()
+    .describe("What a line's `url` may be (default: OpenAI's eight batch endpoints); null is anything."),
+  oneEndpoint: z.boolean().optional().describe('Whether all lines must have the same `url` (default: true).'),
+  oneModel: z.boolean().optional().describe('Whether all lines must have the same `model` (default: true).'),
+  required: z
+    .array(z.enum(['method', 'url', 'model']))
+    .optional()
+    .describe(
+      'What no line may leave out besides `custom_id` and `body` (default: all three; `model` where the endpoint demands one).',
+    ),
+  maxRequests: z
+    .int()
+    .min(1)
+    .nullable()
+    .optional()
+    .describe('Most lines of a file (default: 50,000); null is any number.'),
+  maxEmbeddingInputs: z
+    .int()
+    .min(1)
+    .nullable()
+    .optional()
+    .describe('Most embedding inputs of all lines together (default: 50,000); null is any number.'),
+});
+
 const folderSchema = z.strictObject({
   purpose: z.string().min(1).optional().describe('The purpose that its files are uploaded with.'),
   expiresAfterSeconds: z
@@ -204,13 +232,16 @@ const folderSchema = z.strictObject({
     .optional()
     .describe('How long before its expiry a file is renewed; never more than half of its life.'),
   check: z
-    .enum(['full', 'basic', 'off'])
+    .enum(['full', 'lines', 'basic', 'off'])
     .optional()
     .describe(
-      '`full` reads the content as the purpose demands it, `basic` looks at size and extension, `off` leaves it to the server.',
+      '`full` reads the content as the purpose demands it; `lines` demands a JSON object on every line, and no more; `basic` looks at size and extension; `off` leaves it to the server.',
     ),
   priority: z.int().min(-1000).max(1000).optional().describe('Folders with a higher one are uploaded first.'),
   maxBytes: z.int().min(1).optional().describe('Larger files are refused before they are sent.'),
+  requests: requestsSchema
+    .optional()
+    .describe("What the server demands of batch lines, where it differs from OpenAI's Batch API."),
   deletes: z
     .strictObject({ mode: deletesMode.optional().describe('As `deletes.mode`, for this folder alone.') })
     .optional()

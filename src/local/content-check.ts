@@ -9,12 +9,21 @@ export interface CheckProblem {
   readonly message: string;
 }
 
-/** The checks of one file, fed with its bytes in order. Used for one reading, then thrown away. */
+/** What is made of the content. */
+export interface CheckVerdict {
+  readonly problem: CheckProblem | null;
+  readonly warnings: readonly string[];
+}
+
+/** The checks of one file, fed with its bytes in order. Used for one reading, then dropped. */
 export interface ContentCheck {
   /** Decided without content: empty, too large, wrong extension. Null: nothing against it so far. */
   readonly problem: CheckProblem | null;
-  write(chunk: Uint8Array): void;
-  end(): { readonly problem: CheckProblem | null; readonly warnings: readonly string[] };
+  /** When it returns, or the promise resolves, the bytes are not needed any more. */
+  write(chunk: Uint8Array): void | Promise<void>;
+  end(): CheckVerdict | Promise<CheckVerdict>;
+  /** Nothing more is asked of it. */
+  drop(): void;
 }
 
 /** Makes the checks that the folder's rules demand. */

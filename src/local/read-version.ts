@@ -33,16 +33,20 @@ export async function inspectVersion(
   signal.throwIfAborted();
   const sizeBytes = sizeOf(stat);
   const check = createCheck(remoteNameOf(path), sizeBytes);
-  let sha256: string;
-  if (sizeBytes <= SMALL_FILE_BYTES) {
-    const content = readSmall(absolute, path, stat);
-    check.write(content);
-    sha256 = hash('sha256', content);
-  } else {
-    sha256 = await readLarge(absolute, path, stat, (chunk) => check.write(chunk), hashes, signal);
+  try {
+    let sha256: string;
+    if (sizeBytes <= SMALL_FILE_BYTES) {
+      const content = readSmall(absolute, path, stat);
+      await check.write(content);
+      sha256 = hash('sha256', content);
+    } else {
+      sha256 = await readLarge(absolute, path, stat, (chunk) => check.write(chunk), hashes, signal);
+    }
+    const { problem, warnings } = await check.end();
+    return { sha256, sizeBytes, problem: check.problem ?? problem, warnings };
+  } finally {
+    check.drop();
   }
-  const { problem, warnings } = check.end();
-  return { sha256, sizeBytes, problem: check.problem ?? problem, warnings };
 }
 
 /** Opens this version for sending; see `LocalTree.open`. */
@@ -206,7 +210,7 @@ async function readLarge(
   absolute: string,
   path: MirrorPath,
   stat: StatToken,
-  onChunk: (chunk: Uint8Array) => void,
+  onChunk: (chunk: Uint8Array) => void | Promise<void>,
   hashes: HashThread,
   signal: AbortSignal,
 ): Promise<string> {
@@ -214,7 +218,7 @@ async function readLarge(
   try {
     for await (const chunk of version.chunks()) {
       signal.throwIfAborted();
-      onChunk(chunk);
+      await onChunk(chunk);
     }
     signal.throwIfAborted();
     return version.sha256();

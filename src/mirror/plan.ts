@@ -213,9 +213,17 @@ function knownRejection({ rejection }: Situation, rules: FolderRules, stat: Stat
   return { kind: 'nothing', state: 'rejected', reason: rejection.message };
 }
 
-/** The part of the configuration that a rejection depends on: change it, and the file is tried again. */
+/**
+ * Counts the changes of what is demanded of files: whoever starts a newer program has what the older one refused tried
+ * again, as some of it was refused for no good reason.
+ */
+const CHECKS_REVISION = 2;
+
+/** What a rejection depends on besides the file: change it, and the file is tried again. */
 export function rulesKey(rules: FolderRules): string {
-  return `${rules.purpose}/${rules.check}/${rules.maxBytes}/${rules.expiresAfterSeconds ?? '-'}`;
+  const { purpose, check, maxBytes, expiresAfterSeconds, requests } = rules;
+  const lines = requests === undefined ? '-' : JSON.stringify(requests);
+  return `${CHECKS_REVISION}/${purpose}/${check}/${maxBytes}/${expiresAfterSeconds ?? '-'}/${lines}`;
 }
 
 /**

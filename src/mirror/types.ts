@@ -154,7 +154,26 @@ export type FolderLook =
   | { readonly kind: 'gone' }
   | { readonly kind: 'unknown'; readonly reason: string };
 
-export type CheckLevel = 'full' | 'basic' | 'off';
+export type CheckLevel = 'full' | 'lines' | 'basic' | 'off';
+
+/**
+ * What OpenAI demands of the lines of a batch file and other servers may not. What all demand (`custom_id`, `body`) is
+ * not here.
+ */
+export interface RequestRules {
+  /** What a `url` may be; null: anything. */
+  readonly endpoints: readonly string[] | null;
+  /** Whether all lines must have the same `url`. */
+  readonly oneEndpoint: boolean;
+  /** Whether all lines must have the same `model`. */
+  readonly oneModel: boolean;
+  /** What no line may leave out; `model` only where the endpoint's own request demands it. */
+  readonly required: readonly ('method' | 'url' | 'model')[];
+  /** Most lines of a file; null: any number. */
+  readonly maxRequests: number | null;
+  /** Most embedding inputs of all lines together; null: any number. */
+  readonly maxEmbeddingInputs: number | null;
+}
 
 /** What is demanded of a file before it is sent; resolved from the configuration of its purpose folder. */
 export interface FolderRules {
@@ -170,6 +189,8 @@ export interface FolderRules {
   readonly priority: number;
   readonly deletes: 'mirror' | 'keep';
   readonly maxBytes: number;
+  /** For files of purpose `batch`: where the server differs from OpenAI. */
+  readonly requests?: Partial<RequestRules>;
 }
 
 export type HaltName = 'root' | 'mass-delete' | 'auth' | 'quota' | 'state' | 'storage' | 'paused';

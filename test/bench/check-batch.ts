@@ -2,7 +2,8 @@
  * What checking a valid 200 MB batch file costs on top of reading and hashing it, in time and in memory:
  * `node test/bench/check-batch.ts [--rounds N] [--json]`. Rounds with and without the check take turns, so that both
  * see the same machine; the results are the medians of the ratios, of wall time and of processor time (which says more
- * on a busy machine). Peak memory is that of this process as a whole.
+ * on a busy machine). `longestBlockMs`: for how long the event loop was kept waiting while a file was checked. Peak
+ * memory is that of this process as a whole.
  */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -10,9 +11,10 @@ import { createWriteStream } from 'node:fs';
 import { lstat, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { finished } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
-import { createCheck } from '../../src/checks/checks.ts';
+import { createContentChecks } from '../../src/checks/content-checks.ts';
 import type { ContentCheck } from '../../src/local/content-check.ts';
 import { HashThread } from '../../src/local/hash-thread.ts';
 import { inspectVersion } from '../../src/local/read-version.ts';
@@ -62,7 +64,9 @@ const NO_CHECK: ContentCheck = {
   problem: null,
   write: () => undefined,
   end: () => ({ problem: null, warnings: [] }),
+  drop: () => undefined,
 };
+const checks = createContentChecks();
 const hashes = new HashThread();
 
 async function measured(pass: Pass, path: string, token: StatToken): Promise<Cost> {
@@ -90,7 +94,7 @@ async function readAndHash(path: string): Promise<void> {
 /** The way the mirror reads a file before it uploads it. */
 async function inspect(pass: 'hashed' | 'checked', path: string, token: StatToken): Promise<void> {
   const create = (name: string, sizeBytes: number): ContentCheck =>
-    pass === 'checked' ? createCheck(RULES, name, sizeBytes) : NO_CHECK;
+    pass === 'checked' ? checks.createCheck(RULES, name, sizeBytes) : NO_CHECK;
   const never = new AbortController().signal;
   const { problem } = await inspectVersion(path, 'batch/bench.jsonl', token, create, hashes, never);
   if (problem !== null) throw new Error(`the file of the bench was refused: ${problem.message}`);
@@ -116,8 +120,15 @@ async function bench(rounds: number): Promise<Record<string, number>> {
     for (const pass of passes) await measured(pass, path, statToken(stat));
     const startRssBytes = process.memoryUsage.rss();
     let peakRssBytes = 0;
+    let longestBlockMs = 0;
     for (let round = 0; round < rounds; round++) {
-      for (const pass of passes) costs[pass].push(await measured(pass, path, statToken(stat)));
+      for (const pass of passes) {
+        const loop = monitorEventLoopDelay({ resolution: 5 });
+        loop.enable();
+        costs[pass].push(await measured(pass, path, statToken(stat)));
+        loop.disable();
+        if (pass === 'checked') longestBlockMs = Math.max(longestBlockMs, loop.max / 1e6);
+      }
       peakRssBytes = Math.max(peakRssBytes, process.memoryUsage.rss());
     }
     const wallMs = (pass: Pass): number => Math.round(median(costs[pass].map((cost) => cost.wallMs)));
@@ -131,6 +142,7 @@ async function bench(rounds: number): Promise<Record<string, number>> {
       ratioToMirror: ratio(costs.checked, costs.hashed, 'wallMs'),
       cpuRatioToReadAndHash: ratio(costs.checked, costs.bare, 'cpuMs'),
       cpuRatioToMirror: ratio(costs.checked, costs.hashed, 'cpuMs'),
+      longestBlockMs: Math.round(longestBlockMs),
       startRssBytes,
       peakRssBytes,
     };

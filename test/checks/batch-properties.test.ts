@@ -103,6 +103,7 @@ describe('one bad line in a valid batch file', () => {
     ['with a second url', 'url-mixed', (line) => ({ ...line, url: '/v1/moderations' })],
     ['without body', 'body', (line) => ({ ...line, body: undefined })],
     ['without model', 'model', (line) => ({ ...line, body: { input: 'x' } })],
+    ['that wants to stream', 'stream', (line) => ({ ...line, body: { model: 'm', stream: true } })],
     ['with a second model', 'model-mixed', (line) => ({ ...line, body: { model: 'another' } })],
     ['cut short', 'not-json', (line) => JSON.stringify(line).slice(0, -2)],
     ['in an array', 'not-object', (line) => JSON.stringify([line])],

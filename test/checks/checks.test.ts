@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createCheck, createDetailedCheck, needsFullRead, type Report } from '../../src/checks/checks.ts';
+import { createDetailedCheck, needsFullRead, type Report } from '../../src/checks/checks.ts';
 import type { FolderRules } from '../../src/mirror/types.ts';
 import { batchRequest, CORPUS, linesOf } from '../corpus/make-corpus.ts';
 import { rulesOf } from '../support/folder-rules.ts';
@@ -53,11 +53,11 @@ describe('before the content', () => {
     ['user data may have any name', rulesOf('user_data'), 'a', 2, null],
   ];
   for (const [what, rules, name, sizeBytes, rule] of table) {
-    it(what, () => expect(createCheck(rules, name, sizeBytes).problem?.rule ?? null).toBe(rule));
+    it(what, () => expect(createDetailedCheck(rules, name, sizeBytes).problem?.rule ?? null).toBe(rule));
   }
 
   it('names both sizes', () => {
-    const { problem } = createCheck(rulesOf('batch'), 'a.jsonl', 200_000_001);
+    const { problem } = createDetailedCheck(rulesOf('batch'), 'a.jsonl', 200_000_001);
     expect(problem?.message).toBe('200,000,001 bytes are more than the 200,000,000 bytes allowed for batch');
   });
 
@@ -67,6 +67,16 @@ describe('before the content', () => {
     );
     expect(needing).toEqual(['batch', 'fine-tune', 'evals', 'vision']);
     expect(needsFullRead(rulesOf('batch', { check: 'basic' }))).toBe(false);
+  });
+
+  it('`lines` demands objects of any purpose, and no more', () => {
+    const rules = rulesOf('batch', { check: 'lines' });
+    expect(needsFullRead(rulesOf('file-extract', { check: 'lines' }))).toBe(true);
+    expect(check(rules, 'a.jsonl', Buffer.from('{"id":1}\n{}\n')).problem).toBeNull();
+    expect(check(rules, 'a.jsonl', Buffer.from('{}\n[]\n')).problem?.message).toBe(
+      'line 2: an array instead of an object',
+    );
+    expect(check(rules, 'a.txt', Buffer.from('{}')).problem?.rule).toBe('extension');
   });
 
   it('basic and off do not look at the content', () => {
@@ -91,6 +101,17 @@ describe('what is said', () => {
   const table: readonly [string, string, string][] = [
     ['the place of a stray character', '{"a":1]', 'line 1: unexpected `]` at byte 7'],
     ['where a line stops short', '{"a":[1', 'line 1: ends inside an array'],
+    ['a word that is no JSON value', '{"a":NaN}', 'line 1: NaN is no JSON value at byte 6'],
+    ['a byte-order mark in the middle', '{}\ufeff', 'line 1: unexpected byte-order mark at byte 3'],
+    ['a place in bytes, not characters', '{"日本":x}', 'line 1: unexpected `x` at byte 11'],
+    ['a bad escape', '{"a":"\\x"}', 'line 1: bad escape in a string: \\\\x at byte 7'],
+    ['a tab in a string', '{"a":"\t"}', 'line 1: tab inside a string at byte 7'],
+    [
+      'that lines end in CR',
+      '{}\r{}\r',
+      'line 1: a line ends in CR alone, where JSON Lines demand LF, at byte 4',
+    ],
+    ['that it is UTF-16', '{\0}\0', 'line 1: UTF-16, not UTF-8 text'],
     ['the first of several problems', '{"method":"GET","url":"/v1/x"}', 'line 1: custom_id is missing'],
     [
       'no control character of the file',
@@ -126,6 +147,30 @@ describe('what is said', () => {
     });
   });
 
+  it('warns of what is unusual in a batch, once for each kind', () => {
+    const embedding = (custom_id: string) => ({
+      custom_id,
+      method: 'POST',
+      url: '/v1/embeddings',
+      body: { model: 'm', input: Array.from({ length: 2049 }, () => 'x') },
+    });
+    expect(check(rulesOf('batch'), 'a.jsonl', linesOf(['', 'b', 'c'].map(embedding)))).toMatchObject({
+      problem: null,
+      warnings: [
+        'line 1: custom_id is empty',
+        'line 1: more than 2048 embedding inputs in one request (and 2 more lines)',
+      ],
+    });
+  });
+
+  it('warns of eval data of another name', () => {
+    const { problem, warnings } = check(rulesOf('evals'), 'a.json', Buffer.from('{"item":{}}'));
+    expect([problem, warnings]).toEqual([
+      null,
+      ['the name does not end in .jsonl, as those of eval data do'],
+    ]);
+  });
+
   it('warns when an image is of another kind than its name says', () => {
     expect(check(rulesOf('vision'), 'a.png', Buffer.from('GIF89a')).warnings).toEqual([
       'a GIF image by its content, but not by its name',
@@ -153,16 +198,7 @@ describe('limits', () => {
     ]);
   });
 
-  it('takes a line of 50 MB without holding it', () => {
-    const { rss } = feed(
-      '{"custom_id":"x","method":"POST","url":"/v1/responses","body":{"model":"m","input":"',
-      'x',
-      50_000_000,
-      '"}}\n',
-    );
-    expect(rss).toBeLessThan(15_000_000);
-  });
-
+  const long = 'line 1: a line of 20,000,0NN bytes; those of more than 16,777,216 bytes are not looked into';
   const endless: readonly [
     what: string,
     start: string,
@@ -170,21 +206,45 @@ describe('limits', () => {
     sizeBytes: number,
     message: string,
   ][] = [
-    ['one string', '{"custom_id":"', 'x', 20_000_000, 'line 1: ends inside a string'],
-    ['one key', '{"', 'x', 20_000_000, 'line 1: ends inside a string'],
+    ['one string', '{"custom_id":"', 'x', 15_000_000, 'line 1: ends inside a string'],
+    ['one key', '{"', 'x', 15_000_000, 'line 1: ends inside a string'],
     ['numbers', '{"a":[1', ',1', 2_000_000, 'line 1: ends inside an array'],
     ['one number', '{"a":1', '1', 2_000_000, 'line 1: ends inside an object'],
-    ['brackets', '{"a":', '[', 20_000_000, 'line 1: nested deeper than 1000 levels at byte 1005'],
-    ['white space', '', ' ', 20_000_000, 'no line has any content'],
-    ['NUL bytes', '', '\0', 20_000_000, 'line 1: NUL byte at byte 1'],
+    ['brackets', '{"a":', '[', 15_000_000, 'line 1: nested deeper than 1000 levels at byte 1005'],
+    ['white space', '', ' ', 15_000_000, 'no line has any content'],
+    ['NUL bytes', '', '\0', 15_000_000, 'line 1: NUL byte at byte 1'],
+    ['more than is looked into', '{"a":"', 'x', 60_000_000, long.replace('20,000,0NN', '60,000,006')],
   ];
   for (const [what, start, filling, sizeBytes, message] of endless) {
     it(`survives an endless line of ${what}`, () => {
       const { report, rss } = feed(start, filling, sizeBytes, '');
-      expect(report.problem?.message).toBe(message);
-      expect(rss).toBeLessThan(15_000_000);
+      expect(report.problem?.message).toContain(message);
+      expect(rss).toBeLessThan(100_000_000);
     });
   }
+
+  it('says what to do about a line that is too long, and looks at those behind it', () => {
+    const { report } = feed('{"a":"', 'x', 17_000_000, `"}\n${JSON.stringify(batchRequest(1))}\n[]\n`);
+    expect(report.findings).toEqual([
+      {
+        line: 1,
+        rule: 'line-too-long',
+        message:
+          'a line of 17,000,008 bytes; those of more than 16,777,216 bytes are not looked into (with `check: basic` the server decides)',
+      },
+      { line: 3, rule: 'not-object', message: 'an array instead of an object' },
+    ]);
+  });
+
+  it('takes a line of 15 MB', () => {
+    const { report } = feed(
+      '{"custom_id":"x","method":"POST","url":"/v1/responses","body":{"model":"m","input":"',
+      'x',
+      15_000_000,
+      '"}}\n',
+    );
+    expect(report).toEqual({ problem: null, warnings: [], findings: [], findingsTotal: 0 });
+  });
 
   /** Feeds `start`, at least `sizeBytes` of `filling`, and `end`; `rss`: by how much the process grew meanwhile. */
   function feed(

@@ -65,6 +65,25 @@ const third = batchRequest(3);
 const deep = (levels: number): string =>
   `{"custom_id":"deep","method":"POST","url":"/v1/chat/completions","body":{"model":"gpt-4o-mini","x":${'['.repeat(levels)}${']'.repeat(levels)}}}`;
 
+function requestTo(url: string, body: unknown, n = 1): unknown {
+  const line = { custom_id: `request-${n}`, method: 'POST', url, body };
+  return typeof body === 'string' ? JSON.stringify(line).replace(JSON.stringify(body), body) : line;
+}
+
+function tokens(count: number): readonly number[] {
+  return Array.from({ length: count }, (_, n) => n);
+}
+
+/** Requests with so many inputs each: first `many` of `inputs`, then others of one. */
+function embeddings([many = 0, ...others]: readonly number[], inputs: number): Buffer {
+  const sizes = [...Array.from({ length: many }, () => inputs), ...others.map(() => 1)];
+  return linesOf(
+    sizes.map((size, n) =>
+      requestTo('/v1/embeddings', { model: 'm', input: Array.from({ length: size }, () => [1, 2]) }, n),
+    ),
+  );
+}
+
 const BATCH: readonly CorpusFile[] = [
   goodBatch('plain', linesOf(two)),
   goodBatch('no-final-newline', linesOf(two).subarray(0, -1)),
@@ -82,10 +101,47 @@ const BATCH: readonly CorpusFile[] = [
   ),
   goodBatch('long-ids', linesOf(two.map((one, n) => ({ ...one, custom_id: `${'x'.repeat(1000)}${n}` })))),
   goodBatch('nested-990-levels', linesOf([deep(990)])),
+  goodBatch(
+    'brackets-in-a-string',
+    linesOf([requestTo('/v1/responses', { model: 'm', input: '[{'.repeat(5000) })]),
+  ),
+  goodBatch('very-long-id', linesOf([{ ...two[0], custom_id: 'x'.repeat(5000) }, two[1]])),
+  goodBatch('empty-id', linesOf([{ ...two[0], custom_id: '' }, two[1]])),
+  goodBatch(
+    'huge-numbers',
+    linesOf([requestTo('/v1/responses', '{"model":"m","input":[12345678901234567890123,1e999,-0.0]}')]),
+  ),
+  goodBatch('lone-surrogate', linesOf([JSON.stringify(two[0]).replace('request-1', '\\ud800')])),
+  goodBatch('no-stream', linesOf([requestTo('/v1/responses', { model: 'm', stream: false })])),
+  goodBatch('stored-prompt', linesOf([requestTo('/v1/responses', { prompt: { id: 'pmpt_1' } })])),
+  goodBatch('moderations-without-model', linesOf([requestTo('/v1/moderations', { input: 'I want to …' })])),
+  goodBatch('images-without-model', linesOf([requestTo('/v1/images/generations', { prompt: 'A cat' })])),
+  goodBatch(
+    'image-edits-without-model',
+    linesOf([requestTo('/v1/images/edits', { prompt: 'A dog', images: [] })]),
+  ),
+  goodBatch('videos-without-model', linesOf([requestTo('/v1/videos', { prompt: 'A cat runs' })])),
+  goodBatch(
+    'model-on-some-lines',
+    linesOf(
+      [1, 2].map((n) =>
+        requestTo('/v1/moderations', n === 1 ? { input: 'x' } : { input: 'x', model: 'm' }, n),
+      ),
+    ),
+  ),
+  goodBatch('embedding-inputs-at-the-limit', embeddings([24, 1, 1], 2000)),
+  goodBatch(
+    'embedding-of-tokens',
+    linesOf([requestTo('/v1/embeddings', { model: 'm', input: tokens(60_000) })]),
+  ),
   badThird('custom-id', 'custom-id-missing', { ...third, custom_id: undefined }),
   badThird('custom-id', 'custom-id-number', { ...third, custom_id: 3 }),
-  badThird('custom-id', 'custom-id-empty', { ...third, custom_id: '' }),
-  badThird('custom-id', 'custom-id-too-long', { ...third, custom_id: 'x'.repeat(5000) }),
+  badBatch(
+    'custom-id-duplicate',
+    2,
+    'custom-id-duplicate-long',
+    linesOf(two.map((one) => ({ ...one, custom_id: 'x'.repeat(5000) }))),
+  ),
   badThird('custom-id-duplicate', 'custom-id-duplicate', { ...third, custom_id: 'request-1' }),
   badThird(
     'custom-id-duplicate',
@@ -103,6 +159,11 @@ const BATCH: readonly CorpusFile[] = [
   badThird('body', 'body-string', { ...third, body: '{"model":"gpt-4o-mini"}' }),
   badThird('model', 'model-missing', { ...third, body: { messages: [{ model: 'gpt-4o-mini' }] } }),
   badThird('model', 'model-number', { ...third, body: { model: 4 } }),
+  badThird('model', 'model-empty', { ...third, body: { model: '' } }),
+  badThird('stream', 'stream', { ...third, body: { model: 'gpt-4o-mini', stream: true } }),
+  badBatch('model', 1, 'embeddings-without-model', linesOf([requestTo('/v1/embeddings', { input: 'x' })])),
+  badBatch('model', 1, 'completions-without-model', linesOf([requestTo('/v1/completions', { prompt: 'x' })])),
+  badBatch('too-many-inputs', 26, 'embedding-inputs-in-all', embeddings([25, 1], 2000)),
   badThird('model-mixed', 'model-second', { ...third, body: { model: 'gpt-4o' } }),
   badThird('not-json', 'not-json-cut', JSON.stringify(third).slice(0, -1)),
   badThird('not-json', 'not-json-python', "{'custom_id': 'request-3'}"),
@@ -124,6 +185,10 @@ const BATCH: readonly CorpusFile[] = [
     Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), linesOf(two)]),
   ),
   badBatch('not-utf8', 1, 'utf-16', Buffer.from(`\ufeff${linesOf(two).toString()}`, 'utf16le')),
+  badBatch('not-utf8', 1, 'utf-16-without-mark', Buffer.from(linesOf(two).toString(), 'utf16le')),
+  badBatch('not-utf8', 1, 'gzip', Buffer.from('1f8b0800000000000003', 'hex')),
+  badBatch('not-utf8', 1, 'latin-1', Buffer.from('{"custom_id":"na\xefve"}', 'latin1')),
+  badBatch('not-json', 1, 'cr-only', Buffer.from(linesOf(two).toString().replaceAll('\n', '\r'))),
   badBatch('blank-line', 2, 'blank-line', linesOf([two[0], '', two[1]])),
   badBatch('blank-line', 1, 'blank-first-line', linesOf([' ', ...two])),
   badBatch('no-lines', null, 'only-blank-lines', Buffer.from('\n\n \n')),
@@ -185,6 +250,10 @@ const FINE_TUNE: readonly CorpusFile[] = [
     'chat-key-order',
     tenOf({ tools: [[{ role: 1 }]], messages: talk.map(({ role, content }) => ({ content, role })) }),
   ),
+  tuning(
+    'chat-function-without-content',
+    tenOf({ messages: [talk[0], { role: 'function', name: 'f', content: null }, talk[1]] }),
+  ),
   tuning('byte-order-mark', Buffer.concat([Buffer.from([0xef, 0xbb, 0xbf]), tenOf({ messages: talk })])),
   tuning('reinforcement', tenOf({ messages: [talk[0]], reference_answer: { messages: 1 } })),
   tuning('preference', tenOf(preference)),
@@ -200,6 +269,13 @@ const FINE_TUNE: readonly CorpusFile[] = [
   badTuning('chat', 'content-missing', { messages: [{ role: 'user' }, talk[1]] }),
   badTuning('chat', 'content-number', { messages: [{ role: 'user', content: 1 }, talk[1]] }),
   badTuning('chat', 'content-null', { messages: [talk[0], { role: 'assistant', content: null }] }),
+  badTuning('chat', 'content-and-calls-null', {
+    messages: [talk[0], { role: 'assistant', content: null, tool_calls: null }],
+  }),
+  badTuning('chat', 'no-content-and-no-calls', {
+    messages: [talk[0], { role: 'assistant', tool_calls: [] }],
+  }),
+  badTuning('chat', 'content-empty-array', { messages: [{ role: 'user', content: [] }, talk[1]] }),
   badTuning('completion', 'completion-missing', { prompt: 'One' }),
   badTuning('completion', 'prompt-number', { prompt: 1, completion: ' two' }),
   badTuning('preference', 'output-missing', { ...preference, non_preferred_output: undefined }),
@@ -232,6 +308,7 @@ const OTHERS: readonly CorpusFile[] = [
   other('evals', 'bad-array.jsonl', '{"item":{}}\n[1]\n', 'not-object', 2),
   other('evals', 'bad-string.jsonl', '"item"\n', 'not-object', 1),
   other('evals', 'bad-json.jsonl', '{"item":{}}\n{item:{}}\n', 'not-json', 2),
+  other('evals', 'good.json', '{"item":{}}\n'),
   other('vision', 'good.png', PNG),
   other('vision', 'good.JPG', Buffer.from('ffd8ffe000104a464946', 'hex')),
   other('vision', 'good.gif', 'GIF89a\x01\0'),

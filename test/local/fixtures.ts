@@ -70,6 +70,7 @@ export const plainChecks: ContentChecks = {
         problem: first === 0x21 ? { rule: 'content', message: 'starts with !' } : null,
         warnings: [`saw ${seen} of ${sizeBytes}`],
       }),
+      drop: () => undefined,
     };
   },
   needsFullRead: (rules) => rules.check === 'full',

@@ -32,12 +32,14 @@ async function readAll(chunks: AsyncIterable<Uint8Array>): Promise<Buffer> {
 /** Remembers everything it is fed. */
 function recordingCheck() {
   const fed: Buffer[] = [];
+  let drops = 0;
   const check: ContentCheck = {
     problem: null,
     write: (chunk) => void fed.push(Buffer.from(chunk)),
     end: () => ({ problem: null, warnings: [] }),
+    drop: () => void drops++,
   };
-  return { check, fed: () => Buffer.concat(fed) };
+  return { check, fed: () => Buffer.concat(fed), drops: () => drops };
 }
 
 const moved = { rule: 'moved', disposition: 'retry', outcome: 'refused' };
@@ -197,6 +199,7 @@ describe('an inspection', () => {
         problem,
         write: () => undefined,
         end: () => ({ problem: { rule: 'later', message: '' }, warnings: ['w'] }),
+        drop: () => undefined,
       };
     };
     expect(await inspectVersion(absolute, 'batch/sub/a.jsonl', stat, create, hashes, never)).toMatchObject({
@@ -208,7 +211,7 @@ describe('an inspection', () => {
   test('ends with the reason of an aborted signal, and closes the file', async () => {
     const { absolute, stat } = file(randomBytes(LARGE));
     const abort = new AbortController();
-    const { check } = recordingCheck();
+    const { check, drops } = recordingCheck();
     const aborting: ContentCheck = { ...check, write: () => abort.abort(new Error('stop')) };
     await expect(
       inspectVersion(absolute, 'batch/a.jsonl', stat, () => aborting, hashes, abort.signal),
@@ -221,6 +224,23 @@ describe('an inspection', () => {
       }
     });
     expect(open).toEqual([]);
+    expect(drops()).toBe(1);
+  });
+
+  test('overwrites no chunk that a slow check still looks at', async () => {
+    const content = randomBytes(VERY_LARGE);
+    const { absolute, stat } = file(content);
+    const { check, fed, drops } = recordingCheck();
+    const slow: ContentCheck = {
+      ...check,
+      async write(chunk) {
+        await new Promise(setImmediate);
+        await check.write(chunk);
+      },
+    };
+    await inspectVersion(absolute, 'batch/a.jsonl', stat, () => slow, hashes, never);
+    expect(fed().equals(content)).toBe(true);
+    expect(drops()).toBe(1);
   });
 });
 
