@@ -49,6 +49,8 @@ export function expectation(node: SchemaNode): string {
       return `a number${range(node)}`;
     case 'string':
       return 'text';
+    case 'boolean':
+      return 'true or false';
     case 'array':
       return 'a list of texts';
     case 'object':

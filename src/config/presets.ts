@@ -21,9 +21,23 @@ function without(...names: readonly string[]): Readonly<Record<string, false>> {
 const noExpiry = { form: 'none' } as const;
 
 /**
- * Source: "Getting started with Azure OpenAI batch deployments" (expiry from 14 to 30 days, batch lines without
- * `/v1`) and "Azure OpenAI REST API reference" (the `api-key` header, `api-version` in the query, the purposes).
+ * What is demanded of batch lines where a server does not say otherwise: any endpoint, and no limit that is OpenAI's
+ * alone. That a `custom_id` is unique, and `body` an object, all of them demand.
  */
+const anyRequests = {
+  endpoints: null,
+  oneEndpoint: false,
+  oneModel: false,
+  maxEmbeddingInputs: null,
+} as const;
+
+/**
+ * Source: "Getting started with Azure OpenAI batch deployments" (expiry from 14 to 30 days, batch lines without
+ * `/v1`; by its error codes `url_mismatch`, `model_mismatch` and `too_many_tasks` one endpoint and one model a file,
+ * and 100,000 requests) and "Azure OpenAI REST API reference" (the `api-key` header, `api-version` in the query, the
+ * purposes).
+ */
+const azureBatch = { requests: { endpoints: null, maxRequests: 100_000, maxEmbeddingInputs: null } } as const;
 const azure = {
   auth: 'api-key',
   expiry: { minSeconds: 14 * DAY_SECONDS, maxSeconds: 30 * DAY_SECONDS },
@@ -33,28 +47,29 @@ export const presets: Readonly<Record<PresetName, ConfigPart>> = {
   azure: {
     api: azure,
     limits: { storageBytes: null },
-    folders: { batch: { check: 'basic' }, ...without('vision', 'user_data') },
+    folders: { batch: azureBatch, ...without('vision', 'user_data') },
   },
 
   /** As above, and "Azure OpenAI v1 API reference"; `user_data` is refused, as "Use the Responses API" says. */
   'azure-v1': {
     api: azure,
     limits: { storageBytes: null },
-    folders: { batch: { check: 'basic' }, ...without('user_data') },
+    folders: { batch: azureBatch, ...without('user_data') },
   },
 
-  /** Source: "Groq Batch API", and the official groq-sdk, whose `files.list` takes no parameters. */
+  /** Source: "Groq Batch API" (chat, transcriptions and translations; 50,000 lines), and the official groq-sdk, whose `files.list` takes no parameters. */
   groq: {
     api: { baseUrl: 'https://api.groq.com/openai/v1', listParameters: 'none', expiry: noExpiry },
     limits: { storageBytes: null },
     folders: {
-      batch: { maxBytes: 100 * MEGABYTE },
+      batch: { maxBytes: 100 * MEGABYTE, requests: anyRequests },
       ...without('assistants', 'evals', 'fine-tune', 'user_data', 'vision'),
     },
   },
 
   /**
-   * Source: xAI's "Files" guide and "REST API reference: Files". One says 48 MB and the other 50 MB, which is the
+   * Source: xAI's "Batch API" (chat, images and videos in one file, each line with its own endpoint and model),
+   * "Files" guide and "REST API reference: Files". One says 48 MB and the other 50 MB, which is the
    * same number in binary and in decimal megabytes.
    */
   xai: {
@@ -62,19 +77,25 @@ export const presets: Readonly<Record<PresetName, ConfigPart>> = {
     limits: { storageBytes: null },
     folders: {
       assistants: { maxBytes: 48 * MEBIBYTE, check: 'basic' },
-      batch: { maxBytes: 48 * MEBIBYTE },
+      batch: { maxBytes: 48 * MEBIBYTE, requests: { ...anyRequests, maxRequests: null } },
       user_data: { maxBytes: 48 * MEBIBYTE },
       vision: { maxBytes: 48 * MEBIBYTE },
       ...without('evals', 'fine-tune'),
     },
   },
 
-  /** Source: Moonshot AI's "Files: upload" and "Files: list": 100 MB a file, 10 GB in all, a list without parameters. */
+  /**
+   * Source: Moonshot AI's "Files: upload" and "Files: list" (100 MB a file, 10 GB in all, a list without parameters),
+   * and "Use Batch API" (one endpoint, one model a file; no most of lines).
+   */
   moonshot: {
     api: { baseUrl: 'https://api.moonshot.ai/v1', listParameters: 'none', expiry: noExpiry },
     limits: { storageBytes: 10_000 * MEGABYTE },
     folders: {
-      batch: { maxBytes: 100 * MEGABYTE },
+      batch: {
+        maxBytes: 100 * MEGABYTE,
+        requests: { endpoints: ['/v1/chat/completions'], maxRequests: null },
+      },
       documents: { purpose: 'file-extract', maxBytes: 100 * MEGABYTE },
       images: { purpose: 'image', maxBytes: 100 * MEGABYTE },
       videos: { purpose: 'video', maxBytes: 100 * MEGABYTE },
@@ -82,7 +103,10 @@ export const presets: Readonly<Record<PresetName, ConfigPart>> = {
     },
   },
 
-  /** Source: Zhipu BigModel's "File API: upload" (sizes by purpose) and "File list" (the purpose is required). */
+  /**
+   * Source: Zhipu BigModel's "File API: upload" (sizes by purpose), "File list" (the purpose is required) and "Batch
+   * API" (endpoints below `/v4/`, 50,000 requests).
+   */
   zhipu: {
     api: {
       baseUrl: 'https://open.bigmodel.cn/api/paas/v4',
@@ -92,35 +116,42 @@ export const presets: Readonly<Record<PresetName, ConfigPart>> = {
     limits: { storageBytes: null },
     folders: {
       agent: { purpose: 'agent', maxBytes: 20 * MEGABYTE },
-      batch: { maxBytes: 100 * MEGABYTE },
+      batch: { maxBytes: 100 * MEGABYTE, requests: anyRequests },
       'code-interpreter': { purpose: 'code-interpreter', maxBytes: 20 * MEGABYTE },
       ...without('assistants', 'evals', 'fine-tune', 'user_data', 'vision'),
     },
   },
 
-  /** Source: Alibaba Cloud Model Studio's "OpenAI compatible file interface": 100 GB in all, files do not expire. */
+  /**
+   * Source: Alibaba Cloud Model Studio's "OpenAI compatible file interface" (100 GB in all, files do not expire) and
+   * "OpenAI compatible - Batch" (500 MB, 50,000 requests, endpoints of its own for tests).
+   */
   dashscope: {
     api: { baseUrl: 'https://dashscope.aliyuncs.com/compatible-mode/v1', expiry: noExpiry },
     limits: { storageBytes: 100_000 * MEGABYTE },
     folders: {
-      batch: { maxBytes: 500 * MEGABYTE },
+      batch: { maxBytes: 500 * MEGABYTE, requests: anyRequests },
       documents: { purpose: 'file-extract', maxBytes: 150 * MEGABYTE },
       ...without('assistants', 'evals', 'fine-tune', 'user_data', 'vision'),
     },
   },
 
-  /** Source: LiteLLM's "Provider Files Endpoints": the provider is a form field of the upload. */
+  /**
+   * Source: LiteLLM's "Provider Files Endpoints" (the provider is a form field of the upload) and its pages on batches,
+   * by which the lines are those of the provider behind it.
+   */
   litellm: {
     api: { allowHttp: ['litellm'], uploadFields: { custom_llm_provider: 'openai' } },
     limits: { storageBytes: null },
+    folders: { batch: { requests: { ...anyRequests, maxRequests: null } } },
   },
 
-  /** Source: Cerebras' "Upload file" and "List files": `batch` alone, up to 200 MB, kept for 7 days. */
+  /** Source: Cerebras' "Upload file", "List files" (`batch` alone, up to 200 MB, kept for 7 days) and "Batch". */
   cerebras: {
     api: { baseUrl: 'https://api.cerebras.ai/v1' },
     limits: { storageBytes: null },
     folders: {
-      batch: { maxBytes: 200 * MEGABYTE },
+      batch: { maxBytes: 200 * MEGABYTE, requests: anyRequests },
       ...without('assistants', 'evals', 'fine-tune', 'user_data', 'vision'),
     },
   },

@@ -263,7 +263,7 @@ describe('what is wrong is said in one line each', () => {
     [
       'a bad value in a folder',
       { folders: { batch: { check: 'all' } } },
-      'FILE:4: folders.batch.check: expected one of "full", "basic", "off", got "all"',
+      'FILE:4: folders.batch.check: expected one of "full", "lines", "basic", "off", got "all"',
     ],
     [
       'an expiry that the API refuses',

@@ -28,11 +28,22 @@ const good = (what: string, content: Buffer | string): Input => ({
 });
 
 const INPUTS: readonly Input[] = [
-  good('a line of 50 MB', request(`"${'x'.repeat(50_000_000)}"`)),
+  good('a line of 15 MB', request(`"${'x'.repeat(15_000_000)}"`)),
+  third('a line of 50 MB', 'line-too-long', request(`"${'x'.repeat(50_000_000)}"`)),
+  {
+    what: 'numbers without end',
+    content: Buffer.concat([Buffer.from(request('[1').slice(0, -2)), Buffer.alloc(15_000_000, ',1')]),
+    breaks: { line: 1, rule: 'not-json' },
+  },
+  {
+    what: 'UTF-16',
+    content: Buffer.from(linesOf(two).toString(), 'utf16le'),
+    breaks: { line: 1, rule: 'not-utf8' },
+  },
   {
     what: 'one endless line',
     content: Buffer.alloc(60_000_000, '{"a":"'),
-    breaks: { line: 1, rule: 'not-json' },
+    breaks: { line: 1, rule: 'line-too-long' },
   },
   third('bytes that are no UTF-8', 'not-utf8', Buffer.from('{"a":"\xff\xfe"}', 'latin1')),
   third('a NUL byte', 'nul-byte', '{"a":"\0"}'),
@@ -87,7 +98,7 @@ describe('checks at the door', () => {
     await mirror.expectConverged({ posts: 1, deletes: 0 });
   });
 
-  test('what files may hold: `check` names the line, `sync` sends the good ones, and neither holds a line in memory', async (context) => {
+  test('what files may hold: `check` names the line, `sync` sends the good ones, and neither needs much memory', async (context) => {
     const mirror = await openTestMirror(context, { env: { NODE_OPTIONS: '--max-old-space-size=40' } });
     const pathOf = ({ what }: Input): string => `batch/${what}.jsonl`;
     for (const input of INPUTS) await mirror.write(pathOf(input), input.content);
