@@ -22,6 +22,7 @@ import { rootFacts, type RootFacts } from './local/root-facts.ts';
 import { readMirrorId } from './local/root-guard.ts';
 import { admitApi, readApiIdentity, type ApiIdentity } from './manifest/api-identity.ts';
 import { hasManifest, readManifest } from './manifest/read-manifest.ts';
+import { lockHolder, type LockHolder } from './manifest/state-lock.ts';
 import { stateFacts, type StateFacts } from './manifest/state-facts.ts';
 import { adopt, type AdoptReport } from './mirror/adopt.ts';
 import { clearGarbage } from './mirror/clear-garbage.ts';
@@ -47,7 +48,7 @@ export async function openMirror(options: MirrorOptions): Promise<MirrorApp> {
   const { config } = options;
   const held = new Held();
   try {
-    const lock = await held.lock(config, () => refuseLostManifest(config));
+    const lock = await held.lock(options, () => refuseLostManifest(config));
     const manifest = held.add(await openManifestFor(options, null, lock));
     return new WorkingMirror(options, manifest, held);
   } catch (error) {
@@ -76,7 +77,7 @@ export async function adoptRemote(
 ): Promise<AdoptReport> {
   const { config, apiKey, dryRun } = options;
   await using held = new Held();
-  const lock = dryRun ? null : await held.lock(config, async () => {});
+  const lock = dryRun ? null : await held.lock(options, async () => {});
   const marked = await readMirrorId(config.root);
   const view = await viewFor(options, marked);
   const api = held.add(createClient(config, () => apiKey));
@@ -96,7 +97,7 @@ export async function adoptRemote(
 export async function deleteOrphans(options: MirrorOptions, signal: AbortSignal): Promise<number> {
   const { config, apiKey } = options;
   await using held = new Held();
-  const lock = await held.lock(config, () => refuseLostManifest(config));
+  const lock = await held.lock(options, () => refuseLostManifest(config));
   const manifest = held.add(await openManifestFor(options, null, lock));
   const api = held.add(createClient(config, () => apiKey));
   return await clearGarbage({ local: createTree(config).local, api, manifest, clock: systemClock }, signal);
@@ -110,7 +111,7 @@ export async function retryRejected(
   const { config } = options;
   if (!(await hasManifest(config.stateDir))) return [];
   await using held = new Held();
-  const lock = await held.lock(config, async () => {});
+  const lock = await held.lock(options, async () => {});
   // As it is: whichever API is configured for this verb, nothing is asked of it.
   const manifest = held.add(await openManifestAsIs(options, lock));
   return await forgetRejections(manifest, (change) => manifest.commit(change), wanted);
@@ -152,6 +153,11 @@ export async function lookAtPlaces(config: Config, mirrorId: string | null): Pro
 /** What is remembered, read without a lock; an empty view when there is nothing yet. */
 export async function readState(stateDir: string): Promise<ManifestView> {
   return (await readManifest(stateDir)) ?? emptyView(null);
+}
+
+/** The process that holds the mirror now; null: none does, as far as can be seen. */
+export async function findHolder(stateDir: string): Promise<LockHolder | null> {
+  return await lockHolder(stateDir);
 }
 
 /** The API alone, for verbs that ask it something. */

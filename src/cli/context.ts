@@ -4,6 +4,7 @@ import type { ConfigFlags, LoadedConfig } from '../config/load.ts';
 import { Fault } from '../mirror/faults.ts';
 import type { DaemonClient } from '../service/control-client.ts';
 import type { LogLevel } from '../service/logger.ts';
+import type { FoundProcess } from './found-process.ts';
 import type { Io } from './io.ts';
 
 /** The parts of the program that verbs build on. */
@@ -14,6 +15,7 @@ export type Compose = Pick<
   | 'deleteOrphans'
   | 'dialectNames'
   | 'filesToCheck'
+  | 'findHolder'
   | 'lookAtPlaces'
   | 'openMirror'
   | 'openRemote'
@@ -30,20 +32,29 @@ export interface Flags extends ConfigFlags {
 /** What a verb gets besides its own arguments. Everything heavy is loaded when it is asked for. */
 export interface Context {
   readonly io: Io;
+  /** E.g. `sync`. */
+  readonly verb: string;
   readonly flags: Flags;
   loadConfig(): Promise<LoadedConfig>;
   /** Throws `Fault` with rule `config` or `no-key`. */
   readApiKey(config: Config): Promise<string | null>;
-  /** Null when no daemon runs. */
+  /** What is at work on the mirror, a daemon that does not answer included. */
+  findProcess(config: Config): Promise<FoundProcess>;
+  /** Null when no daemon runs. Throws `Fault` with rule `no-answer` when one is there that does not answer. */
   findDaemon(config: Config): Promise<DaemonClient | null>;
-  /** Throws `Fault` with rule `not-running`. */
+  /** Throws `Fault` with rule `not-running` or `no-answer`. */
   daemon(): Promise<DaemonClient>;
   compose(): Promise<Compose>;
 }
 
-export function createContext(io: Io, flags: Flags, compose: () => Promise<Compose>): Context {
+function fatal(rule: string, message: string): Fault {
+  return new Fault(message, { disposition: 'fatal', outcome: 'refused', rule });
+}
+
+export function createContext(io: Io, verb: string, flags: Flags, compose: () => Promise<Compose>): Context {
   const context: Context = {
     io,
+    verb,
     flags,
     compose,
     async loadConfig() {
@@ -54,19 +65,28 @@ export function createContext(io: Io, flags: Flags, compose: () => Promise<Compo
       const { readApiKey } = await import('../config/api-key.ts');
       return readApiKey(config, io.env);
     },
+    async findProcess(config) {
+      const { findProcess } = await import('./found-process.ts');
+      return await findProcess(config, compose);
+    },
     async findDaemon(config) {
-      const { connectDaemon } = await import('../service/control-client.ts');
-      return connectDaemon(config.stateDir);
+      const found = await context.findProcess(config);
+      if (found.kind === 'daemon') return found.daemon;
+      if (found.kind !== 'silent') return null;
+      const { nextFor, runningText } = await import('./found-process.ts');
+      throw fatal('no-answer', `${runningText(found)}; ${nextFor(found)}`);
     },
     async daemon() {
       const { config } = await context.loadConfig();
       const daemon = await context.findDaemon(config);
       if (daemon !== null) return daemon;
-      throw new Fault(`no daemon runs for ${config.root}; start one with: files-mirror run`, {
-        disposition: 'fatal',
-        outcome: 'refused',
-        rule: 'not-running',
-      });
+      const found = await context.findProcess(config);
+      const { runningText } = await import('./found-process.ts');
+      const instead = found.kind === 'busy' ? ` (${runningText(found)})` : '';
+      throw fatal(
+        'not-running',
+        `no daemon runs for ${config.root}${instead}; start one with: files-mirror run`,
+      );
     },
   };
   return context;

@@ -26,6 +26,7 @@ const byRule: ReadonlyMap<string, number> = new Map([
   ['locked', exitCode.locked],
   ['not-running', exitCode.notRunning],
   ['connection', exitCode.notRunning],
+  ['no-answer', exitCode.notRunning],
   ['stopping', exitCode.notRunning],
   ['wait-timeout', exitCode.someFailed],
   ['no-entry', exitCode.someFailed],

@@ -54,14 +54,14 @@ export async function main(
       await print(io, `${output}\n`);
       return exitCode.done;
     }
-    if (verb === null) throw new UsageError('no verb given; see: files-mirror --help');
+    if (name === null || verb === null) throw new UsageError('no verb given; see: files-mirror --help');
     const flags = {
       config: args['config'] as string | undefined,
       root: args['root'] as string | undefined,
       stateDir: args['state-dir'] as string | undefined,
       logLevel: args['log-level'] as LogLevel,
     };
-    return await verb.run(args, createContext(io, flags, compose));
+    return await verb.run(args, createContext(io, name, flags, compose));
   } catch (error) {
     const { code, message } = reportFailure(error, io);
     // Behind half a list it would not be understood either.

@@ -32,7 +32,7 @@ export async function mirrorOnce<T>(
   if (apiKey !== null) logger.hide(apiKey);
   const { openMirror } = await context.compose();
   using stop = stopOnSignals();
-  const mirror = await openMirror({ config, apiKey, listener });
+  const mirror = await openMirror({ config, apiKey, listener, verb: context.verb });
   try {
     return await work(mirror, stop.signal);
   } finally {

@@ -17,6 +17,8 @@ export interface MirrorIdentity {
   readonly config: Config;
   /** The base URL is that of our own, embedded emulator. */
   readonly isEmulator?: boolean;
+  /** What it is opened for, e.g. `sync`: others that find it locked can say so. */
+  readonly verb?: string;
 }
 
 /** Which API the configuration means. */

@@ -27,6 +27,9 @@ export interface LockTiming {
   readonly watchMs: number;
 }
 
+/** A holder that cannot be seen and has not beaten for so many beats is not waited for. */
+const staleBeats = 6;
+
 const defaultTiming: LockTiming = { beatMs: 5_000, watchMs: 12_000 };
 
 /** Who holds a lock. `token` is unique to one acquisition. */
@@ -37,6 +40,8 @@ const holderSchema = z.object({
   realm: z.string(),
   /** Tells a process from a later one with the same pid; null where the system does not say. */
   started: z.string().nullable(),
+  /** What it does, e.g. `sync`, for people. */
+  verb: z.string().optional(),
 });
 type Holder = z.infer<typeof holderSchema>;
 
@@ -44,16 +49,18 @@ type Holder = z.infer<typeof holderSchema>;
  * Locks the state folder (creating it if it is missing). Throws `Fault` (`locked`, fatal) that names the pid of
  * the present holder. A holder that was killed holds nothing: its lock is taken over at once, except when it ran
  * in another container or before a reboot; then its lock is watched for a sign of life first, if it is fresh.
+ * `verb`: what the lock is held for, for those who ask with `lockHolder`.
  */
 export async function lockStateDir(
   stateDir: string,
   timing: LockTiming = defaultTiming,
   signal?: AbortSignal,
+  verb?: string,
 ): Promise<StateLock> {
   const lockPath = join(stateDir, 'lock');
   try {
     await createStateDir(stateDir);
-    const self = await describeSelf();
+    const self = await describeSelf(verb);
     const holder = await acquire(lockPath, self, { timing, signal });
     if (holder !== null) throw lockedBy(holder.pid, stateDir, holder.realm !== self.realm);
     return heldLock(lockPath, self, timing);
@@ -62,14 +69,49 @@ export async function lockStateDir(
   }
 }
 
-/** `foreign`: the pid belongs to another container or host. */
-export function lockedBy(pid: number | null, what: string, foreign = false): Fault {
+/** `foreign`: the pid belongs to another container or host. `stopped`: by SIGSTOP or the like. */
+export function lockedBy(pid: number | null, what: string, foreign = false, stopped = false): Fault {
   const who = `${pid === null ? 'pid unknown' : `pid ${pid}`}${foreign ? ', in another container or host' : ''}`;
-  return new Fault(`another files-mirror (${who}) holds ${what}; stop it, or use that one`, {
+  const next = stopped
+    ? `it was stopped by a signal; let it go on with: kill -CONT ${pid}`
+    : 'stop it, or use that one';
+  return new Fault(`another files-mirror (${who}) holds ${what}; ${next}`, {
     disposition: 'fatal',
     outcome: 'refused',
     rule: 'locked',
   });
+}
+
+/** The process that holds a mirror. */
+export interface LockHolder {
+  readonly pid: number;
+  /** E.g. `run`, `sync`; null when it did not say. */
+  readonly verb: string | null;
+  /** In another container, or on another host: its pid means nothing here. */
+  readonly isForeign: boolean;
+  /** It was stopped, e.g. by SIGSTOP or Ctrl-Z, and will answer nobody before it is continued. */
+  readonly isStopped: boolean;
+}
+
+/** Who holds the state folder now, found out without waiting; null: nobody, as far as can be seen. */
+export async function lockHolder(
+  stateDir: string,
+  { beatMs }: Pick<LockTiming, 'beatMs'> = defaultTiming,
+): Promise<LockHolder | null> {
+  const lockPath = join(stateDir, 'lock');
+  // A folder that cannot be read says nothing; whoever needs the lock is told why.
+  const holder = await readHolder(lockPath).catch(() => null);
+  if (holder === null || holder === 'gone') return null;
+  const { pid, realm, started, verb = null } = holder;
+  const isForeign = realm !== (await realmOf());
+  if (isForeign) {
+    const beat = await beatOf(lockPath);
+    const isFresh = beat !== null && Math.abs(Date.now() - beat) <= staleBeats * beatMs;
+    return isFresh ? { pid, verb, isForeign, isStopped: false } : null;
+  }
+  const { state, start } = await processOf(pid);
+  if (!isRunning(pid) || (started !== null && started !== start)) return null;
+  return { pid, verb, isForeign, isStopped: state === 'T' || state === 't' };
 }
 
 interface Attempt {
@@ -149,13 +191,16 @@ async function readHolder(lockPath: string): Promise<Holder | null | 'gone'> {
 
 async function isAlive(lockPath: string, holder: Holder, self: Holder, attempt: Attempt): Promise<boolean> {
   if (holder.realm !== self.realm) return beats(lockPath, attempt);
-  return isRunning(holder.pid) && (holder.started === null || holder.started === (await startOf(holder.pid)));
+  return (
+    isRunning(holder.pid) &&
+    (holder.started === null || holder.started === (await processOf(holder.pid)).start)
+  );
 }
 
 /** Watches a holder whose process cannot be seen from here. One that has not beaten for long is not waited for. */
 async function beats(lockPath: string, { timing, signal }: Attempt): Promise<boolean> {
   const before = await beatOf(lockPath);
-  if (before === null || Math.abs(Date.now() - before) > 6 * timing.beatMs) return false;
+  if (before === null || Math.abs(Date.now() - before) > staleBeats * timing.beatMs) return false;
   await delay(timing.watchMs, undefined, signal === undefined ? {} : { signal });
   const after = await beatOf(lockPath);
   return after !== null && after !== before;
@@ -199,15 +244,20 @@ function heldLock(lockPath: string, self: Holder, { beatMs }: LockTiming): State
   };
 }
 
-async function describeSelf(): Promise<Holder> {
-  const bootId = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown boot');
-  const pidNamespace = await readlink('/proc/self/ns/pid').catch(() => 'host');
+async function describeSelf(verb: string | undefined): Promise<Holder> {
   return {
     pid: process.pid,
     token: randomUUID(),
-    realm: `${bootId.trim()} ${pidNamespace}`,
-    started: await startOf(process.pid),
+    realm: await realmOf(),
+    started: (await processOf(process.pid)).start,
+    ...(verb === undefined ? {} : { verb }),
   };
+}
+
+async function realmOf(): Promise<string> {
+  const bootId = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown boot');
+  const pidNamespace = await readlink('/proc/self/ns/pid').catch(() => 'host');
+  return `${bootId.trim()} ${pidNamespace}`;
 }
 
 function isRunning(pid: number): boolean {
@@ -219,10 +269,16 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Start time in clock ticks since boot: field 22 of `/proc/PID/stat`, see proc(5). A zombie counts as ended. */
-async function startOf(pid: number): Promise<string | null> {
+/**
+ * State letter, and start time in clock ticks since boot: fields 3 and 22 of `/proc/PID/stat`, see proc(5). Null where
+ * the system does not say. A zombie counts as ended.
+ */
+async function processOf(
+  pid: number,
+): Promise<{ readonly state: string | null; readonly start: string | null }> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
   // The second field, the name, may contain blanks and parentheses.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
-  return fields === undefined || fields[0] === 'Z' ? null : (fields[19] ?? null);
+  if (fields === undefined || fields[0] === 'Z') return { state: null, start: null };
+  return { state: fields[0] ?? null, start: fields[19] ?? null };
 }

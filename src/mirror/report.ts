@@ -41,7 +41,10 @@ export interface MirrorStatus {
   readonly undeletable: number;
   /** Ids kept aside because the server's word about them was contradictory; `orphans` lists them. */
   readonly heldGarbage: number;
+  /** Uploads that are on their way, or whose outcome is not known. */
   readonly openIntents: number;
+  /** Those of them that are not on their way: they may have arrived, and that is found out. */
+  readonly unsureUploads: number;
   readonly uploads: {
     /** Attempts that count in the current window of 60 s, and how many may. Null limit: no window. */
     readonly inWindow: number;

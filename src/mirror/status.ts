@@ -33,6 +33,10 @@ export function statusOf(core: Core, facts: EngineFacts): MirrorStatus {
     undeletable: canDelete ? 0 : unheldGarbage,
     heldGarbage,
     openIntents: view.intents.size,
+    unsureUploads: view.intents
+      .keys()
+      .filter((path) => notes.stateOf(path) !== 'uploading')
+      .toArray().length,
     uploads: {
       ...window,
       pause: pause === undefined ? null : { why: pause.why, remainingMs: pause.remainingMs ?? 0 },

@@ -4,10 +4,12 @@ import type { FlushResult, MirrorStatus, PathReport, VerifyReport } from '../mir
 import type { MirrorPath } from '../mirror/types.ts';
 import type { ControlError } from './control-server.ts';
 import { findControlSocket } from './control-socket.ts';
+import { heartbeat, type Heartbeat } from './heartbeat.ts';
 
 /**
  * A running daemon, asked over its control socket. Every method throws `Fault`: with rule `wait-timeout` when the
- * time is up, `stopping` when the daemon ends meanwhile, `connection` when it dies.
+ * time is up, `stopping` when the daemon ends meanwhile, `connection` when it dies, `no-answer` when it does not answer
+ * any more (it was stopped by a signal, or its loop is blocked). What takes long is waited for as long as it answers.
  */
 export interface DaemonClient {
   readonly pid: number;
@@ -31,26 +33,52 @@ export interface DaemonClient {
   ask(route: string, body?: Readonly<Record<string, unknown>>): Promise<unknown>;
 }
 
-/** Null when no daemon runs on this state folder. */
-export async function connectDaemon(stateDir: string): Promise<DaemonClient | null> {
+/** How long a daemon may take to say that it is there. */
+export interface Patience {
+  /** At first. */
+  readonly connectMs: number;
+  /** While it is busy with what it was asked for. */
+  readonly answerMs: number;
+  /** How often it is asked then. */
+  readonly beatMs: number;
+}
+
+const defaultPatience: Patience = { connectMs: 5_000, answerMs: 15_000, beatMs: 5_000 };
+
+/** Null when no daemon runs on this state folder. Throws `Fault` with rule `no-answer` when one is there that does not answer. */
+export async function connectDaemon(
+  stateDir: string,
+  { connectMs, answerMs, beatMs }: Patience = defaultPatience,
+): Promise<DaemonClient | null> {
   const socketPath = await findControlSocket(stateDir);
   let pid: number;
   try {
-    ({ pid } = (await ask(socketPath, 'GET /v1/process')) as { pid: number });
+    pid = await whoIsThere(socketPath, connectMs);
   } catch (error) {
     const code =
       error instanceof Fault ? (error.cause as NodeJS.ErrnoException | undefined)?.code : undefined;
     if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR') return null;
     throw error;
   }
+  const watched = () =>
+    heartbeat(beatMs, async (signal) => {
+      await whoIsThere(socketPath, answerMs, signal).catch((error: unknown) => {
+        // Of anything else whoever waits is told by his own connection, in better words.
+        if (isNoAnswer(error)) throw error;
+      });
+    });
+  const asked = async (route: string, body?: Readonly<Record<string, unknown>>): Promise<unknown> => {
+    using pulse = watched();
+    return await ask(socketPath, route, pulse.signal, body);
+  };
   const post = (name: string, body: Readonly<Record<string, unknown>> = {}) =>
-    ask(socketPath, `POST /v1/${name}`, body);
+    asked(`POST /v1/${name}`, body);
   return {
     pid,
-    status: async () => (await ask(socketPath, 'GET /v1/status')) as MirrorStatus,
+    status: async () => (await asked('GET /v1/status')) as MirrorStatus,
     report: async (path) =>
-      (await ask(socketPath, `GET /v1/report?path=${encodeURIComponent(path)}`)) as PathReport | null,
-    list: () => listReports(socketPath),
+      (await asked(`GET /v1/report?path=${encodeURIComponent(path)}`)) as PathReport | null,
+    list: () => listReports(socketPath, watched),
     flush: async (timeoutMs) => (await post('flush', { timeoutMs })) as FlushResult,
     waitFor: async (path, timeoutMs) => (await post('wait', { path, timeoutMs })) as PathReport,
     approve: async (folder) => ((await post('approve', { folder })) as { approved: number }).approved,
@@ -60,17 +88,44 @@ export async function connectDaemon(stateDir: string): Promise<DaemonClient | nu
     retry: async (paths) => ((await post('retry', { paths })) as { retried: readonly MirrorPath[] }).retried,
     deleteOrphans: async () => ((await post('orphans/delete')) as { deleting: number }).deleting,
     verify: async (repair) => (await post('verify', { repair })) as VerifyReport,
-    ask: (route, body) => ask(socketPath, route, body),
+    ask: asked,
   };
 }
 
+/** The pid of the daemon. Throws `Fault` (`no-answer`) when it does not say it in time. */
+async function whoIsThere(socketPath: string, withinMs: number, over?: AbortSignal): Promise<number> {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(noAnswer()), withinMs);
+  const signal = over === undefined ? limit.signal : AbortSignal.any([limit.signal, over]);
+  try {
+    return ((await ask(socketPath, 'GET /v1/process', signal)) as { pid: number }).pid;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function noAnswer(): Fault {
+  return new Fault('the running daemon does not answer', {
+    disposition: 'fatal',
+    outcome: 'refused',
+    rule: 'no-answer',
+  });
+}
+
+/** True for what is thrown when a daemon is there that does not answer. */
+export function isNoAnswer(error: unknown): error is Fault {
+  return error instanceof Fault && error.rule === 'no-answer';
+}
+
+/** Throws the signal's reason when it aborts. */
 async function ask(
   socketPath: string,
   route: string,
+  signal: AbortSignal,
   body?: Readonly<Record<string, unknown>>,
 ): Promise<unknown> {
-  const response = await send(socketPath, route, body);
-  const reply: unknown = JSON.parse(await readText(response));
+  const response = await send(socketPath, route, signal, body);
+  const reply: unknown = JSON.parse(await readText(response, signal));
   if (response.statusCode === 200) return reply;
   const { message, rule, disposition = 'fatal', halt } = (reply as ControlError).error;
   throw new Fault(message, {
@@ -82,8 +137,9 @@ async function ask(
 }
 
 /** One item a line, as the server writes it: the list may be far larger than a text should be. */
-async function* listReports(socketPath: string): AsyncIterable<PathReport> {
-  const response = await send(socketPath, 'GET /v1/list');
+async function* listReports(socketPath: string, watched: () => Heartbeat): AsyncIterable<PathReport> {
+  using pulse = watched();
+  const response = await send(socketPath, 'GET /v1/list', pulse.signal);
   let complete = false;
   try {
     for await (const line of linesOf(response)) {
@@ -91,7 +147,7 @@ async function* listReports(socketPath: string): AsyncIterable<PathReport> {
       else if (line !== '[') yield JSON.parse(line.endsWith(',') ? line.slice(0, -1) : line) as PathReport;
     }
   } catch (error) {
-    throw connectionFault(error);
+    throw connectionFault(error, pulse.signal);
   } finally {
     response.destroy();
   }
@@ -113,36 +169,40 @@ async function* linesOf(response: IncomingMessage): AsyncGenerator<string, void,
 function send(
   socketPath: string,
   route: string,
+  signal: AbortSignal,
   body?: Readonly<Record<string, unknown>>,
 ): Promise<IncomingMessage> {
   const [method, path] = route.split(' ');
   return new Promise((resolve, reject) => {
-    // No timeout: a flush takes as long as it takes.
     const request = httpRequest({
       socketPath,
       method,
       path,
       agent: false,
+      signal,
       headers: { 'content-type': 'application/json' },
     });
     request.once('response', resolve);
-    request.once('error', (error) => reject(connectionFault(error)));
+    request.once('error', (error) => reject(connectionFault(error, signal)));
     request.end(body === undefined ? undefined : JSON.stringify(body));
   });
 }
 
-async function readText(response: IncomingMessage): Promise<string> {
+async function readText(response: IncomingMessage, signal: AbortSignal): Promise<string> {
   try {
     const chunks: Buffer[] = [];
     for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
     return Buffer.concat(chunks).toString('utf8');
   } catch (error) {
-    throw connectionFault(error);
+    throw connectionFault(error, signal);
   }
 }
 
-function connectionFault(cause: unknown): Fault {
+function connectionFault(cause: unknown, signal?: AbortSignal): Fault {
+  if (signal?.reason instanceof Fault) return signal.reason;
   const code = (cause as NodeJS.ErrnoException).code;
+  // So many wait for it already that the system lets nobody else in.
+  if (code === 'EAGAIN') return noAnswer();
   const message =
     code === 'EACCES'
       ? 'the running daemon belongs to another user'

@@ -75,6 +75,16 @@ export function renderProblems(
 export interface LastKnownState {
   readonly version: 1;
   readonly running: false;
+  /** A daemon that does not answer, or a verb such as `sync` that is at work; null: neither. */
+  readonly process: {
+    readonly pid: number | null;
+    readonly verb: string | null;
+    readonly answers: false;
+    /** For people. */
+    readonly text: string;
+    /** What can be done about a daemon that does not answer. */
+    readonly next: string | null;
+  } | null;
   /** Null when nothing was mirrored yet. */
   readonly mirrorId: string | null;
   readonly files: number;
@@ -90,11 +100,13 @@ export interface LastKnownState {
 }
 
 export function renderLastKnown(state: LastKnownState, nowSeconds: number): string {
+  const next = state.process?.next ?? null;
   const facts = aligned([
     ['mirror', state.mirrorId ?? 'none yet; start one with: files-mirror run'],
-    ['running', 'no; this is what was recorded last'],
+    ['running', `${state.process?.text ?? 'no'}; this is what was recorded last`],
+    ...(next === null ? [] : [['next', next] as const]),
     ['files', `${state.files} mirrored${state.rejected === 0 ? '' : `, ${state.rejected} rejected`}`],
-    ...leftovers(state),
+    ...leftovers(state, state.process === null ? state.openIntents : 0),
     ...expiryFact(state.nextExpiry, nowSeconds),
   ]);
   const problems = renderProblems(state.problems, state.problemGroups);
@@ -119,7 +131,7 @@ function factsOf(status: MirrorStatus, nowSeconds: number): readonly Fact[] {
     ['files', counts.length === 0 ? 'none' : counts.join(', ')],
     ['uploads', `${uploads.running} running, ${uploads.waiting} waiting${window}${pause}`],
     ...(status.waitingDeletes === 0 ? [] : [['deletes', `${status.waitingDeletes} waiting`] as const]),
-    ...leftovers(status),
+    ...leftovers(status, status.unsureUploads),
     ...expiryFact(status.nextExpiry, nowSeconds),
     ['last scan', status.lastScanAt === null ? 'not yet' : agoText(status.lastScanAt, nowSeconds)],
     ...(status.lastVerifyAt === null
@@ -128,13 +140,12 @@ function factsOf(status: MirrorStatus, nowSeconds: number): readonly Fact[] {
   ];
 }
 
-type Leftovers = Pick<MirrorStatus, 'garbage' | 'undeletable' | 'heldGarbage' | 'openIntents'>;
+type Leftovers = Pick<MirrorStatus, 'garbage' | 'undeletable' | 'heldGarbage'>;
 
-function leftovers(state: Leftovers): readonly Fact[] {
+/** `unsure`: uploads that nobody is making now, and that may have arrived. */
+function leftovers(state: Leftovers, unsure: number): readonly Fact[] {
   return [
-    ...(state.openIntents === 0
-      ? []
-      : [['unsure', `${counted(state.openIntents, 'upload')} whose end is not known yet`] as const]),
+    ...(unsure === 0 ? [] : [['unsure', `${counted(unsure, 'upload')} whose end is not known yet`] as const]),
     ...(state.garbage === 0
       ? []
       : [['garbage', `${counted(state.garbage, 'remote file')} still to be deleted`] as const]),

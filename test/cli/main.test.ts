@@ -72,7 +72,7 @@ async function run(
   const code = await main(
     [...argv, '--root', root, '--state-dir', stateDir],
     io,
-    async () => options.compose as Compose,
+    async () => ({ findHolder: async () => null, ...options.compose }) as Compose,
   );
   return { code, ...texts };
 }
@@ -419,6 +419,7 @@ describe('without a daemon, what was recorded last', () => {
     expect(JSON.parse(json.out)).toEqual({
       version: 1,
       running: false,
+      process: null,
       mirrorId: 'm1',
       files: 2,
       rejected: 1,

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { lockRoot } from '../../src/manifest/root-lock.ts';
-import { lockStateDir } from '../../src/manifest/state-lock.ts';
+import { lockHolder, lockStateDir } from '../../src/manifest/state-lock.ts';
 
 const locked = { name: 'Fault', disposition: 'fatal', rule: 'locked' };
 
@@ -144,6 +144,15 @@ describe('the lock of a holder in another container', () => {
   const timing = { beatMs: 50, watchMs: 400 };
   const foreign = JSON.stringify({ ...dead, pid: 1, realm: 'elsewhere' });
 
+  test('is told to those who ask, as long as it beats', async () => {
+    const folder = temporaryFolder();
+    const path = join(folder, 'lock');
+    writeFileSync(path, foreign);
+    expect(await lockHolder(folder, timing)).toMatchObject({ pid: 1, isForeign: true });
+    utimesSync(path, 1_700_000_000, 1_700_000_000);
+    expect(await lockHolder(folder, timing)).toBeNull();
+  });
+
   test('holds while it shows signs of life', async () => {
     const folder = temporaryFolder();
     const path = join(folder, 'lock');
@@ -197,5 +206,24 @@ describe('the lock of a holder in another container', () => {
     expect(statSync(path).mtimeMs).toBe(1_700_000_000_000);
     await lock.release();
     expect(readFileSync(path, 'utf8')).toBe(foreign);
+  });
+});
+
+describe('who holds a state folder', () => {
+  test('is told with what it does, and whether it was stopped; nobody once it is dead', async () => {
+    const folder = temporaryFolder();
+    expect(await lockHolder(folder)).toBeNull();
+    const mine = await lockStateDir(folder, undefined, undefined, 'sync');
+    const me = { pid: process.pid, verb: 'sync', isForeign: false, isStopped: false };
+    expect(await lockHolder(folder)).toEqual(me);
+    await mine.release();
+    expect(await lockHolder(folder)).toBeNull();
+
+    const other = await start('state', folder);
+    other.child.kill('SIGSTOP');
+    const stopped = { pid: other.pid, verb: null, isForeign: false, isStopped: process.platform === 'linux' };
+    await expect.poll(() => lockHolder(folder)).toEqual(stopped);
+    await killHard(other);
+    expect(await lockHolder(folder)).toBeNull();
   });
 });

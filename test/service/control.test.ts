@@ -38,6 +38,9 @@ async function start(routes: readonly ControlRoute[] = mirrorRoutes(control)): P
   return server;
 }
 
+/** For a test of which nothing but a silence is waited for. */
+const hasty = { connectMs: 200, answerMs: 200, beatMs: 10 };
+
 const processRoute: ControlRoute = {
   kind: 'value',
   route: 'GET /v1/process',
@@ -279,6 +282,28 @@ describe('the socket', () => {
     dead.close();
     writeFileSync(join(stateDir, 'control.path'), join(stateDir, 'gone.sock'));
     expect(await connectDaemon(stateDir)).toBeNull();
+  });
+
+  test('one that does not answer is told apart from none, and is not waited for', async () => {
+    const silent: ControlRoute = { ...processRoute, handle: () => new Promise<never>(() => {}) };
+    await start([silent]);
+    await expect(connectDaemon(stateDir, hasty)).rejects.toMatchObject({ rule: 'no-answer' });
+  });
+
+  test('one that takes long is waited for as long as it answers, and no longer', async () => {
+    let answers = true;
+    let asked = 0;
+    const slow: ControlRoute = {
+      ...processRoute,
+      handle: () => ((asked += 1), answers ? { pid: 1 } : new Promise<never>(() => {})),
+    };
+    const forever = new Promise<never>(() => {});
+    await start([slow, { kind: 'value', route: 'POST /v1/flush', handle: () => forever }]);
+    const daemon = await connectDaemon(stateDir, hasty);
+    const flush = daemon?.flush(null);
+    await expect.poll(() => asked).toBeGreaterThan(4);
+    answers = false;
+    await expect(flush).rejects.toMatchObject({ rule: 'no-answer' });
   });
 
   test('goes elsewhere when the state folder’s path is too long, in a folder for its owner alone', async () => {

@@ -36,6 +36,7 @@ export function status(change: Partial<MirrorStatus> = {}): MirrorStatus {
     undeletable: 0,
     heldGarbage: 0,
     openIntents: 0,
+    unsureUploads: 0,
     uploads: { inWindow: 0, limit: 990, waiting: 0, running: 0, pause: null },
     nextExpiry: null,
     lastScanAt: 900,

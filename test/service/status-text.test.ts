@@ -26,7 +26,8 @@ test('a mirror in trouble: halts first, then facts, then every problem with its 
       counts: { ...status().counts, rejected: 1 },
       waitingDeletes: 600,
       garbage: 1,
-      openIntents: 2,
+      openIntents: 10,
+      unsureUploads: 2,
       uploads: {
         inWindow: 990,
         limit: 990,
@@ -86,6 +87,7 @@ test('a mirror that does not run', () => {
     {
       version: 1,
       running: false,
+      process: null,
       mirrorId: 'm',
       files: 2,
       rejected: 1,

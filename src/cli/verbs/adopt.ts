@@ -26,7 +26,10 @@ export const verb = defineVerb({
     const { adoptRemote } = await context.compose();
     using stop = stopOnSignals();
     const listener = logEvents(logger, systemClock);
-    const report = await adoptRemote({ config, apiKey, listener, dryRun: args['dry-run'] }, stop.signal);
+    const report = await adoptRemote(
+      { config, apiKey, listener, dryRun: args['dry-run'], verb: context.verb },
+      stop.signal,
+    );
     if (args.json) await printJson(context.io, report);
     else await printLines(context.io, '', reportLines(report), (line) => `${line}\n`);
     return report.ambiguous.length > 0 ? exitCode.someFailed : exitCode.done;

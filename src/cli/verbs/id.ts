@@ -3,7 +3,8 @@ import { Fault } from '../../mirror/faults.ts';
 import type { PathReport } from '../../mirror/report.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
-import { print } from '../io.ts';
+import { runningText } from '../found-process.ts';
+import { print, tell } from '../io.ts';
 import { printJson } from '../json-output.ts';
 import { lastKnownReport } from '../last-known.ts';
 import { mirrorPathOf } from '../path-argument.ts';
@@ -36,8 +37,9 @@ export const verb = defineVerb({
 });
 
 async function currentReport(path: string, config: Config, context: Context): Promise<PathReport | null> {
-  const daemon = await context.findDaemon(config);
-  if (daemon !== null) return daemon.report(path);
+  const found = await context.findProcess(config);
+  if (found.kind === 'daemon') return found.daemon.report(path);
+  if (found.kind === 'silent') tell(context.io, `${runningText(found)}; this is what was recorded last`);
   const { readState } = await context.compose();
   return lastKnownReport(await readState(config.stateDir), path, Date.now() / 1000);
 }

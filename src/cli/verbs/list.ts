@@ -4,6 +4,7 @@ import type { FileId, ManifestView, RemoteFile } from '../../mirror/types.ts';
 import { formatBytes } from '../../service/quantities.ts';
 import { printable } from '../../service/terminal-text.ts';
 import { askedApi } from '../asked-api.ts';
+import { runningText } from '../found-process.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
 import { tell } from '../io.ts';
@@ -45,9 +46,10 @@ async function localReports(
   context: Context,
   json: boolean,
 ): Promise<Iterable<PathReport> | AsyncIterable<PathReport>> {
-  const daemon = await context.findDaemon(config);
-  if (daemon !== null) return daemon.list();
-  if (!json) tell(context.io, 'no daemon runs; this is what was recorded last');
+  const found = await context.findProcess(config);
+  if (found.kind === 'daemon') return found.daemon.list();
+  if (!json || found.kind === 'silent')
+    tell(context.io, `${runningText(found)}; this is what was recorded last`);
   const { readState } = await context.compose();
   return lastKnownReports(await readState(config.stateDir), Date.now() / 1000);
 }

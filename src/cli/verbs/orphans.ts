@@ -75,7 +75,8 @@ async function deleteThem(config: Config, context: Context): Promise<Deletion> {
   const { deleteOrphans } = await context.compose();
   using stop = stopOnSignals();
   const listener = logEvents(logger, systemClock);
-  return { version: 1, deleted: await deleteOrphans({ config, apiKey, listener }, stop.signal), deleting: 0 };
+  const options = { config, apiKey, listener, verb: context.verb };
+  return { version: 1, deleted: await deleteOrphans(options, stop.signal), deleting: 0 };
 }
 
 function listText(orphans: readonly Orphan[]): string {

@@ -58,7 +58,11 @@ async function retryThem(
   const logger = await createOneShotLogger(context);
   const { retryRejected } = await context.compose();
   const listener = logEvents(logger, systemClock);
-  return { version: 1, retried: await retryRejected({ config, listener }, wanted), running: false };
+  return {
+    version: 1,
+    retried: await retryRejected({ config, listener, verb: context.verb }, wanted),
+    running: false,
+  };
 }
 
 function retryText({ retried, running }: Retry): string {

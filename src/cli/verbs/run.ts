@@ -121,7 +121,13 @@ async function mirrorUntilStopped(api: Api, context: Context, logger: Logger): P
   if (apiKey !== null) logger.hide(apiKey);
   const { openMirror } = await context.compose();
   const listener = logEvents(logger, systemClock);
-  const mirror = await openMirror({ config, apiKey, listener, isEmulator: api.isEmulator });
+  const mirror = await openMirror({
+    config,
+    apiKey,
+    listener,
+    isEmulator: api.isEmulator,
+    verb: context.verb,
+  });
   // Not before the manifest is loaded, which has rules of its own for the young generation.
   keepHeapSmall();
   const systemd = serviceManager({

@@ -5,21 +5,21 @@ import { printJson } from '../json-output.ts';
 import { lastKnownState } from '../last-known.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 
-/** Exit code: 0 all is well, 5 (77 for `auth`) halted, 3 no daemon runs. */
+/** Exit code: 0 all is well, 5 (77 for `auth`) halted, 3 no daemon runs, or it does not answer. */
 export const verb = defineVerb({
   options: jsonOption,
   async run({ json }, context) {
     const { config } = await context.loadConfig();
     const nowSeconds = Date.now() / 1000;
-    const daemon = await context.findDaemon(config);
-    if (daemon !== null) {
-      const status = await daemon.status();
+    const found = await context.findProcess(config);
+    if (found.kind === 'daemon') {
+      const status = await found.daemon.status();
       if (json) await printJson(context.io, { ...status, running: true });
       else await print(context.io, renderStatus(status, nowSeconds));
       return exitCodeOfHalts(status.halts);
     }
     const { readState } = await context.compose();
-    const state = lastKnownState(await readState(config.stateDir), nowSeconds, config.api.deletes);
+    const state = lastKnownState(await readState(config.stateDir), nowSeconds, config.api.deletes, found);
     if (json) await printJson(context.io, state);
     else await print(context.io, renderLastKnown(state, nowSeconds));
     return exitCode.notRunning;

@@ -84,6 +84,7 @@ export class TestMirror {
   /** Ids of files that somebody else put there. */
   readonly #foreign = new Set<string>();
   readonly #daemons: RunningProgram[] = [];
+  readonly #begun: RunningProgram[] = [];
 
   constructor(folder: string, emulator: Emulator, { env = {}, withoutCapabilities = [] }: TestMirrorOptions) {
     this.folder = folder;
@@ -246,6 +247,13 @@ export class TestMirror {
     return await runProgram([verb, '--config', this.configFile, ...args], this.#options);
   }
 
+  /** Begins a verb with this mirror's configuration, and waits for nothing. It is ended with the test. */
+  begin(verb: string, ...args: readonly string[]): RunningProgram {
+    const program = new RunningProgram([verb, '--config', this.configFile, ...args], this.#options);
+    this.#begun.push(program);
+    return program;
+  }
+
   /** Runs `sync --json`. */
   async sync(): Promise<SyncResult> {
     const exit = await this.run('sync', '--json');
@@ -319,9 +327,9 @@ export class TestMirror {
   }
 
   async close(): Promise<void> {
-    for (const daemon of this.#daemons) {
-      if (daemon.isRunning) daemon.signal('SIGKILL');
-      await daemon.exited;
+    for (const program of [...this.#daemons, ...this.#begun]) {
+      if (program.isRunning) program.signal('SIGKILL');
+      await program.exited;
     }
     await this.emulator.close();
     await removeFolder(this.folder);
