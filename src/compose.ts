@@ -21,11 +21,13 @@ import { filesBelow, type FoundBelow } from './local/files-below.ts';
 import { rootFacts, type RootFacts } from './local/root-facts.ts';
 import { readMirrorId } from './local/root-guard.ts';
 import { admitApi, readApiIdentity, type ApiIdentity } from './manifest/api-identity.ts';
+import { readMemory } from './manifest/memory-file.ts';
 import { hasManifest, readManifest } from './manifest/read-manifest.ts';
 import { lockHolder, type LockHolder } from './manifest/state-lock.ts';
 import { stateFacts, type StateFacts } from './manifest/state-facts.ts';
 import { adopt, type AdoptReport } from './mirror/adopt.ts';
 import { clearGarbage } from './mirror/clear-garbage.ts';
+import { LetGo } from './mirror/let-go.ts';
 import type { PlannedAction } from './mirror/planned.ts';
 import { previewPlan } from './mirror/preview.ts';
 import { forgetRejections } from './mirror/retry.ts';
@@ -67,7 +69,8 @@ export async function planMirror(
   const view = await viewFor(options, await readMirrorId(config.root));
   const { local } = createTree(config);
   const nowSeconds = Math.floor(systemClock.wallMs() / 1000);
-  return await previewPlan({ local, view, settings: settingsOf(config), nowSeconds }, signal);
+  const letGo = new LetGo(systemClock, (await readMemory(config.stateDir)).letGo);
+  return await previewPlan({ local, view, settings: settingsOf(config), letGo, nowSeconds }, signal);
 }
 
 /** Takes over remote files that match local ones; see `adopt`. Throws `Fault`, as `openMirror` does too. */

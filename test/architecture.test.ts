@@ -57,6 +57,13 @@ function roomOfImport({ file, target }: Import): string {
 }
 
 describe('the house', () => {
+  test('the engine asks in one place whether it survives an error, so that no catch keeps a fatal one to itself', () => {
+    const judges = files.filter(
+      (file) => roomOf(file) === 'mirror' && /instanceof Fault/.test(readFileSync(join(SRC, file), 'utf8')),
+    );
+    expect(judges).toEqual(['mirror/faults.ts', 'mirror/ledger.ts']);
+  });
+
   test('every import is found, so that the rules below mean something', () => {
     expect(imports.length).toBeGreaterThan(300);
     expect(new Set(imports.map(({ room }) => room))).toEqual(new Set(Object.keys(MAY_IMPORT)));

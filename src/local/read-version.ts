@@ -64,7 +64,7 @@ export async function openVersion(
     assertSame(path, stat, statToken(await file.stat({ bigint: true })));
     return new DiskVersion(file, absolute, path, stat, hashes.hash(sizeOf(stat)));
   } catch (error) {
-    await file.close();
+    await closeRead(() => file.close());
     throw faultOf(path, error);
   }
 }
@@ -107,7 +107,7 @@ class SmallVersion implements OpenVersion {
   }
 
   async close(): Promise<void> {
-    fs.closeSync(this.#descriptor);
+    closeReadNow(this.#descriptor);
   }
 }
 
@@ -175,7 +175,7 @@ class DiskVersion implements OpenVersion {
     await this.#reading;
     // INVARIANT: nothing is awaited between these two, or a read made late would fill memory that another has by then.
     this.#hash.drop();
-    await this.#file.close();
+    await closeRead(() => this.#file.close());
   }
 
   #slot(): Slot {
@@ -236,7 +236,7 @@ function readSmall(absolute: string, path: MirrorPath, stat: StatToken): Uint8Ar
   } catch (error) {
     throw faultOf(path, error);
   } finally {
-    fs.closeSync(descriptor);
+    closeReadNow(descriptor);
   }
 }
 
@@ -247,7 +247,7 @@ function openSmall(absolute: string, path: MirrorPath, stat: StatToken): number 
     assertSame(path, stat, statToken(fs.fstatSync(descriptor, { bigint: true })));
     return descriptor;
   } catch (error) {
-    if (descriptor !== null) fs.closeSync(descriptor);
+    if (descriptor !== null) closeReadNow(descriptor);
     throw faultOf(path, error);
   }
 }
@@ -267,6 +267,26 @@ function readWhole(descriptor: number, path: MirrorPath, sizeBytes: number): Uin
 function assertUnchanged(descriptor: number, absolute: string, path: MirrorPath, stat: StatToken): void {
   assertSame(path, stat, statToken(fs.fstatSync(descriptor, { bigint: true })));
   assertSame(path, stat, statToken(fs.lstatSync(absolute, { bigint: true })));
+}
+
+/**
+ * A file that was only read loses nothing when closing it fails (EIO, ESTALE of network file systems): what was read is
+ * judged by itself. EBADF alone says that this program closed the wrong one.
+ */
+async function closeRead(close: () => Promise<void>): Promise<void> {
+  await close().catch(refuseDefect);
+}
+
+function closeReadNow(descriptor: number): void {
+  try {
+    fs.closeSync(descriptor);
+  } catch (error) {
+    refuseDefect(error);
+  }
+}
+
+function refuseDefect(error: unknown): void {
+  if (['', 'EBADF'].includes(errnoOf(error))) throw error;
 }
 
 function assertSame(path: MirrorPath, announced: StatToken, found: StatToken): void {

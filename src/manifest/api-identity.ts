@@ -3,6 +3,7 @@ import { Fault } from '../mirror/faults.ts';
 import { isErrno, unusableStateDir } from './manifest-fault.ts';
 import { stateFilesIn } from './state-files.ts';
 import type { StateFiles } from './state-files.ts';
+import { jsonOrNull, readWhole, replaceWhole } from './whole-file.ts';
 
 /** Names, next to the manifest, the API that its ids are of. */
 export const identityName = 'api.json';
@@ -40,7 +41,7 @@ export async function readApiIdentity(
     throw isErrno(error) ? unusableStateDir(files.pathOf(identityName), error) : error;
   });
   if (content === null) return null;
-  const parsed = identitySchema.safeParse(jsonOrNull(content.toString('utf8')));
+  const parsed = identitySchema.safeParse(jsonOrNull(content));
   if (parsed.success) return { kind: parsed.data.kind, host: parsed.data.host };
   throw personNeeded(
     `${files.pathOf(identityName)} does not say which API this mirror belongs to; nothing was sent. If the configured API is the right one, remove that file`,
@@ -55,9 +56,7 @@ export async function writeApiIdentity(
 ): Promise<void> {
   const content = Buffer.from(`${JSON.stringify({ version: 1, ...identity }, null, 2)}\n`);
   try {
-    await writeWhole(files, `${identityName}.tmp`, content);
-    await files.rename(`${identityName}.tmp`, identityName);
-    await files.syncDirectory();
+    await replaceWhole(files, identityName, content);
   } catch (error) {
     throw isErrno(error) ? unusableStateDir(files.pathOf(identityName), error) : error;
   }
@@ -104,33 +103,4 @@ export function nameOf({ kind, host }: ApiIdentity): string {
 
 function personNeeded(message: string): Fault {
   return new Fault(message, { disposition: 'fatal', outcome: 'refused', rule: 'config' });
-}
-
-function jsonOrNull(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return null;
-  }
-}
-
-async function readWhole(files: StateFiles, name: string): Promise<Buffer | null> {
-  const file = await files.open(name, 'read');
-  if (file === null) return null;
-  try {
-    const content = Buffer.alloc((await file.info()).sizeBytes);
-    return content.subarray(0, await file.read(content, 0));
-  } finally {
-    await file.close();
-  }
-}
-
-async function writeWhole(files: StateFiles, name: string, content: Uint8Array): Promise<void> {
-  const file = await files.open(name, 'create');
-  try {
-    await file?.write(content, 0);
-    await file?.sync();
-  } finally {
-    await file?.close();
-  }
 }

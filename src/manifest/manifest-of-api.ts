@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Manifest } from '../mirror/ports.ts';
 import { remembersNothing } from '../mirror/remembers-nothing.ts';
+import { NO_MEMORY } from '../mirror/types.ts';
 import { admitApi, nameOf, writeApiIdentity } from './api-identity.ts';
 import type { ApiIdentity } from './api-identity.ts';
 import { journalName, snapshotName } from './load-manifest.ts';
@@ -88,6 +89,7 @@ async function copyFile(name: string, from: StateFiles, to: StateFiles): Promise
  * start does the rest.
  */
 async function forgetEverything(manifest: Manifest): Promise<void> {
+  await manifest.remember(NO_MEMORY);
   for (const section of sectionNames) {
     const keys = [...manifest[section].keys()];
     for (let at = 0; at < keys.length; at += keysPerChange) {

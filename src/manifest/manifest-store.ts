@@ -2,13 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { Low } from 'lowdb';
 import { Fault } from '../mirror/faults.ts';
 import type { Clock, Manifest } from '../mirror/ports.ts';
-import type { Change, Entry, FileId, Garbage, Intent, MirrorPath, Rejection } from '../mirror/types.ts';
+import type {
+  Change,
+  Entry,
+  FileId,
+  Garbage,
+  Intent,
+  Memory,
+  MirrorPath,
+  Rejection,
+} from '../mirror/types.ts';
 import type { PendingChange } from './journal-format.ts';
 import { JournaledFile } from './journaled-file.ts';
 import { journalName, snapshotName } from './load-manifest.ts';
 import { emptyData, recentAttempts } from './manifest-data.ts';
 import type { ManifestData } from './manifest-data.ts';
 import { isErrno, unusableStateDir, unwritableManifest } from './manifest-fault.ts';
+import { memoryName, readMemory, writeMemory } from './memory-file.ts';
 import { createStateDir, stateFilesIn } from './state-files.ts';
 import type { StateFiles } from './state-files.ts';
 
@@ -46,7 +56,8 @@ interface Waiting extends PendingChange {
 export async function openManifest(options: ManifestOptions): Promise<ManifestStore> {
   const { stateDir, clock, onWarning } = options;
   const files = options.files ?? stateFilesIn(stateDir);
-  const adapter = new JournaledFile(files, clock, options.assertHeld);
+  const assertHeld = options.assertHeld ?? (() => {});
+  const adapter = new JournaledFile(files, clock, assertHeld);
   try {
     if (options.files === undefined) await createStateDir(stateDir);
     const nothing = emptyData(options.mirrorId ?? randomUUID());
@@ -54,7 +65,8 @@ export async function openManifest(options: ManifestOptions): Promise<ManifestSt
     await low.read();
     const isNew = low.data === nothing;
     if (isNew) await low.write();
-    return new ManifestStore({ low, adapter, files, clock, isNew, onWarning });
+    const memory = await readMemory(stateDir, files);
+    return new ManifestStore({ low, adapter, files, clock, memory, assertHeld, isNew, onWarning });
   } catch (error) {
     await adapter.close();
     throw isErrno(error) ? unusableStateDir(stateDir, error) : error;
@@ -66,6 +78,8 @@ interface StoreParts {
   readonly adapter: JournaledFile;
   readonly files: StateFiles;
   readonly clock: Clock;
+  readonly memory: Memory;
+  readonly assertHeld: () => void;
   readonly isNew: boolean;
   readonly onWarning: (message: string) => void;
 }
@@ -81,6 +95,10 @@ export class ManifestStore implements Manifest {
   readonly #onWarning: (message: string) => void;
   readonly #closing = new AbortController();
   readonly #attemptsBefore: readonly number[];
+  readonly #assertHeld: () => void;
+  #memory: Memory;
+  /** Ends when the memory is written: one at a time, in the order in which they were asked for. */
+  #remembering: Promise<unknown> = Promise.resolve();
   #waiting: Waiting[] = [];
   #flushing: Promise<void> | null = null;
   #snapshotting: Promise<void> | null = null;
@@ -88,8 +106,10 @@ export class ManifestStore implements Manifest {
   #idleWatch: Promise<void> | null = null;
   #lastCommitMs: number;
 
-  constructor({ low, adapter, files, clock, isNew, onWarning }: StoreParts) {
+  constructor({ low, adapter, files, clock, memory, assertHeld, isNew, onWarning }: StoreParts) {
     this.isNew = isNew;
+    this.#memory = memory;
+    this.#assertHeld = assertHeld;
     this.#low = low;
     this.#adapter = adapter;
     this.#files = files;
@@ -120,6 +140,10 @@ export class ManifestStore implements Manifest {
     return this.#low.data.rejected;
   }
 
+  get memory(): Memory {
+    return this.#memory;
+  }
+
   /** Number of the last durable change. */
   get seq(): number {
     return this.#low.data.seq;
@@ -143,6 +167,21 @@ export class ManifestStore implements Manifest {
     await promise;
   }
 
+  async remember(memory: Memory): Promise<void> {
+    if (this.#closing.signal.aborted) throw new Error('the manifest is closed');
+    const turn = this.#remembering.then(async () => {
+      this.#assertHeld();
+      await writeMemory(this.#files, memory);
+      this.#memory = memory;
+    });
+    this.#remembering = turn.catch(() => {});
+    try {
+      await turn;
+    } catch (error) {
+      throw this.#faultFor(memoryName, error);
+    }
+  }
+
   /** Writes a snapshot now. Commits go on meanwhile. Throws `Fault` with halt `state`; nothing is lost then. */
   async snapshotNow(): Promise<void> {
     try {
@@ -157,6 +196,7 @@ export class ManifestStore implements Manifest {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     await this.#flushing;
+    await this.#remembering;
     await this.#idleWatch;
     await this.#snapshotting;
     if (this.#foldingPays()) await this.#foldJournal();

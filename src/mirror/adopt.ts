@@ -6,7 +6,7 @@ import {
   type AmbiguousMatch,
   type LocalCandidate,
 } from './adoption.ts';
-import { Fault } from './faults.ts';
+import { survivable } from './faults.ts';
 import { uploaded } from './fold.ts';
 import { folderOf } from './mirror-path.ts';
 import { requireOwnRoot } from './own-root.ts';
@@ -177,8 +177,7 @@ async function readMatches(
       else left.push({ path, reason: problem.message });
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof Fault)) throw error;
-      left.push({ path, reason: error.message });
+      left.push({ path, reason: survivable(error).message });
     }
   }
   return entries;

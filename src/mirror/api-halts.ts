@@ -1,6 +1,6 @@
 import type { Core } from './core.ts';
 import { nowSeconds } from './core.ts';
-import type { Fault } from './faults.ts';
+import { type Fault, survivable } from './faults.ts';
 
 const AUTH_PROBE_MS = 60_000;
 const QUOTA_FIRST_MS = 60_000;
@@ -67,7 +67,7 @@ export class ApiHalts {
       // Not waited for: an API that does not answer would hold up whoever calls this for minutes.
       // A probe that takes longer than a minute brings no new time; whoever asks comes back by itself.
       if (this.#isProbing) return null;
-      void this.#probe(signal);
+      this.#probe(signal).catch((error: unknown) => this.#core.broke(error));
       return this.#nextProbeMs;
     }
     // Whether there is room again, only an upload can tell: one is let through.
@@ -88,8 +88,10 @@ export class ApiHalts {
     try {
       await api.probe(signal);
       halts.end('auth');
-    } catch {
+    } catch (error) {
+      if (signal.aborted) return;
       // Still refused, or not answered: it is asked again in a minute.
+      survivable(error);
     } finally {
       this.#isProbing = false;
     }

@@ -1,4 +1,4 @@
-import { Fault } from './faults.ts';
+import { type Fault, survivable } from './faults.ts';
 import { garbageDeleted } from './fold.ts';
 import { asOneOnly } from './refusal.ts';
 import { requireOwnRoot } from './own-root.ts';
@@ -31,7 +31,7 @@ export async function clearGarbage(parts: ClearGarbageParts, signal: AbortSignal
     for (const id of manifest.garbage.keys()) {
       const fault = await deleteOne(parts, id, owned.has(id), signal);
       if (fault === null) gone += 1;
-      else if (fault.disposition === 'halt' || fault.disposition === 'fatal') throw fault;
+      else if (fault.disposition === 'halt') throw fault;
       else lastFault = fault;
     }
     if (lastFault === null) return gone;
@@ -52,11 +52,11 @@ async function deleteOne(
     if (!isOwned) await api.delete(id, signal);
   } catch (error) {
     signal.throwIfAborted();
-    if (!(error instanceof Fault)) throw error;
-    if (error.halt !== 'auth') return error;
+    const fault = survivable(error);
+    if (fault.halt !== 'auth') return fault;
     // The key is judged by a request that concerns no file: this throws when it is refused.
     await api.probe(signal);
-    return asOneOnly(error);
+    return asOneOnly(fault);
   }
   await manifest.commit(garbageDeleted(id));
   return null;

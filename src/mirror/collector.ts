@@ -1,6 +1,6 @@
 import type { ApiHalts } from './api-halts.ts';
 import type { Core } from './core.ts';
-import { Fault } from './faults.ts';
+import { type Fault, survivable } from './faults.ts';
 import { garbageDeleted } from './fold.ts';
 import type { LaneGovernor } from './lane-governor.ts';
 import type { RootGuard } from './root-guard.ts';
@@ -121,8 +121,7 @@ export class Collector {
       await api.delete(id, this.#signal);
     } catch (error) {
       this.#signal.throwIfAborted();
-      if (error instanceof Fault) return this.#failed(id, garbage, await this.#trial.ofId(error));
-      throw error;
+      return this.#failed(id, garbage, await this.#trial.ofId(survivable(error)));
     }
     this.#trial.granted();
     this.#governor.works();

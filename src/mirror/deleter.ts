@@ -1,9 +1,9 @@
 import type { Collector } from './collector.ts';
 import type { Core, Next } from './core.ts';
 import { again, nowSeconds, REST, rulesOf } from './core.ts';
-import { Fault } from './faults.ts';
 import { condemned } from './fold.ts';
 import { guardDeletes, type DeleteVerdict, type Trip, type WaitingDelete } from './guards.ts';
+import type { LetGo } from './let-go.ts';
 import { countInFolder, folderOf } from './mirror-path.ts';
 import type { RootGuard } from './root-guard.ts';
 import { deviceOf, identityKey } from './stat-token.ts';
@@ -25,6 +25,8 @@ interface Missing {
   onDevice: string;
   approved: boolean;
   trip: Trip | null;
+  /** The last look could not tell whether the file is gone: until one can, nothing is deleted, and no trip forgotten. */
+  inDoubt: boolean;
 }
 
 /**
@@ -36,6 +38,7 @@ export class Deleter {
   readonly #core: Core;
   readonly #root: RootGuard;
   readonly #collector: Collector;
+  readonly #letGo: LetGo;
   readonly #mark: (path: MirrorPath) => void;
   readonly #missing = new Map<MirrorPath, Missing>();
   /** Gone paths whose file appeared under another path that is not mirrored yet. */
@@ -47,8 +50,15 @@ export class Deleter {
   #judgeAgainMs = 0;
   #verdict: DeleteVerdict = NOTHING_DUE;
 
-  constructor(core: Core, root: RootGuard, collector: Collector, mark: (path: MirrorPath) => void) {
+  constructor(
+    core: Core,
+    root: RootGuard,
+    collector: Collector,
+    letGo: LetGo,
+    mark: (path: MirrorPath) => void,
+  ) {
     this.#core = core;
+    this.#letGo = letGo;
     this.#root = root;
     this.#collector = collector;
     this.#mark = mark;
@@ -61,6 +71,13 @@ export class Deleter {
     this.#missing.delete(path);
   }
 
+  /** Whether the path's file is still gone cannot be told at the moment. */
+  doubt(path: MirrorPath): void {
+    this.#released.delete(path);
+    const missing = this.#missing.get(path);
+    if (missing !== undefined) missing.inDoubt = true;
+  }
+
   /** A file that has the identity of `from`'s entry appeared at `to`: `from` is not deleted before `to` is mirrored. */
   noteSuccessor(from: MirrorPath, to: MirrorPath): void {
     this.#successors.set(from, to);
@@ -68,6 +85,7 @@ export class Deleter {
 
   /** To be called when a path that was not mirrored before is. */
   noteAdded(path: MirrorPath): void {
+    this.#letGo.came(folderOf(path));
     if (this.#missing.size > 0) this.#added.add(path);
   }
 
@@ -88,13 +106,18 @@ export class Deleter {
     return this.#missing.keys();
   }
 
-  /** Releases what the `mass-delete` halts hold. Returns how many deletes that were. */
+  /**
+   * Releases what the `mass-delete` halts hold. Returns how many deletes that were. What was let go before is approved
+   * with them: it was a part of what the person was shown.
+   */
   approve(folder: string | null): number {
     let count = 0;
+    const approvesAll = folder === null && this.#verdict.halts.some((halt) => halt.folder === null);
     for (const [path, missing] of this.#missing) {
       if ((folder !== null && folderOf(path) !== folder) || missing.approved || !this.#verdict.held.has(path))
         continue;
       missing.approved = true;
+      this.#letGo.forgive(approvesAll ? null : folderOf(path));
       this.#judgeAgainMs = 0;
       count += 1;
     }
@@ -123,15 +146,7 @@ export class Deleter {
     if (waiting.some((each) => each.due) || this.#verdict.halts.length > 0) this.#judge(waiting, folders);
     // What was released by then and came back may be missing again by now: its grace period is a new one.
     else this.#verdict = NOTHING_DUE;
-    if (!this.#core.halts.holds('delete')) {
-      for (const path of this.#verdict.release) {
-        if (!this.#missing.has(path) || this.#released.has(path)) continue;
-        // No more than can be deleted soon: what waits here comes back with its file, and stops when a halt comes.
-        if (this.#released.size >= MAX_RELEASED || this.#collector.hasEnough) break;
-        this.#released.add(path);
-        this.#mark(path);
-      }
-    }
+    if (!this.#core.halts.holds('delete')) await this.#release(this.#nextToRelease());
     const doneMs = this.#core.clock.monotonicMs();
     this.#judgeAgainMs = doneMs + JUDGE_PERIOD_PER_COST * (doneMs - now);
     return Math.max(this.#judgeAgainMs, now + (this.#released.size > 0 || this.#collector.isBusy ? 50 : 500));
@@ -150,11 +165,13 @@ export class Deleter {
         onDevice,
         approved: false,
         trip: null,
+        inDoubt: false,
       });
       this.#lastGrowthMs = clock.monotonicMs();
     } else {
       // A disk that was not mounted at the first look may be by now.
       known.onDevice = onDevice;
+      known.inDoubt = false;
     }
     if (this.#released.has(path)) {
       try {
@@ -181,14 +198,40 @@ export class Deleter {
     // RACE: a guard may have tripped since this was released.
     if (this.#verdict.held.has(path)) return again(0);
     if (look.kind !== 'absent' || rulesOf(this.#core, path)?.deletes === 'keep') return again(0);
-    try {
-      await ledger.commit(condemned(view, path, nowSeconds(this.#core)));
-    } catch (error) {
-      if (error instanceof Fault) return again(0);
-      throw error;
-    }
+    const isApproved = this.#missing.get(path)?.approved === true;
+    // What cannot be recorded is held by the halt `state`, and released anew after it.
+    if (!(await ledger.tryCommit(condemned(view, path, nowSeconds(this.#core))))) return REST;
+    if (!isApproved) this.#letGo.went(folderOf(path));
     this.forget(path);
     return again(0);
+  }
+
+  /** No more than can be deleted soon: what waits here comes back with its file, and stops when a halt comes. */
+  #nextToRelease(): readonly MirrorPath[] {
+    const next: MirrorPath[] = [];
+    for (const path of this.#verdict.release) {
+      if (!this.#missing.has(path) || this.#released.has(path)) continue;
+      if (this.#released.size + next.length >= MAX_RELEASED || this.#collector.hasEnough) break;
+      next.push(path);
+    }
+    return next;
+  }
+
+  /** INVARIANT: that a delete was let go is on the disk before it goes: a crash counts some too many, and none too few. */
+  async #release(paths: readonly MirrorPath[]): Promise<void> {
+    if (paths.length === 0) return;
+    const soon = new Map<string, number>();
+    for (const path of [...this.#released, ...paths]) {
+      if (this.#missing.get(path)?.approved === true) continue;
+      soon.set(folderOf(path), (soon.get(folderOf(path)) ?? 0) + 1);
+    }
+    if (!(await this.#core.ledger.tryRemember({ letGo: this.#letGo.record(soon) }))) return;
+    for (const path of paths) {
+      // RACE: it may have come back while that was written.
+      if (!this.#missing.has(path)) continue;
+      this.#released.add(path);
+      this.#mark(path);
+    }
   }
 
   async #waiting(now: number, scanSoon: boolean): Promise<WaitingDelete[]> {
@@ -203,8 +246,8 @@ export class Deleter {
       }
       if (this.#successors.has(path) && (await this.#hasSuccessor(path))) continue;
       const age = now - missing.sinceMs;
-      const due =
-        age >= settings.graceMs && !scanSoon && (quiet || age >= settings.graceMs + MAX_POSTPONE_MS);
+      const isRipe = quiet || age >= settings.graceMs + MAX_POSTPONE_MS;
+      const due = age >= settings.graceMs && !scanSoon && !missing.inDoubt && isRipe;
       const otherDevice = missing.onDevice !== deviceOf(entry.stat);
       waiting.push({
         path,
@@ -240,15 +283,26 @@ export class Deleter {
     return true;
   }
 
+  /** However long a halt lasts: what came since and went again is none of the files that are there. */
+  #stillAdded(): readonly MirrorPath[] {
+    const { view } = this.#core;
+    for (const path of this.#added) {
+      if (!view.files.has(path) || this.#missing.has(path)) this.#added.delete(path);
+    }
+    return [...this.#added];
+  }
+
   #judge(waiting: readonly WaitingDelete[], folders: ReadonlyMap<string, FolderLook>): void {
     const { settings, view, halts, notes } = this.#core;
     const before = this.#verdict.halts;
-    const added = [...this.#added].filter((path) => view.files.has(path));
+    const added = this.#stillAdded();
     this.#verdict = guardDeletes({
       waiting,
       entriesTotal: view.files.size - added.length,
       entriesInFolder: (folder) => countInFolder(view.files.keys(), folder) - countInFolder(added, folder),
       lookOfFolder: (folder) => folders.get(folder) ?? null,
+      letGoTotal: this.#letGo.total(),
+      letGoInFolder: (folder) => this.#letGo.ofFolder(folder),
       maxFraction: settings.maxFraction,
       minCount: settings.minCount,
     });
@@ -265,7 +319,7 @@ export class Deleter {
         name: 'mass-delete',
         since: nowSeconds(this.#core),
         cause: `${halt.cause} (${halt.count}/${halt.of})`,
-        held: `${halt.count} deletes wait; uploads go on`,
+        held: `${halt.waiting} deletes wait; uploads go on`,
         next: `files-mirror approve${halt.folder === null ? '' : ` ${halt.folder}`} to delete them remotely, or put the files back`,
         folder: halt.folder,
       });

@@ -32,6 +32,15 @@ export interface FaultDetails {
   readonly cause?: unknown;
 }
 
+/**
+ * The fault, if it is one that the engine goes on from. Throws everything else on: what is no `Fault` is a defect, and
+ * after a fatal one the program must end. INVARIANT: every `catch` of the engine asks here, so that none keeps it alive.
+ */
+export function survivable(error: unknown): Fault {
+  if (error instanceof Fault && error.disposition !== 'fatal') return error;
+  throw error;
+}
+
 /** A known failure: one line for people (`message`), and what follows from it for the engine. */
 export class Fault extends Error {
   readonly disposition: Disposition;

@@ -24,6 +24,9 @@ export interface DeleteGuardInput {
   /** All entries that there were when the files disappeared, those of the waiting ones included. */
   readonly entriesTotal: number;
   readonly entriesInFolder: (folder: string) => number;
+  /** How many were let go in the last hour, with no approval and no new file in their place; see `LetGo`. */
+  readonly letGoTotal: number;
+  readonly letGoInFolder: (folder: string) => number;
   readonly lookOfFolder: (folder: string) => FolderLook | null;
   readonly maxFraction: number;
   readonly minCount: number;
@@ -32,8 +35,11 @@ export interface DeleteGuardInput {
 /** Deletes that a person must approve. `folder` null: the whole mirror. */
 export interface MassDelete {
   readonly folder: string | null;
+  /** How many files disappeared, of how many; those let go before are among both. */
   readonly count: number;
   readonly of: number;
+  /** How many of them still wait. */
+  readonly waiting: number;
   readonly cause: string;
 }
 
@@ -53,37 +59,33 @@ export interface DeleteVerdict {
  * INVARIANT: files that disappeared together are held until each is back or approved; neither new files nor those that
  * are back already let the others go. Only what a look at the disk showed (a folder that cannot be read, another disk)
  * ends with its cause.
+ * INVARIANT: it does not matter how fast they disappear: what was let go in the last hour counts as if it still waited.
  */
 export function guardDeletes(input: DeleteGuardInput): DeleteVerdict {
   const unapproved = input.waiting.filter((each) => !each.approved);
   const halts: MassDelete[] = [];
   const held = new Set<MirrorPath>();
   const trips = new Map<MirrorPath, Trip>();
-  const hold = (
-    folder: string | null,
-    deletes: readonly WaitingDelete[],
-    of: number,
-    { words, isTrip }: Cause,
-  ): void => {
-    halts.push({ folder, count: deletes.length, of, cause: words });
+  const hold = (folder: string | null, deletes: readonly WaitingDelete[], { words, isTrip }: Cause): void => {
+    halts.push({ folder, ...extentOf(folder, deletes.length, input), waiting: deletes.length, cause: words });
     for (const { path, trip } of deletes) {
       held.add(path);
       if (isTrip && !trips.has(path)) trips.set(path, trip ?? { folder });
     }
   };
 
-  if (isMassDelete(unapproved.length, input)) {
-    const words = `${unapproved.length} of ${input.entriesTotal} mirrored files disappeared`;
-    hold(null, unapproved, input.entriesTotal, { words, isTrip: true });
+  const whole = extentOf(null, unapproved.length, input);
+  if (unapproved.length > 0 && isMassDelete(whole, input)) {
+    const words = `${whole.count} of ${whole.of} mirrored files disappeared${alreadyGone(input.letGoTotal)}`;
+    hold(null, unapproved, { words, isTrip: true });
   }
   for (const [folder, deletes] of byFolder(unapproved)) {
     const cause = folderCause(folder, deletes, input);
-    if (cause !== null) hold(folder, deletes, input.entriesInFolder(folder), cause);
+    if (cause !== null) hold(folder, deletes, cause);
   }
   const others = unapproved.filter(({ path, trip }) => trip !== null && !held.has(path));
   for (const [folder, deletes] of Map.groupBy(others, ({ trip }) => trip?.folder ?? null)) {
-    const of = folder === null ? input.entriesTotal : input.entriesInFolder(folder);
-    hold(folder, deletes, of, {
+    hold(folder, deletes, {
       words: 'of files that disappeared together, some are not back',
       isTrip: true,
     });
@@ -92,8 +94,24 @@ export function guardDeletes(input: DeleteGuardInput): DeleteVerdict {
   return { release, halts, held, trips };
 }
 
-function isMassDelete(count: number, { entriesTotal, maxFraction, minCount }: DeleteGuardInput): boolean {
-  return count > minCount && count > maxFraction * entriesTotal;
+interface Extent {
+  readonly count: number;
+  readonly of: number;
+}
+
+/** Of the whole mirror (null) or one folder: what disappeared, slowly or at once, and what there was before. */
+function extentOf(folder: string | null, waiting: number, input: DeleteGuardInput): Extent {
+  const letGo = folder === null ? input.letGoTotal : input.letGoInFolder(folder);
+  const entries = folder === null ? input.entriesTotal : input.entriesInFolder(folder);
+  return { count: waiting + letGo, of: entries + letGo };
+}
+
+function isMassDelete({ count, of }: Extent, { maxFraction, minCount }: DeleteGuardInput): boolean {
+  return count > minCount && count > maxFraction * of;
+}
+
+function alreadyGone(letGo: number): string {
+  return letGo === 0 ? '' : `; ${letGo} of them are deleted remotely already, in the last hour`;
 }
 
 interface Cause {
@@ -117,8 +135,10 @@ function folderCause(
     const words = `${folder}/ is on another disk than when its files were recorded; a disk may not be mounted`;
     return { words, isTrip: false };
   }
-  if (count > input.minCount && count >= input.entriesInFolder(folder)) {
-    return { words: `all ${count} mirrored files of ${folder}/ disappeared`, isTrip: true };
+  const extent = extentOf(folder, count, input);
+  if (extent.count > input.minCount && extent.count >= extent.of) {
+    const gone = alreadyGone(input.letGoInFolder(folder));
+    return { words: `all ${extent.count} mirrored files of ${folder}/ disappeared${gone}`, isTrip: true };
   }
   return null;
 }

@@ -1,8 +1,8 @@
-import { Fault } from './faults.ts';
+import { Fault, survivable } from './faults.ts';
 import type { HaltBoard } from './halts.ts';
 import type { IdentityIndex } from './identity-index.ts';
 import type { Clock, Manifest } from './ports.ts';
-import type { Change, Entry, FileId, MirrorPath } from './types.ts';
+import type { Change, Entry, FileId, Memory, MirrorPath } from './types.ts';
 
 /** How long to wait before trying again to write what could not be written. */
 const STATE_RETRY_MS = 5_000;
@@ -20,10 +20,12 @@ export class Ledger {
   readonly #clock: Clock;
   readonly #onGarbage: (id: FileId) => void;
   readonly #onAdded: (path: MirrorPath) => void;
+  readonly #onFatal: (fault: Fault) => void;
+  #memory: Memory;
 
   /**
    * `onGarbage`: called with each id that was put on the garbage list, or changed there. `onAdded`: with each path that
-   * was not mirrored before, renamed ones aside.
+   * was not mirrored before, renamed ones aside. `onFatal`: when nothing can be recorded ever again.
    */
   constructor(
     manifest: Manifest,
@@ -32,6 +34,7 @@ export class Ledger {
     clock: Clock,
     onGarbage: (id: FileId) => void,
     onAdded: (path: MirrorPath) => void,
+    onFatal: (fault: Fault) => void,
   ) {
     this.#manifest = manifest;
     this.#index = index;
@@ -39,6 +42,13 @@ export class Ledger {
     this.#clock = clock;
     this.#onGarbage = onGarbage;
     this.#onAdded = onAdded;
+    this.#onFatal = onFatal;
+    this.#memory = manifest.memory;
+  }
+
+  /** What is remembered besides the manifest. */
+  get memory(): Memory {
+    return this.#memory;
   }
 
   /** Resolves when the change is durable. Throws the `Fault` when it cannot be made so; nothing changed then. */
@@ -48,12 +58,7 @@ export class Ledger {
       const entry = this.#manifest.files.get(path);
       if (entry !== undefined) before.set(path, entry);
     }
-    try {
-      await this.#manifest.commit(change);
-    } catch (error) {
-      if (error instanceof Fault && error.halt === 'state') this.#raise(error);
-      throw error;
-    }
+    await this.#durably(() => this.#manifest.commit(change));
     this.#index.apply(change, before, this.#clock.monotonicMs());
     const isMove = Object.values(change.files ?? {}).includes(null);
     for (const [path, entry] of Object.entries(change.files ?? {})) {
@@ -64,29 +69,52 @@ export class Ledger {
     }
   }
 
+  /** As `commit`, for who can wait. False: the manifest cannot be written, and nothing changed; the halt says so. */
+  async tryCommit(change: Change): Promise<boolean> {
+    return await this.#try(() => this.commit(change));
+  }
+
+  /** Replaces a part of what is remembered besides the manifest, durably. False: as with `tryCommit`. */
+  async tryRemember(part: Partial<Memory>): Promise<boolean> {
+    // RACE: two at a time replace different parts; the later write has both.
+    this.#memory = { ...this.#memory, ...part };
+    return await this.#try(() => this.#durably(() => this.#manifest.remember(this.#memory)));
+  }
+
   /**
    * Records what has already happened remotely: keeps trying until it is durable, since forgetting it would lose
    * an id. When the process ends before that, the open intent on disk still leads to it.
    */
   async record(change: Change, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      try {
-        await this.commit(change);
-        return;
-      } catch (error) {
-        if (!(error instanceof Fault) || error.halt !== 'state') throw error;
-        await this.#clock.sleep(STATE_RETRY_MS, signal);
-      }
-    }
+    while (!(await this.tryCommit(change))) await this.#clock.sleep(STATE_RETRY_MS, signal);
   }
 
   /** While the halt `state` lasts: finds out whether the manifest can be written again, and ends the halt then. */
   async probe(): Promise<void> {
+    if (await this.tryCommit(PROBE)) this.#halts.end('state');
+  }
+
+  async #try(write: () => Promise<void>): Promise<boolean> {
     try {
-      await this.commit(PROBE);
-      this.#halts.end('state');
+      await write();
+      return true;
     } catch (error) {
-      if (!(error instanceof Fault)) throw error;
+      if (survivable(error).halt !== 'state') throw error;
+      return false;
+    }
+  }
+
+  /**
+   * INVARIANT: a manifest that cannot be written is waited for; one that is another process's by now ends the engine,
+   * whoever asked for the change.
+   */
+  async #durably(write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      if (error instanceof Fault && error.halt === 'state') this.#raise(error);
+      if (error instanceof Fault && error.disposition === 'fatal') this.#onFatal(error);
+      throw error;
     }
   }
 

@@ -4,12 +4,13 @@ import type { Core } from './core.ts';
 import { nowSeconds } from './core.ts';
 import { Deleter } from './deleter.ts';
 import { Failures } from './failures.ts';
-import { Fault } from './faults.ts';
+import { survivable } from './faults.ts';
 import { orphansReleased } from './fold.ts';
 import { HaltBoard } from './halts.ts';
 import { IdentityIndex } from './identity-index.ts';
 import { LaneGovernor } from './lane-governor.ts';
 import { Ledger } from './ledger.ts';
+import { LetGo } from './let-go.ts';
 import { countInFolder, folderOf } from './mirror-path.ts';
 import { PathNotes } from './path-notes.ts';
 import type { Clock, FilesApi, Hint, Lane, Listener, LocalTree, Manifest, SendQueue } from './ports.ts';
@@ -99,6 +100,7 @@ export class Mirror implements MirrorControl {
         clock,
         (id) => this.#collector.add(id),
         (path) => this.#deleter.noteAdded(path),
+        (fault) => this.#broke(fault),
       ),
       index,
       notes: new PathNotes(manifest, (folder) => this.#core.settings.folders.get(folder)?.purpose ?? null),
@@ -124,7 +126,8 @@ export class Mirror implements MirrorControl {
       trial,
       this.#abort.signal,
     );
-    this.#deleter = new Deleter(core, this.#root, this.#collector, mark);
+    const letGo = new LetGo(clock, manifest.memory.letGo);
+    this.#deleter = new Deleter(core, this.#root, this.#collector, letGo, mark);
     const resolver = new Resolver(core);
     const storage = new Storage(core);
     const uploader = new Uploader(
@@ -398,8 +401,7 @@ export class Mirror implements MirrorControl {
       try {
         await local.createFolder(folder);
       } catch (error) {
-        if (!(error instanceof Fault)) throw error;
-        listener({ kind: 'warning', message: error.message });
+        listener({ kind: 'warning', message: survivable(error).message });
       }
     }
   }

@@ -10,6 +10,7 @@ import type {
   GarbageReason,
   LocalLook,
   ManifestView,
+  Memory,
   MirrorPath,
   RemoteFile,
   RootLook,
@@ -151,6 +152,10 @@ export interface Manifest extends ManifestView {
    * memory is left as it was and a `Fault` with halt `state` is thrown.
    */
   commit(change: Change): Promise<void>;
+  /** As it was last made durable. */
+  readonly memory: Memory;
+  /** Makes this the memory, durably. Throws as `commit` does; the one before stays then. */
+  remember(memory: Memory): Promise<void>;
 }
 
 export interface UploadSlot {

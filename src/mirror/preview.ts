@@ -1,7 +1,8 @@
 import { needOf, needOfSkip, type Need } from './attention.ts';
-import { Fault } from './faults.ts';
+import { survivable } from './faults.ts';
 import { guardDeletes, type WaitingDelete } from './guards.ts';
 import { IdentityIndex } from './identity-index.ts';
+import type { LetGo } from './let-go.ts';
 import { countInFolder, folderOf, isWithinAny } from './mirror-path.ts';
 import { findMovedFrom } from './moved-from.ts';
 import { isAtRest, plan, type Action, type Situation } from './plan.ts';
@@ -17,6 +18,7 @@ export interface PreviewParts {
   readonly local: LocalTree;
   readonly view: ManifestView;
   readonly settings: MirrorSettings;
+  readonly letGo: LetGo;
   /** Unix seconds. */
   readonly nowSeconds: number;
 }
@@ -110,8 +112,7 @@ class Preview {
         action = plan(this.#situation(path, look, movedFrom, await local.inspect(path, stat, rules, signal)));
       } catch (error) {
         signal.throwIfAborted();
-        if (!(error instanceof Fault)) throw error;
-        this.#planned.push(problem(path, error.message));
+        this.#planned.push(problem(path, survivable(error).message));
         return;
       }
     }
@@ -169,7 +170,7 @@ class Preview {
   }
 
   async #absent(gone: readonly MirrorPath[]): Promise<void> {
-    const { local, view, settings } = this.#parts;
+    const { local, view, settings, letGo } = this.#parts;
     const waiting: WaitingDelete[] = [];
     const folders = new Map<string, FolderLook>();
     for (const path of gone) {
@@ -197,6 +198,8 @@ class Preview {
       entriesTotal: view.files.size,
       entriesInFolder: (folder) => countInFolder(view.files.keys(), folder),
       lookOfFolder: (folder) => folders.get(folder) ?? null,
+      letGoTotal: letGo.total(),
+      letGoInFolder: (folder) => letGo.ofFolder(folder),
       maxFraction: settings.maxFraction,
       minCount: settings.minCount,
     });

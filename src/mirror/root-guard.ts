@@ -1,6 +1,6 @@
 import type { Core } from './core.ts';
 import { nowSeconds } from './core.ts';
-import { Fault } from './faults.ts';
+import { survivable } from './faults.ts';
 import { remembersNothing } from './remembers-nothing.ts';
 
 /**
@@ -62,8 +62,7 @@ export class RootGuard {
       try {
         await local.markRoot(view.mirrorId);
       } catch (error) {
-        if (error instanceof Fault) return error.message;
-        throw error;
+        return survivable(error).message;
       }
     }
     if (this.#device !== null && this.#device !== look.device) {

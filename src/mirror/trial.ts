@@ -1,5 +1,5 @@
 import type { Core } from './core.ts';
-import { Fault } from './faults.ts';
+import { type Fault, survivable } from './faults.ts';
 import { asOneOnly, judgeRefusal, type Blame } from './refusal.ts';
 import { sameVersionByStat } from './stat-token.ts';
 import type { MirrorPath, StatToken } from './types.ts';
@@ -74,8 +74,7 @@ export class Trial {
       return null;
     } catch (error) {
       this.#signal.throwIfAborted();
-      if (error instanceof Fault) return error;
-      throw error;
+      return survivable(error);
     }
   }
 }

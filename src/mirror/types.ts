@@ -85,6 +85,28 @@ export interface Change {
   readonly rejected?: Readonly<Record<MirrorPath, Rejection | null>>;
 }
 
+/** What came and went in one minute of one folder, so that minutes can be put together (`LetGo`). */
+export interface Turnover {
+  /** When the minute began, unix seconds by the local clock. */
+  readonly at: number;
+  /** Files that were let go, less files that came. */
+  readonly net: number;
+  /** The largest such difference from any moment of the minute to its end; at least 0. */
+  readonly most: number;
+}
+
+/** What is remembered besides the manifest: not whose ids are whose, but what the mirror was doing. Replaced as a whole. */
+export interface Memory {
+  /** By purpose folder, oldest first: what the delete guard let go in the last hour without a person's approval. */
+  readonly letGo: Readonly<Record<string, readonly Turnover[]>>;
+  /** When manifest and remote were last compared; null: never. Unix seconds by the local clock. */
+  readonly lastVerifyAt: number | null;
+  /** From when on the next comparison is counted: the last one, or the first start. Null before that. */
+  readonly verifyCountsFrom: number | null;
+}
+
+export const NO_MEMORY: Memory = { letGo: {}, lastVerifyAt: null, verifyCountsFrom: null };
+
 /** Read-only view of everything that is remembered. */
 export interface ManifestView {
   readonly mirrorId: string;

@@ -3,7 +3,7 @@ import { ignoredExpiry } from './asked-expiry.ts';
 import type { Core, Next } from './core.ts';
 import { again, movedUnderReader, nowSeconds, REST, WAIT } from './core.ts';
 import type { Failures } from './failures.ts';
-import { Fault } from './faults.ts';
+import { type Fault, survivable } from './faults.ts';
 import {
   discardedAndRejected,
   intentCleared,
@@ -122,8 +122,7 @@ export class Uploader {
     try {
       version = await this.#core.local.open(path, stat);
     } catch (error) {
-      if (error instanceof Fault) return this.#localFault(job, error);
-      throw error;
+      return this.#localFault(job, survivable(error));
     }
     try {
       // RACE: the file that is open now may lie on another disk that has just taken the root's place.
@@ -144,11 +143,8 @@ export class Uploader {
       // Whether there is anything to send may depend on the time: an expiry that only a wrong clock sees.
       return again(0);
     }
-    try {
-      await core.ledger.commit(intentOpened(path, this.#intentOf(job)));
-    } catch (error) {
-      if (!(error instanceof Fault)) throw error;
-      core.notes.set(path, 'held', error.message);
+    if (!(await core.ledger.tryCommit(intentOpened(path, this.#intentOf(job))))) {
+      core.notes.set(path, 'held', 'waits until the manifest can be written');
       return again(0);
     }
     // RACE: while the intent was written, the server may have asked everyone to wait, or a halt may have come.
@@ -174,8 +170,7 @@ export class Uploader {
     } catch (error) {
       // Whether the broken-off request was stored is found out at the next start: the intent stays.
       signal.throwIfAborted();
-      if (error instanceof Fault) return this.#uploadFault(job, error, signal);
-      throw error;
+      return this.#uploadFault(job, survivable(error), signal);
     }
     this.#trial.granted();
     this.#apiWorks();
@@ -203,8 +198,7 @@ export class Uploader {
       return null;
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof Fault) return error;
-      throw error;
+      return survivable(error);
     }
   }
 
@@ -215,7 +209,6 @@ export class Uploader {
 
   /** Nothing is wrong with the file: it waits until the lane moves again. */
   #waitForApi(path: MirrorPath, fault: Fault): void {
-    if (fault.disposition === 'fatal') throw fault;
     if (fault.disposition === 'halt') {
       this.#apiHalts.raise(fault);
       this.#core.notes.set(path, 'held', fault.message);

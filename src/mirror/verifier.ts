@@ -1,7 +1,7 @@
 import type { Core } from './core.ts';
 import { serverNowSeconds } from './core.ts';
 import { surveyRemote, type Survey } from './remote-survey.ts';
-import { Fault } from './faults.ts';
+import { survivable } from './faults.ts';
 import type { VerifyReport } from './report.ts';
 import type { Trial } from './trial.ts';
 import type { FilesApi } from './ports.ts';
@@ -105,8 +105,9 @@ export class Verifier {
       return (await this.#core.api.retrieve(id, signal)) === null;
     } catch (error) {
       signal.throwIfAborted();
-      if (!(error instanceof Fault) || error.halt !== 'auth') throw error;
-      const judged = await this.#trial.ofId(error);
+      const fault = survivable(error);
+      if (fault.halt !== 'auth') throw fault;
+      const judged = await this.#trial.ofId(fault);
       if (judged.disposition === 'halt') throw judged;
       return false;
     }

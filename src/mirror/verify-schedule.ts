@@ -1,5 +1,6 @@
 import type { Core } from './core.ts';
 import { nowSeconds } from './core.ts';
+import { survivable } from './faults.ts';
 import type { VerifyReport } from './report.ts';
 import type { Verifier } from './verifier.ts';
 
@@ -37,15 +38,17 @@ export class VerifySchedule {
 
   /** Starts the periodic one when it is due. A failed one is told, and tried again at the next period. */
   tick(signal: AbortSignal): void {
-    const { clock, halts, listener } = this.#core;
+    const { broke, clock, halts, listener } = this.#core;
     if (clock.monotonicMs() < this.#dueMs || this.#running !== null) return;
     // What it would find lost could not be uploaded, and not be recorded perhaps.
     if (halts.holdsEverything()) return;
     this.restart();
     this.#running = this.verify(true, signal)
       .catch((error: unknown) => {
-        if (!signal.aborted) listener({ kind: 'warning', message: `verifying failed: ${String(error)}` });
+        if (signal.aborted) return;
+        listener({ kind: 'warning', message: `verifying failed: ${survivable(error).message}` });
       })
+      .catch((error: unknown) => broke(error))
       .finally(() => {
         this.#running = null;
       });

@@ -4,7 +4,7 @@ import type { Core, Next } from './core.ts';
 import { again, movedUnderReader, nowSeconds, PARK, REST, rulesOf, serverNowSeconds } from './core.ts';
 import type { Deleter } from './deleter.ts';
 import type { Failures } from './failures.ts';
-import { Fault } from './faults.ts';
+import { type Fault, survivable } from './faults.ts';
 import { forgotten, moved, refreshed, rejected, rejectionForgotten } from './fold.ts';
 import { findMovedFrom } from './moved-from.ts';
 import { plan, type Action, type Situation } from './plan.ts';
@@ -70,7 +70,7 @@ export class Worker {
     if (entry !== undefined) this.#lost.set(path, entry.id);
   }
 
-  /** One step. Throws only the signal's reason, or an error that is no `Fault`. */
+  /** One step. Throws only the signal's reason, or what the engine does not survive. */
   async step(path: MirrorPath, signal: AbortSignal): Promise<Next> {
     try {
       return await this.#step(path, signal);
@@ -85,7 +85,8 @@ export class Worker {
     if (this.#core.halts.has('root')) return this.#lost.has(path) ? again(RELOOK_MS) : REST;
     const look = await this.#core.local.look(path);
     if (look.kind === 'unknown' && !(await this.#root.check(0))) return REST;
-    if (look.kind !== 'absent') this.#deleter.forget(path);
+    if (look.kind === 'unknown') this.#deleter.doubt(path);
+    else if (look.kind !== 'absent') this.#deleter.forget(path);
     const movedFrom = 'stat' in look ? await this.#movedFrom(path, look.stat) : null;
     const action = plan(this.#situation(path, look, movedFrom, null));
     try {
@@ -104,8 +105,7 @@ export class Worker {
       return await this.#act(path, look, movedFrom, informed, signal);
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof Fault) return this.#failed(path, look, await this.#trial.ofId(error));
-      throw error;
+      return this.#failed(path, look, await this.#trial.ofId(survivable(error)));
     }
   }
 
@@ -202,8 +202,9 @@ export class Worker {
 
   #rest(path: MirrorPath, { state, reason, needs }: Extract<Action, { kind: 'nothing' }>): Next {
     const { notes, listener } = this.#core;
-    // Its folder may have become one that keeps remote files while the delete was waiting.
-    this.#deleter.forget(path);
+    // Its folder may have become one that keeps remote files while the delete was waiting. But a look that could tell
+    // nothing ends no wait.
+    if (state !== 'held') this.#deleter.forget(path);
     if (state === null || state === 'synced') {
       notes.clear(path);
       this.#failures.clear(path);
@@ -305,7 +306,6 @@ export class Worker {
   }
 
   #failed(path: MirrorPath, look: LocalLook, fault: Fault): Next {
-    if (fault.disposition === 'fatal') throw fault;
     if (fault.rule === 'moved') return movedUnderReader(this.#core, path);
     if (fault.disposition === 'halt') this.#apiHalts.raise(fault);
     const stat = 'stat' in look ? look.stat : '0 0 0 0 0';

@@ -147,6 +147,14 @@ class MortalManifest implements Manifest {
     return this.#manifest.rejected;
   }
 
+  get memory(): Manifest['memory'] {
+    return this.#manifest.memory;
+  }
+
+  remember(memory: Manifest['memory']): Promise<void> {
+    return this.#manifest.remember(memory);
+  }
+
   async commit(change: Parameters<Manifest['commit']>[0]): Promise<void> {
     this.#failPoint('commit:before');
     await this.#manifest.commit(change);

@@ -22,6 +22,8 @@ function input(part: Partial<DeleteGuardInput>): DeleteGuardInput {
     waiting: [],
     entriesTotal: 1_000,
     entriesInFolder: () => 500,
+    letGoTotal: 0,
+    letGoInFolder: () => 0,
     lookOfFolder: () => OK,
     maxFraction: 0.5,
     minCount: 10,
@@ -72,6 +74,52 @@ describe('the delete guards', () => {
   test('a purpose folder that is suddenly empty as a whole holds its deletes', () => {
     const verdict = guardDeletes(input({ waiting: waiting(50), entriesInFolder: () => 50 }));
     expect(verdict.halts).toMatchObject([{ folder: 'batch', count: 50, of: 50 }]);
+  });
+
+  describe('what was let go in the last hour', () => {
+    test('counts as if it still waited, among those that are gone and among those there were', () => {
+      // 40 files, one gone after the other: with the 21st more than half of what there was is gone.
+      const afterwards = (letGo: number): Partial<DeleteGuardInput> => ({
+        waiting: waiting(1),
+        entriesTotal: 40 - letGo,
+        entriesInFolder: () => 40 - letGo,
+        letGoTotal: letGo,
+        letGoInFolder: () => letGo,
+      });
+      expect(guardDeletes(input(afterwards(19))).release).toHaveLength(1);
+      const verdict = guardDeletes(input(afterwards(20)));
+      expect(verdict.release).toEqual([]);
+      expect(verdict.halts).toMatchObject([{ folder: null, count: 21, of: 40, waiting: 1 }]);
+      expect(verdict.halts[0]?.cause).toContain('20 of them are deleted remotely already');
+    });
+
+    test('below the floor nothing adds up to a halt, however small the mirror', () => {
+      const small = { waiting: waiting(1), entriesTotal: 2, entriesInFolder: () => 2 };
+      expect(guardDeletes(input({ ...small, letGoTotal: 9, letGoInFolder: () => 9 })).release).toHaveLength(
+        1,
+      );
+      expect(guardDeletes(input({ ...small, letGoTotal: 10, letGoInFolder: () => 10 })).release).toEqual([]);
+    });
+
+    test('alone is no halt, and holds up no delete that a person approved', () => {
+      const gone = { letGoTotal: 900, letGoInFolder: () => 450 };
+      expect(guardDeletes(input(gone)).halts).toEqual([]);
+      const approved = waiting(3, 'batch', { approved: true });
+      expect(guardDeletes(input({ ...gone, waiting: approved })).release).toHaveLength(3);
+    });
+
+    test('of a folder: the last file that would leave it empty waits, the one before goes', () => {
+      const folder = (left: number): Partial<DeleteGuardInput> => ({
+        waiting: waiting(1),
+        entriesInFolder: () => left,
+        letGoTotal: 15 - left,
+        letGoInFolder: () => 15 - left,
+      });
+      expect(guardDeletes(input(folder(2))).release).toHaveLength(1);
+      const verdict = guardDeletes(input(folder(1)));
+      expect(verdict.release).toEqual([]);
+      expect(verdict.halts).toMatchObject([{ folder: 'batch', count: 15, of: 15, waiting: 1 }]);
+    });
   });
 
   describe('files that disappeared together', () => {

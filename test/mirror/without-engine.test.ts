@@ -3,8 +3,10 @@ import { adopt, type AdoptParts } from '../../src/mirror/adopt.ts';
 import { clearGarbage } from '../../src/mirror/clear-garbage.ts';
 import { Fault } from '../../src/mirror/faults.ts';
 import type { Clock, FilesApi, Inspection, LocalTree, Manifest } from '../../src/mirror/ports.ts';
+import { LetGo } from '../../src/mirror/let-go.ts';
 import { previewPlan } from '../../src/mirror/preview.ts';
 import type { MirrorSettings } from '../../src/mirror/settings.ts';
+import { NO_MEMORY } from '../../src/mirror/types.ts';
 import type {
   Change,
   Entry,
@@ -13,6 +15,7 @@ import type {
   Intent,
   LocalLook,
   ManifestView,
+  Memory,
   RemoteFile,
   RootLook,
 } from '../../src/mirror/types.ts';
@@ -68,6 +71,11 @@ class FakeManifest implements Manifest {
   readonly garbage = new Map<string, Garbage>();
   readonly rejected = new Map<string, never>();
   readonly commits: Change[] = [];
+  memory = NO_MEMORY;
+
+  async remember(memory: Memory): Promise<void> {
+    this.memory = memory;
+  }
 
   async commit(change: Change): Promise<void> {
     this.commits.push(change);
@@ -416,6 +424,7 @@ test('a file that was renamed while an upload of it may have arrived is planned 
       local: disk.tree,
       view,
       settings: settings as unknown as MirrorSettings,
+      letGo: new LetGo(sleepingClock(), {}),
       nowSeconds: 100,
     };
     return (await previewPlan(parts, signal)).map(({ op, path, reason }) => `${op} ${path}: ${reason}`);

@@ -86,6 +86,30 @@ describe('guards over deletes', { concurrent: true }, () => {
     expect(mirror.emulator.requests.deletes()).toEqual([]);
   });
 
+  test('B8: 40 files removed one after another: half of them go, the rest waits until that is approved', async (context) => {
+    const mirror = await openTestMirror(context);
+    const paths = numbered('user_data', 40);
+    await started(mirror, paths);
+    let deletes = 0;
+    // Each one only when the one before is gone remotely, so that never more than one waits.
+    for (const path of paths.slice(0, 20)) {
+      await rm(mirror.at(path));
+      deletes += 1;
+      await mirror.untilConverged({ posts: 0, deletes });
+    }
+    await mirror.stop();
+    await mirror.start();
+    for (const path of paths.slice(20, 23)) await rm(mirror.at(path));
+    const { halts, waitingDeletes } = await mirror.untilStatus(
+      (status) => isMassDelete(status) && status.waitingDeletes === 3,
+    );
+    expect(halts[0]?.cause).toContain('23/40');
+    expect(waitingDeletes).toBe(3);
+    expect(mirror.emulator.requests.deletes()).toHaveLength(20);
+    await doAsTold(mirror, halts[0]?.next ?? '');
+    await mirror.untilConverged({ posts: 0, deletes: 23 });
+  });
+
   test('B9: few files are deleted without a question: the only one, or 2 of 3', async (context) => {
     const mirror = await openTestMirror(context);
     await started(mirror, numbered('user_data', 3));

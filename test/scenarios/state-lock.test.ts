@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { openTestMirror } from '../support/blackbox/mirror-process.ts';
 
@@ -30,6 +33,25 @@ describe('two at once', { concurrent: true }, () => {
       stderr: expect.stringContaining(`pid ${mirror.process.pid}`),
     });
     await mirror.expectConverged({ posts: 1, deletes: 0 });
+  });
+
+  test('C10: a daemon whose state folder another process took over ends by itself, with exit 6', async (context) => {
+    const mirror = await openTestMirror(context);
+    await mirror.write('user_data/a.txt', 'content');
+    await mirror.start();
+    await mirror.expectConverged({ posts: 1, deletes: 0 });
+    // What a process finds that was suspended for so long that it was taken for dead.
+    const lock = join(mirror.stateDir, 'lock');
+    const holder = JSON.parse(await readFile(lock, 'utf8')) as object;
+    await writeFile(lock, JSON.stringify({ ...holder, token: randomUUID() }));
+    const ended = mirror.process.exit();
+    // It looks at its lock every few seconds; until then it goes on.
+    for (let version = 0; mirror.isRunning; version += 1) {
+      await mirror.write('user_data/b.txt', `version ${version}`);
+      await delay(100);
+    }
+    const { code, stderr } = await ended;
+    expect({ code, stderr }).toEqual({ code: 6, stderr: expect.stringContaining('another files-mirror') });
   });
 
   test('C10: after kill -9 of the first both locks are free at once', async (context) => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { Fault } from '../../src/mirror/faults.ts';
 import type { FilesApi, Manifest } from '../../src/mirror/ports.ts';
+import { NO_MEMORY } from '../../src/mirror/types.ts';
 import { withFailPoints } from '../../src/service/fail-points.ts';
 
 class Death extends Error {}
@@ -39,6 +40,8 @@ function recordedParts(): { readonly asked: string[]; readonly api: FilesApi; re
     intents: new Map(),
     garbage: new Map(),
     rejected: new Map(),
+    memory: NO_MEMORY,
+    remember: async () => void asked.push('remember'),
     commit: async () => void asked.push('commit'),
   };
   return { asked, api, manifest };

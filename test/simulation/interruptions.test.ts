@@ -305,6 +305,30 @@ describe('files that disappeared together', () => {
   });
 });
 
+describe('files of which a look can tell nothing for a while', () => {
+  test('stay held, if they disappeared together with others', async () => {
+    const world = await atRest();
+    world.engine.reconfigure({ ...SETTINGS, maxDeleteFraction: 0.5, minDeleteCount: 10 });
+    await world.pass(5_000, 0);
+    for (const path of drops.slice(0, 30)) world.disk.remove(path);
+    await world.pass(60_000, 0);
+    for (const [index, path] of drops.slice(0, 28).entries()) world.disk.write(path, contentOf(index, 200));
+    await world.pass(60_000, 0);
+    world.disk.setListable('batch', false);
+    void world.engine.mirror.rescan();
+    for (const path of drops.slice(28, 30)) world.engine.mirror.hint({ kind: 'path', path });
+    await world.pass(60_000, 0);
+    world.disk.setListable('batch', true);
+    await world.pass(120_000, 0);
+    expect(world.engine.mirror.status().halts).toMatchObject([{ name: 'mass-delete' }]);
+    expect(world.deleted.size).toBe(0);
+    world.engine.approve();
+    await world.pass(60_000, 0);
+    expect(world.deleted.size).toBe(2);
+    expect(await world.problems()).toEqual([]);
+  });
+});
+
 describe('while it is paused', () => {
   test('nothing is sent, not even to find out about an earlier upload or an expired file; a verification that is asked for is', async () => {
     const world = await atRest();

@@ -53,6 +53,14 @@ export const faultTable: readonly FaultRow[] = [
     testTitle: 'B8: 600 of 1,000 files removed: none is deleted until that is approved, uploads go on',
   },
   {
+    fault: 'They disappear one after another, over up to an hour',
+    does: 'counts what it let go in the last hour, across restarts: holds the deletes from more than half on',
+    userSees: '`HALTED mass-delete`, with how many are deleted remotely already',
+    testFile: 'guards-delete.test.ts',
+    testTitle:
+      'B8: 40 files removed one after another: half of them go, the rest waits until that is approved',
+  },
+  {
     fault: 'A purpose folder is removed as a whole',
     does: 'holds its deletes; everything else goes on',
     userSees: '`HALTED mass-delete (FOLDER)`',
@@ -243,6 +251,13 @@ export const faultTable: readonly FaultRow[] = [
     userSees: 'exit 78, naming `files-mirror adopt`',
     testFile: 'state-manifest.test.ts',
     testTitle: 'C7: a manifest that is lost: exit 78 naming adopt; nothing is uploaded a second time',
+  },
+  {
+    fault: 'Another process took the state folder over (after a long suspension)',
+    does: 'notices within seconds, records and sends nothing from then on, and ends',
+    userSees: 'exit 6, with the pid of the other',
+    testFile: 'state-lock.test.ts',
+    testTitle: 'C10: a daemon whose state folder another process took over ends by itself, with exit 6',
   },
   {
     fault: 'A second files-mirror on the same folder',

@@ -55,6 +55,8 @@ export class LongWorld<E extends SimEngine> {
   readonly inspected: MirrorPath[] = [];
   /** What the reply to an upload is turned into. */
   replyOf: (file: RemoteFile) => RemoteFile | Promise<RemoteFile> = (file) => file;
+  /** What every change of the manifest meets. */
+  commitFault: Fault | null = null;
   /** How long it takes until a change is durable. */
   commitMs = 0;
   /** How long it takes to read a content that is not sent. */
@@ -235,6 +237,7 @@ export class LongWorld<E extends SimEngine> {
     const commit = manifest.commit.bind(manifest);
     manifest.commit = async (change) => {
       if (this.commitMs > 0) await this.clock.sleep(this.commitMs);
+      if (this.commitFault !== null) throw this.commitFault;
       await commit(change);
     };
     return manifest;

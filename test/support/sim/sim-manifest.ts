@@ -1,5 +1,6 @@
 import { Fault } from '../../../src/mirror/faults.ts';
 import type { Clock, Manifest } from '../../../src/mirror/ports.ts';
+import { NO_MEMORY } from '../../../src/mirror/types.ts';
 import type {
   Change,
   Entry,
@@ -7,6 +8,7 @@ import type {
   Garbage,
   Intent,
   ManifestView,
+  Memory as SmallMemory,
   MirrorPath,
   Rejection,
 } from '../../../src/mirror/types.ts';
@@ -70,6 +72,13 @@ export class SimStateDir {
       .filter((endedMs) => endedMs > nowMs - 61_000)
       .map((endedMs) => Math.min(endedMs, nowMs));
     return [...recent, ...Array.from(this.#durable.intents, () => nowMs)];
+  }
+
+  /** What was remembered besides the manifest. */
+  memory: SmallMemory = NO_MEMORY;
+
+  get isFull(): boolean {
+    return this.#isFull;
   }
 
   /** ENOSPC from now on, or no longer. */
@@ -146,6 +155,20 @@ export class SimManifest implements Manifest {
     return this.#memory.rejected;
   }
 
+  get memory(): SmallMemory {
+    return this.#stateDir.memory;
+  }
+
+  /** Either the one before or the new one survives a death: a file is replaced as a whole. */
+  remember(memory: SmallMemory): Promise<void> {
+    const written = serialised(memory);
+    return this.#incarnation.call('manifest.remember', async () => {
+      await this.#incarnation.sleep(this.#random.int(1, 5));
+      if (this.#stateDir.isFull) throw fullFault();
+      this.#stateDir.memory = written;
+    });
+  }
+
   commit(change: Change): Promise<void> {
     const written = serialised(change);
     return this.#incarnation.call('manifest.commit', () => {
@@ -191,8 +214,8 @@ function merge<V>(map: Map<string, V>, patch: Readonly<Record<string, V | null>>
 }
 
 /** Only what JSON can carry survives the journal, and nothing that the engine still holds. */
-function serialised(change: Change): Change {
-  return JSON.parse(JSON.stringify(change)) as Change;
+function serialised<T extends object>(value: T): T {
+  return JSON.parse(JSON.stringify(value)) as T;
 }
 
 function fullFault(): Fault {
