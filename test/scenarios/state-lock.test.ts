@@ -46,9 +46,9 @@ describe('two at once', { concurrent: true }, () => {
     await writeFile(lock, JSON.stringify({ ...holder, token: randomUUID() }));
     const ended = mirror.process.exit();
     // It looks at its lock every few seconds; until then it goes on.
-    for (let version = 0; mirror.isRunning; version += 1) {
-      await mirror.write('user_data/b.txt', `version ${version}`);
-      await delay(100);
+    for (let count = 0; mirror.isRunning; count += 1) {
+      await mirror.write(`user_data/more-${count}.txt`, `content ${count}`);
+      await delay(500);
     }
     const { code, stderr } = await ended;
     expect({ code, stderr }).toEqual({ code: 6, stderr: expect.stringContaining('another files-mirror') });

@@ -57,8 +57,7 @@ export const faultTable: readonly FaultRow[] = [
     does: 'counts what it let go in the last hour, across restarts: holds the deletes from more than half on',
     userSees: '`HALTED mass-delete`, with how many are deleted remotely already',
     testFile: 'guards-delete.test.ts',
-    testTitle:
-      'B8: 40 files removed one after another: half of them go, the rest waits until that is approved',
+    testTitle: 'B8: 40 files removed a few at a time: half of them go, the rest waits until that is approved',
   },
   {
     fault: 'A purpose folder is removed as a whole',
