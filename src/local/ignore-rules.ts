@@ -10,22 +10,51 @@ import { readRegularFile } from './regular-file.ts';
 export const IGNORE_FILE = '.filesignore';
 
 /**
- * What is never meant for the mirror: hidden files, and what editors, browsers, office programs and transfer
- * tools leave while they work. A later `!pattern` takes any of these back. In gitignore syntax, but only literal
- * characters and `*`, since they are compiled into one expression as well.
+ * What is never meant for the mirror: hidden files, and what programs leave while they work. In any case, since Windows
+ * and its shares shout. A later `!pattern` takes any of these back. In gitignore syntax, but only literal characters
+ * and `*`, since they are compiled into one expression as well.
+ *
+ * Sources: the programs' own documents, and the exclusion lists that the Nextcloud and ownCloud clients ship.
  */
 const DEFAULT_PATTERNS: readonly string[] = [
+  // Hidden files: vim, rsync, syncthing, LibreOffice's locks, macOS and most others name theirs so.
   '.*',
+  // Editors and office programs.
   '*~',
   '~$*',
   '.~lock*',
   '\\#*#',
   '*.swp',
+  '*.swo',
+  '*.swn',
+  '*.swx',
+  '*___jb_tmp___',
+  '*___jb_old___',
   '*.tmp',
+  '*.temp',
+  // Browsers: Firefox, Chrome and Edge, older Edge and others, Opera, Safari (a folder).
   '*.part',
-  '*.filepart',
   '*.crdownload',
+  '*.partial',
+  '*.opdownload',
+  '*.download',
+  // Downloaders: WinSCP and FileZilla, aria2, yt-dlp, uTorrent, qBittorrent, BitComet, Free Download Manager, Xunlei.
+  '*.filepart',
+  '*.aria2',
+  '*.ytdl',
+  '*.!ut',
+  '*.!qb',
+  '*.bc!',
+  '*.fdmdownload',
+  '*.xltd',
+  // Sync clients: Resilio, Unison.
+  '*.!sync',
+  '*.syncpart',
+  '*.synctemp',
+  '*.unison',
+  // Windows itself.
   'Thumbs.db',
+  'ehthumbs.db',
   'desktop.ini',
 ];
 
@@ -67,19 +96,20 @@ export function createIgnoreRules({ root, patterns, disk = realDisk }: IgnoreRul
   if (first.kind === 'unreadable') throw unreadable(root, first.why);
   let ignoreFile = first.content;
   let trouble: string | null = null;
-  let matcher = buildMatcher(patterns, ignoreFile);
+  let matchers = buildMatchers(patterns, ignoreFile);
   let testsLeft = TESTS_PER_MATCHER;
   let revision = 0;
 
   return {
     test(path, isDirectory) {
-      if (patterns.length === 0 && ignoreFile === '' && !SOME_DEFAULT_MATCHES.test(path)) return null;
+      const byDefault = SOME_DEFAULT_MATCHES.test(path);
+      if (patterns.length === 0 && ignoreFile === '' && !byDefault) return null;
       if (testsLeft-- === 0) {
-        matcher = buildMatcher(patterns, ignoreFile);
+        matchers = buildMatchers(patterns, ignoreFile);
         testsLeft = TESTS_PER_MATCHER;
       }
-      const { rule } = matcher.test(isDirectory ? `${path}/` : path);
-      return rule === undefined ? null : `${rule.pattern} (${rule.mark ?? ''})`;
+      const { rule } = (byDefault ? matchers.all : matchers.own).test(isDirectory ? `${path}/` : path);
+      return rule?.mark ?? null;
     },
     reload() {
       const now = readIgnoreFile(disk, root);
@@ -88,7 +118,7 @@ export function createIgnoreRules({ root, patterns, disk = realDisk }: IgnoreRul
       const isOther = now.kind === 'readable' && now.content !== ignoreFile;
       if (isOther) {
         ignoreFile = now.content;
-        matcher = buildMatcher(patterns, ignoreFile);
+        matchers = buildMatchers(patterns, ignoreFile);
       }
       if (isOther || trouble !== troubleBefore) revision += 1;
       return isOther;
@@ -98,14 +128,24 @@ export function createIgnoreRules({ root, patterns, disk = realDisk }: IgnoreRul
   };
 }
 
-function buildMatcher(patterns: readonly string[], ignoreFile: string): ignore.Ignore {
-  const marked = (lines: readonly string[], mark: string) => lines.map((pattern) => ({ pattern, mark }));
-  // Case-sensitive: `A.txt` and `a.txt` are two files.
-  return ignore({ ignorecase: false }).add([
-    ...marked(DEFAULT_PATTERNS, 'default'),
-    ...marked(patterns, 'watch.ignore'),
-    ...marked(ignoreFile.split(/\r?\n/), IGNORE_FILE),
-  ]);
+interface Matchers {
+  readonly all: ignore.Ignore;
+  /** The user's patterns alone: for paths that no default matches, in a third of the time. */
+  readonly own: ignore.Ignore;
+}
+
+function buildMatchers(patterns: readonly string[], ignoreFile: string): Matchers {
+  const marked = (lines: readonly string[], place: string) =>
+    lines.map((pattern) => ({ pattern, mark: `${pattern} (${place})` }));
+  const defaults = marked(DEFAULT_PATTERNS, 'default').map(({ pattern, mark }) => ({
+    pattern: inAnyCase(pattern),
+    mark,
+  }));
+  const own = [...marked(patterns, 'watch.ignore'), ...marked(ignoreFile.split(/\r?\n/), IGNORE_FILE)];
+  // Case-sensitive, the defaults aside: `A.txt` and `a.txt` are two files.
+  const matcherOf = (rules: readonly { pattern: string; mark: string }[]) =>
+    ignore({ ignorecase: false }).add(rules);
+  return { all: matcherOf([...defaults, ...own]), own: matcherOf(own) };
 }
 
 function unreadable(root: string, why: string): Fault {
@@ -145,17 +185,27 @@ function decode(bytes: Uint8Array): string | null {
 }
 
 /**
- * One expression that finds a path with a part that some default pattern matches: far faster than asking each. A `*`
- * at either end is left out with the border behind it, since then only the other end has to be found.
+ * One expression that finds a path with a part that some default pattern matches: far faster than asking each. What
+ * the patterns have in common (the start of a name, a dot, its end) stands there once, which halves the time.
  */
 function compileDefaults(patterns: readonly string[]): RegExp {
-  const alternatives = patterns.map((pattern) => {
-    const literal = pattern.replace(/^\\/, '');
-    const middle = literal
-      .replace(/^\*|\*$/g, '')
-      .replace(/[$.\\]/g, '\\$&')
-      .replaceAll('*', '[^/]*');
-    return `${literal.startsWith('*') ? '' : '(?:^|/)'}${middle}${literal.endsWith('*') ? '' : '(?:/|$)'}`;
-  });
-  return new RegExp(alternatives.join('|'));
+  const sources = patterns.map((pattern) =>
+    pattern.replace(/^\\/, '').replace(/[$.]/g, '\\$&').replaceAll('*', '[^/]*'),
+  );
+  const any = '[^/]*';
+  const ends = sources.filter((source) => source.startsWith(any)).map((source) => source.slice(any.length));
+  const starts = sources
+    .filter((source) => !source.startsWith(any))
+    .map((source) => (source.endsWith(any) ? source.slice(0, -any.length) : `${source}(?:/|$)`));
+  const extensions = ends.filter((end) => end.startsWith('\\.')).map((end) => end.slice(2));
+  const others = ends.filter((end) => !end.startsWith('\\.'));
+  return new RegExp(
+    `(?:^|/)(?:${starts.join('|')})|(?:${others.join('|')}|\\.(?:${extensions.join('|')}))(?:/|$)`,
+    'i',
+  );
+}
+
+/** `*.tmp` as `*.[tT][mM][pP]`. */
+function inAnyCase(pattern: string): string {
+  return pattern.replaceAll(/[a-z]/gi, (letter) => `[${letter.toLowerCase()}${letter.toUpperCase()}]`);
 }

@@ -30,6 +30,31 @@ describe('what is ignored by default', () => {
     ['batch/a.jsonl.filepart', '*.filepart (default)'],
     ['batch/a.crdownload', '*.crdownload (default)'],
     ['batch/Thumbs.db', 'Thumbs.db (default)'],
+    ['batch/a.jsonl.partial', '*.partial (default)'],
+    ['batch/a.jsonl.aria2', '*.aria2 (default)'],
+    ['batch/a.jsonl.ytdl', '*.ytdl (default)'],
+    ['batch/a.jsonl.opdownload', '*.opdownload (default)'],
+    ['batch/a.jsonl.!ut', '*.!ut (default)'],
+    ['batch/a.jsonl.!qB', '*.!qb (default)'],
+    ['batch/a.jsonl.bc!', '*.bc! (default)'],
+    ['batch/a.jsonl.fdmdownload', '*.fdmdownload (default)'],
+    ['batch/a.jsonl.xltd', '*.xltd (default)'],
+    ['batch/a.jsonl.!sync', '*.!sync (default)'],
+    ['batch/a.jsonl.SyncPart', '*.syncpart (default)'],
+    ['batch/a.jsonl.SyncTemp', '*.synctemp (default)'],
+    ['batch/a.unison', '*.unison (default)'],
+    ['batch/a.jsonl.download/a.jsonl', '*.download (default)'],
+    ['batch/a.swo', '*.swo (default)'],
+    ['batch/a.jsonl___jb_tmp___', '*___jb_tmp___ (default)'],
+    ['batch/a.jsonl___jb_old___', '*___jb_old___ (default)'],
+    ['batch/a.temp', '*.temp (default)'],
+    ['batch/A.TMP', '*.tmp (default)'],
+    ['batch/A.PART', '*.part (default)'],
+    ['batch/A.CrDownload', '*.crdownload (default)'],
+    ['batch/A.!UT', '*.!ut (default)'],
+    ['batch/THUMBS.DB', 'Thumbs.db (default)'],
+    ['batch/Desktop.INI', 'desktop.ini (default)'],
+    ['batch/ehthumbs.db', 'ehthumbs.db (default)'],
     ['batch/desktop.ini', 'desktop.ini (default)'],
     ['batch/.git/objects/ab', '.* (default)'],
     ['batch/old.tmp/a.jsonl', '*.tmp (default)'],
@@ -43,6 +68,13 @@ describe('what is ignored by default', () => {
     'batch/a#b',
     'batch/#heading',
     'batch/partial',
+    'batch/download',
+    'batch/a.parts',
+    'batch/a.bc',
+    'batch/a.ut',
+    'batch/template.txt',
+    'batch/a.temperature',
+    'batch/unison.jsonl',
     'batch/a~b',
     'batch/Thumbs.dbx',
     'batch/xThumbs.db',
@@ -56,6 +88,9 @@ test('a pattern of the configuration takes a default back, and names itself wher
   expect(rules.test('batch/a.tmp', false)).toBeNull();
   expect(rules.test('batch/a.bak', false)).toBe('*.bak (watch.ignore)');
   expect(rules.test('batch/a.part', false)).toBe('*.part (default)');
+  expect(rules.test('batch/A.TMP', false)).toBe('*.tmp (default)');
+  expect(rules.test('batch/A.PART', false)).toBe('*.part (default)');
+  expect(rules.test('batch/A.BAK', false)).toBeNull();
 });
 
 test('the ignore file has the last word, in gitignore syntax', () => {
