@@ -312,8 +312,8 @@ export class Mirror implements MirrorControl {
     await this.#scans.full('asked for');
   }
 
-  async verify(repair: boolean, signal: AbortSignal): Promise<VerifyReport> {
-    return await this.#verifications.verify(repair, signal);
+  async verify(repair: boolean, signal: AbortSignal, wait = false): Promise<VerifyReport> {
+    return await this.#verifications.verify(repair, signal, wait);
   }
 
   async deleteOrphans(): Promise<number> {

@@ -78,8 +78,10 @@ export interface FlushResult {
 /** The manifest held against the remote, as `verify --json` prints it. */
 export interface VerifyReport {
   readonly version: 1;
-  /** Entries that were compared. */
+  /** Entries that were compared; those that could not be judged are not among them. */
   readonly checked: number;
+  /** Entries that the API does not show, of which it cannot be said yet whether they are gone: just uploaded, or their look-up is refused. */
+  readonly unjudged: readonly MirrorPath[];
   /** Gone at the API, confirmed by two look-ups some seconds apart. */
   readonly missing: readonly { readonly path: MirrorPath; readonly id: FileId }[];
   readonly differing: readonly Difference[];
@@ -105,8 +107,11 @@ export interface MirrorControl {
   approve(folder: string | null): number;
   pause(): void;
   resume(): void;
-  /** Holds the manifest against the remote; `repair` uploads again what is gone there. Throws `Fault`. */
-  verify(repair: boolean, signal: AbortSignal): Promise<VerifyReport>;
+  /**
+   * Holds the manifest against the remote; `repair` uploads again what is gone there, `wait` waits until files that were
+   * just uploaded can be judged. Throws `Fault`.
+   */
+  verify(repair: boolean, signal: AbortSignal, wait?: boolean): Promise<VerifyReport>;
   /**
    * Lets go of what this mirror made and kept aside. Returns how many ids are being deleted in the background now,
    * those that were on their way already included.

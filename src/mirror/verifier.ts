@@ -24,6 +24,13 @@ export async function listEverything(
   return listed;
 }
 
+interface Comparison {
+  readonly survey: Survey;
+  /** Surely gone. */
+  readonly missing: readonly { readonly path: MirrorPath; readonly id: FileId }[];
+  readonly unjudged: readonly MirrorPath[];
+}
+
 /**
  * Holds the manifest against the remote. A file that is gone there is confirmed by two look-ups some seconds
  * apart. Nothing is ever deleted because of what a verification finds.
@@ -47,14 +54,15 @@ export class Verifier {
     this.#onSurvey = onSurvey;
   }
 
-  /** Throws `Fault`, or the signal's reason. */
-  async verify(repair: boolean, signal: AbortSignal): Promise<VerifyReport> {
-    const { api, view } = this.#core;
-    const listed = await listEverything(api, signal);
-    const survey = surveyRemote(view, listed, serverNowSeconds(this.#core));
-    this.#onSurvey(survey);
-    await this.#correctExpiry(survey);
-    const missing = await this.#confirm(survey.unseen, signal);
+  /**
+   * `wait`: what was uploaded too shortly before the call to be judged is compared once it can be. Throws `Fault`, or the
+   * signal's reason.
+   */
+  async verify(repair: boolean, signal: AbortSignal, wait = false): Promise<VerifyReport> {
+    const first = await this.#compare(signal);
+    const waitMs = wait ? this.#untilJudgedMs(first.unjudged) : 0;
+    if (waitMs > 0) await this.#core.clock.sleep(waitMs, signal);
+    const { survey, missing, unjudged } = waitMs > 0 ? await this.#compare(signal) : first;
     if (repair) {
       for (const { path } of missing) {
         this.#core.listener({
@@ -66,7 +74,8 @@ export class Verifier {
     }
     return {
       version: 1,
-      checked: survey.checked,
+      checked: survey.checked - unjudged.length,
+      unjudged,
       missing,
       differing: survey.differing,
       expired: survey.expired,
@@ -75,15 +84,33 @@ export class Verifier {
     };
   }
 
-  async #confirm(
+  async #compare(signal: AbortSignal): Promise<Comparison> {
+    const { api, view } = this.#core;
+    const listed = await listEverything(api, signal);
+    const survey = surveyRemote(view, listed, serverNowSeconds(this.#core));
+    this.#onSurvey(survey);
+    await this.#correctExpiry(survey);
+    return { survey, ...(await this.#judge(survey.unseen, signal)) };
+  }
+
+  /** How long until none of these is too young any more; 0 when that is not why they cannot be judged. */
+  #untilJudgedMs(paths: readonly MirrorPath[]): number {
+    const now = serverNowSeconds(this.#core);
+    const created = paths.map((path) => this.#core.view.files.get(path)?.createdAt ?? 0);
+    const oldEnoughAt = Math.max(0, ...created) + TOO_YOUNG_SECONDS + 1;
+    return Math.max(0, oldEnoughAt - now) * 1000;
+  }
+
+  /** What became of entries that the listing does not show. */
+  async #judge(
     unseen: readonly MirrorPath[],
     signal: AbortSignal,
-  ): Promise<{ path: MirrorPath; id: FileId }[]> {
+  ): Promise<Pick<Comparison, 'missing' | 'unjudged'>> {
     const { view, clock } = this.#core;
-    const youngest = serverNowSeconds(this.#core) - TOO_YOUNG_SECONDS;
+    const unjudged: MirrorPath[] = [];
     let suspects = unseen.flatMap((path) => {
       const entry = view.files.get(path);
-      return entry === undefined || entry.createdAt > youngest ? [] : [{ path, id: entry.id }];
+      return entry === undefined ? [] : [{ path, id: entry.id, createdAt: entry.createdAt }];
     });
     for (const waitMs of [0, CONFIRM_AFTER_MS]) {
       if (suspects.length === 0) break;
@@ -92,24 +119,29 @@ export class Verifier {
       for (const suspect of suspects) {
         // Replaced or deleted by ourselves meanwhile: no business of a verification.
         if (view.files.get(suspect.path)?.id !== suspect.id) continue;
-        if (await this.#isGone(suspect.id, signal)) still.push(suspect);
+        const found = await this.#find(suspect.id, signal);
+        if (found === 'there') continue;
+        // A new file may be missing from look-ups as from lists.
+        const isYoung = suspect.createdAt > serverNowSeconds(this.#core) - TOO_YOUNG_SECONDS;
+        if (found === 'unknown' || isYoung) unjudged.push(suspect.path);
+        else still.push(suspect);
       }
       suspects = still;
     }
-    return suspects;
+    return { missing: suspects.map(({ path, id }) => ({ path, id })), unjudged };
   }
 
-  /** An id whose look-up is refused, while others are granted, is not known to be gone. */
-  async #isGone(id: FileId, signal: AbortSignal): Promise<boolean> {
+  /** `unknown`: the look-up of this id is refused, while others are granted. */
+  async #find(id: FileId, signal: AbortSignal): Promise<'there' | 'gone' | 'unknown'> {
     try {
-      return (await this.#core.api.retrieve(id, signal)) === null;
+      return (await this.#core.api.retrieve(id, signal)) === null ? 'gone' : 'there';
     } catch (error) {
       signal.throwIfAborted();
       const fault = survivable(error);
       if (fault.halt !== 'auth') throw fault;
       const judged = await this.#trial.ofId(fault);
       if (judged.disposition === 'halt') throw judged;
-      return false;
+      return 'unknown';
     }
   }
 

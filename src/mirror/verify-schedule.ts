@@ -29,8 +29,8 @@ export class VerifySchedule {
       settings.verifyMs === 0 ? Number.POSITIVE_INFINITY : clock.monotonicMs() + settings.verifyMs;
   }
 
-  async verify(repair: boolean, signal: AbortSignal): Promise<VerifyReport> {
-    const report = await this.#verifier.verify(repair, signal);
+  async verify(repair: boolean, signal: AbortSignal, wait = false): Promise<VerifyReport> {
+    const report = await this.#verifier.verify(repair, signal, wait);
     this.#lastVerifyAt = nowSeconds(this.#core);
     this.restart();
     return report;

@@ -26,7 +26,7 @@ export interface DaemonClient {
   rescan(): Promise<void>;
   /** Tries rejected and failed files at or below these paths again; null: all. Returns which. */
   retry(wanted: readonly MirrorPath[] | null): Promise<readonly MirrorPath[]>;
-  verify(repair: boolean): Promise<VerifyReport>;
+  verify(repair: boolean, wait?: boolean): Promise<VerifyReport>;
   /** How many remote files that nothing points to are deleted in the background now. */
   deleteOrphans(): Promise<number>;
   /** Asks anything else; `route` is e.g. `GET /v1/usage`. */
@@ -87,7 +87,7 @@ export async function connectDaemon(
     rescan: async () => void (await post('rescan')),
     retry: async (paths) => ((await post('retry', { paths })) as { retried: readonly MirrorPath[] }).retried,
     deleteOrphans: async () => ((await post('orphans/delete')) as { deleting: number }).deleting,
-    verify: async (repair) => (await post('verify', { repair })) as VerifyReport,
+    verify: async (repair, wait = false) => (await post('verify', { repair, wait })) as VerifyReport,
     ask: asked,
   };
 }

@@ -45,7 +45,9 @@ export function mirrorRoutes(control: MirrorControl): readonly ControlRoute[] {
       control.resume();
       return {};
     }),
-    value('POST /v1/verify', ({ body, signal }) => control.verify(body['repair'] === true, signal)),
+    value('POST /v1/verify', ({ body, signal }) =>
+      control.verify(body['repair'] === true, signal, body['wait'] === true),
+    ),
     value('POST /v1/orphans/delete', async () => ({ deleting: await control.deleteOrphans() })),
     value('POST /v1/retry', async ({ body }) => ({
       retried: await control.retry(textsOrNull(body['paths'], 'paths')),

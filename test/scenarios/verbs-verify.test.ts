@@ -69,6 +69,57 @@ describe.concurrent('verify', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     });
   }
 
+  for (const withDaemon of [true, false]) {
+    const how = withDaemon ? 'by the daemon' : 'without a daemon';
+    test(`of a file that was just uploaded nothing is claimed, ${how}; --wait waits until it can be judged`, async (context) => {
+      const { expect } = context;
+      let aheadMs = 0;
+      const mirror = await openTestMirror(context, {
+        emulator: { clock: { nowMs: () => Date.now() + aheadMs } },
+      });
+      await mirror.write('batch/a.jsonl', batchFile(1));
+      await mirror.write('batch/b.jsonl', batchFile(2));
+      if (withDaemon) {
+        await mirror.start();
+        await mirror.flush();
+      } else {
+        await mirror.sync();
+      }
+      const gone = mirror.emulator.files().find(({ filename }) => filename === 'a.jsonl')?.id ?? '';
+      expect(mirror.emulator.store.remove(gone)).toBe(true);
+
+      const young = await mirror.run('verify', '--json');
+      expect(young.code).toBe(2);
+      const unsure = { checked: 1, unjudged: ['batch/a.jsonl'], missing: [], differing: [], expired: [] };
+      expect(JSON.parse(young.stdout) as VerifyReport).toMatchObject(unsure);
+      const { stdout } = await mirror.run('verify');
+      expect(stdout).toMatch(/^unjudged {3}batch\/a\.jsonl: /m);
+      expect(stdout).toMatch(/^1 mirrored file compared: .*\n1 more file could not be judged; .*--wait/m);
+
+      aheadMs = 45_000;
+      const waited = await mirror.run('verify', '--wait', '--json');
+      expect(waited.code).toBe(2);
+      const known = { checked: 2, unjudged: [], missing: [{ path: 'batch/a.jsonl', id: gone }] };
+      expect(JSON.parse(waited.stdout) as VerifyReport).toMatchObject(known);
+    });
+
+    test(`a new file that only lists do not show yet is looked up, ${how}`, async (context) => {
+      const { expect } = context;
+      const mirror = await openTestMirror(context);
+      mirror.emulator.faults.add({ act: { kind: 'list-lag', ms: 3_600_000, retrieve: false } });
+      await mirror.write('batch/a.jsonl', batchFile(1));
+      if (withDaemon) {
+        await mirror.start();
+        await mirror.flush();
+      } else {
+        await mirror.sync();
+      }
+      const { code, stdout } = await mirror.run('verify', '--json');
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout) as VerifyReport).toMatchObject({ checked: 1, unjudged: [], missing: [] });
+    });
+  }
+
   test('a refused key ends with 77, asked by the daemon or alone; no answer with 69', async (context) => {
     const { expect } = context;
     const mirror = await openTestMirror(context);

@@ -127,7 +127,16 @@ export class FakeControl implements MirrorControl {
     this.told.push('resume');
   }
   async verify(repair: boolean): Promise<VerifyReport> {
-    return { version: 1, checked: 1, missing: [], differing: [], expired: [], usage: [], repaired: repair };
+    return {
+      version: 1,
+      checked: 1,
+      unjudged: [],
+      missing: [],
+      differing: [],
+      expired: [],
+      usage: [],
+      repaired: repair,
+    };
   }
   async deleteOrphans(): Promise<number> {
     this.told.push('delete orphans');

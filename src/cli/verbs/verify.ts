@@ -18,39 +18,53 @@ interface Verification {
   readonly repair: FlushResult | null;
 }
 
-/** Exit code: 2 if anything is missing, differs or has expired; with `--repair`, what is left of that, or failed. */
+/** Exit code: 2 if anything is missing, differs, has expired, or could not be judged; with `--repair`, what is left of that, or failed. */
 export const verb = defineVerb({
   options: {
     ...jsonOption,
     repair: { type: 'boolean', default: false, describe: 'Upload again what is gone at the API' },
+    wait: {
+      type: 'boolean',
+      default: false,
+      describe: 'Wait, a minute at most, until files that were just uploaded can be judged',
+    },
   },
-  async run({ json, repair: wanted }, context) {
-    const { report, repair } = await verification(wanted, context);
+  async run({ json, repair: wanted, wait }, context) {
+    const { report, repair } = await verification(wanted, wait, context);
     if (json) await printJson(context.io, report);
     else await print(context.io, verifyText(report));
     if (repair !== null && !json) await printFlushResult(context.io, repair, false);
     const missing = repair === null ? report.missing.length : 0;
-    const amiss = missing + report.differing.length + report.expired.length > 0;
+    const { differing, expired, unjudged } = report;
+    const amiss = missing + differing.length + expired.length + unjudged.length > 0;
     const repairCode = repair === null ? exitCode.done : exitCodeOfResult(repair);
     return repairCode || (amiss ? exitCode.pending : exitCode.done);
   },
 });
 
-async function verification(repair: boolean, context: Context): Promise<Verification> {
+async function verification(repair: boolean, wait: boolean, context: Context): Promise<Verification> {
   const { config } = await context.loadConfig();
   const daemon = await context.findDaemon(config);
   if (daemon !== null) {
-    const report = await daemon.verify(repair);
+    const report = await daemon.verify(repair, wait);
     return { report, repair: repair ? await daemon.flush(null) : null };
   }
   const logger = await createOneShotLogger(context);
   return await mirrorOnce(context, { logger }, async (mirror, signal) => {
-    const report = await mirror.control.verify(repair, signal);
+    const report = await mirror.control.verify(repair, signal, wait);
     return { report, repair: repair ? await mirror.converge(signal) : null };
   });
 }
 
-function verifyText({ checked, missing, differing, expired, usage, repaired }: VerifyReport): string {
+function verifyText({
+  checked,
+  unjudged,
+  missing,
+  differing,
+  expired,
+  usage,
+  repaired,
+}: VerifyReport): string {
   const fate = repaired ? ': gone at the API, uploaded again' : ': gone at the API';
   const lines = [
     ...named('missing', missing, ({ path, id }) => `${printable(path)} (${printable(id)})${fate}`),
@@ -60,6 +74,7 @@ function verifyText({ checked, missing, differing, expired, usage, repaired }: V
       ({ path, id, what }) => `${printable(path)} (${printable(id)}): ${printable(what)}`,
     ),
     ...named('expired', expired, printable),
+    ...named('unjudged', unjudged, (path) => `${printable(path)}: the API does not show it, perhaps not yet`),
     ...usage
       .filter(({ unownedFiles }) => unownedFiles > 0)
       .map(
@@ -67,6 +82,11 @@ function verifyText({ checked, missing, differing, expired, usage, repaired }: V
           `${'not ours'.padEnd(9)}  ${printable(purpose)}: ${counted(unownedFiles, 'file')}, ${formatBytes(unownedBytes)}`,
       ),
     `${counted(checked, 'mirrored file')} compared: ${missing.length} missing, ${differing.length} differing, ${expired.length} expired`,
+    ...(unjudged.length === 0
+      ? []
+      : [
+          `${counted(unjudged.length, 'more file')} could not be judged; a file may be shown a minute after its upload, which --wait waits for`,
+        ]),
   ];
   return `${lines.join('\n')}\n`;
 }
