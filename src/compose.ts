@@ -158,6 +158,16 @@ export async function readState(stateDir: string): Promise<ManifestView> {
   return (await readManifest(stateDir)) ?? emptyView(null);
 }
 
+/** Whose ids the manifest holds; null when nothing says so. Throws `Fault` (`config`) when it cannot be read. */
+export async function recordedApi(stateDir: string): Promise<ApiIdentity | null> {
+  return await readApiIdentity(stateDir);
+}
+
+/** Throws `Fault` (`config`) when what is remembered belongs to another API than the configured one. */
+export async function admitConfiguredApi(config: Config): Promise<void> {
+  await admitApi(config.stateDir, apiOf({ config }));
+}
+
 /** The process that holds the mirror now; null: none does, as far as can be seen. */
 export async function findHolder(stateDir: string): Promise<LockHolder | null> {
   return await lockHolder(stateDir);

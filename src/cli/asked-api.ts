@@ -2,28 +2,55 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasApiKey } from '../config/api-key.ts';
 import type { Config } from '../config/config.ts';
+import { Fault } from '../mirror/faults.ts';
 import type { Context } from './context.ts';
+import { sameOptions } from './same-options.ts';
+
+/** The API that the mirror uses, as far as nothing need be asked of it. */
+export interface UsedApi {
+  readonly config: Config;
+  /** It is the emulator that the daemon brings along. */
+  readonly isEmulator: boolean;
+}
 
 /** Which API a verb asks. */
-export interface AskedApi {
-  readonly config: Config;
+export interface AskedApi extends UsedApi {
   readonly apiKey: string | null;
 }
 
 /**
- * The configured API; or, beside a daemon that was started without a key and without a base URL, that daemon's own
- * emulator. Throws `Fault` with rule `config` or `no-key`.
+ * The configured API; or, where neither a key nor a base URL is given, the emulator, if the mirror went there so far.
+ * Throws `Fault` with rule `config`, also when what is remembered belongs to another API.
+ */
+export async function usedApi(context: Context): Promise<UsedApi> {
+  const { config, baseUrlGiven } = await context.loadConfig();
+  const { admitConfiguredApi, recordedApi } = await context.compose();
+  const isEmulator =
+    !baseUrlGiven &&
+    !hasApiKey(config, context.io.env) &&
+    (await recordedApi(config.stateDir))?.kind === 'emulator';
+  if (!isEmulator) await admitConfiguredApi(config);
+  return { config, isEmulator };
+}
+
+/**
+ * The same, ready to be asked. Throws `Fault` with rule `config` or `no-key`; `emulator` when that one does not run,
+ * since it runs in the daemon.
  */
 export async function askedApi(context: Context): Promise<AskedApi> {
-  const { config, baseUrlGiven } = await context.loadConfig();
-  if (!baseUrlGiven && !hasApiKey(config, context.io.env)) {
-    const baseUrl = await emulatorUrl(config.stateDir);
-    // The file may have outlived its daemon; then nobody answers there.
-    if (baseUrl !== null && (await context.findDaemon(config)) !== null) {
-      return { config: { ...config, api: { ...config.api, baseUrl } }, apiKey: null };
-    }
-  }
-  return { config, apiKey: await context.readApiKey(config) };
+  const { config, isEmulator } = await usedApi(context);
+  if (!isEmulator) return { config, apiKey: await context.readApiKey(config), isEmulator };
+  const baseUrl = await emulatorUrl(config.stateDir);
+  // The file may have outlived its daemon; then nobody answers there.
+  if (baseUrl === null || (await context.findDaemon(config)) === null) throw emulatorDoesNotRun(context);
+  return { config: { ...config, api: { ...config.api, baseUrl } }, apiKey: null, isEmulator };
+}
+
+function emulatorDoesNotRun({ flags }: Context): Fault {
+  return new Fault(
+    `without a key this folder is mirrored to the emulator of files-mirror itself, which does not run now; start it with: files-mirror run --emulator-without-key${sameOptions(flags)}; or set OPENAI_API_KEY to mirror to the real API from now on`,
+    { disposition: 'retry', outcome: 'refused', rule: 'emulator' },
+  );
 }
 
 /** Tells the other verbs where this daemon's emulator is, as long as it runs. */

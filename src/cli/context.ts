@@ -10,6 +10,7 @@ import type { Io } from './io.ts';
 /** The parts of the program that verbs build on. */
 export type Compose = Pick<
   typeof compose,
+  | 'admitConfiguredApi'
   | 'adoptRemote'
   | 'checkFile'
   | 'deleteOrphans'
@@ -21,6 +22,7 @@ export type Compose = Pick<
   | 'openRemote'
   | 'planMirror'
   | 'readState'
+  | 'recordedApi'
   | 'retryRejected'
   | 'startEmulator'
 >;

@@ -4,6 +4,7 @@ import type { Listener } from '../mirror/ports.ts';
 import { logEvents } from '../service/event-log.ts';
 import { createLogger, type Logger } from '../service/logger.ts';
 import { systemClock } from '../service/system-clock.ts';
+import { askedApi } from './asked-api.ts';
 import type { Context } from './context.ts';
 import { stopOnSignals } from './stop-signals.ts';
 
@@ -26,13 +27,12 @@ export async function mirrorOnce<T>(
   { logger, listener = logEvents(logger, systemClock) }: OneShot,
   work: (mirror: MirrorApp, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const { config } = await context.loadConfig();
-  await checkRoot(config.root);
-  const apiKey = await context.readApiKey(config);
+  await checkRoot((await context.loadConfig()).config.root);
+  const { config, apiKey, isEmulator } = await askedApi(context);
   if (apiKey !== null) logger.hide(apiKey);
   const { openMirror } = await context.compose();
   using stop = stopOnSignals();
-  const mirror = await openMirror({ config, apiKey, listener, verb: context.verb });
+  const mirror = await openMirror({ config, apiKey, isEmulator, listener, verb: context.verb });
   try {
     return await work(mirror, stop.signal);
   } finally {

@@ -47,6 +47,13 @@ interface Result {
   readonly err: string;
 }
 
+/** Nothing is at work, and nothing was recorded about any API. */
+const atRest: Partial<Compose> = {
+  findHolder: async () => null,
+  recordedApi: async () => null,
+  admitConfiguredApi: async () => {},
+};
+
 const localApi = { OPENAI_BASE_URL: 'http://127.0.0.1:9/v1' };
 
 async function run(
@@ -72,7 +79,7 @@ async function run(
   const code = await main(
     [...argv, '--root', root, '--state-dir', stateDir],
     io,
-    async () => ({ findHolder: async () => null, ...options.compose }) as Compose,
+    async () => ({ ...atRest, ...options.compose }) as Compose,
   );
   return { code, ...texts };
 }

@@ -12,7 +12,7 @@ import {
   TEST_KEY,
   type TestMirror,
 } from '../support/blackbox/mirror-process.ts';
-import { RunningProgram } from '../support/blackbox/program.ts';
+import { RunningProgram, runProgram } from '../support/blackbox/program.ts';
 import { batchFile } from '../support/blackbox/samples.ts';
 
 const identityOf = (mirror: TestMirror) => join(mirror.stateDir, 'api.json');
@@ -85,6 +85,66 @@ describe.concurrent('the API that a mirror belongs to', { timeout: SCENARIO_TIME
     await mirror.start();
     await mirror.stop();
     expect(JSON.parse(await readFile(identityOf(mirror), 'utf8'))).toMatchObject({ kind: 'emulator' });
+  });
+
+  test('is known to every verb without being told again: the emulator, while it runs and when it does not', async (context) => {
+    const { expect } = context;
+    const mirror = await openTestMirror(context, { config: { limits: { uploadsPerMinute: 900 } } });
+    const env = { HOME: mirror.folder };
+    const options = ['--config', mirror.configFile];
+    const ask = (...args: readonly string[]) =>
+      runProgram([...args, ...options], { env, cwd: mirror.folder });
+    await mirror.write('batch/a.jsonl', batchFile(1));
+    const emulated = await startWith(context, mirror, ['--emulator-without-key'], {});
+    await (await mirror.daemon()).flush(20_000);
+
+    expect(await ask('plan')).toMatchObject({ code: 0, stdout: '' });
+    expect((await ask('usage')).stdout).toMatch(/^batch +1 file /m);
+    expect((await ask('list', '--remote')).stdout).toContain('= batch/a.jsonl');
+    expect((await ask('get', 'batch/a.jsonl')).stdout).toContain('custom_id');
+    expect((await ask('verify')).code).toBe(0);
+    const locked = await ask('sync');
+    expect(locked.code, locked.stderr).toBe(6);
+    await stop(emulated);
+
+    expect(await ask('plan')).toMatchObject({ code: 0, stdout: '' });
+    expect((await ask('status')).code).toBe(3);
+    for (const verb of [
+      ['sync'],
+      ['verify'],
+      ['usage'],
+      ['get', 'batch/a.jsonl'],
+      ['adopt'],
+      ['orphans', 'delete'],
+    ]) {
+      const { code, stderr } = await ask(...verb);
+      expect([verb[0], code]).toEqual([verb[0], 69]);
+      expect(stderr).toContain('the emulator of files-mirror itself, which does not run now');
+      expect(stderr).toContain(`files-mirror run --emulator-without-key ${options.join(' ')}`);
+      expect(stderr).toContain('OPENAI_API_KEY');
+    }
+  });
+
+  test('is known, so that no key is asked for where another one is used', async (context) => {
+    const { expect } = context;
+    const mirror = await openTestMirror(context, { config: { limits: { uploadsPerMinute: 900 } } });
+    await mirror.write('batch/a.jsonl', batchFile(1));
+    await mirror.sync();
+    for (const verb of [
+      ['plan'],
+      ['sync'],
+      ['verify'],
+      ['usage'],
+      ['get', 'batch/a.jsonl'],
+      ['list', '--remote'],
+    ]) {
+      const { code, stderr } = await runProgram([...verb, '--config', mirror.configFile], {
+        env: { HOME: mirror.folder },
+        cwd: mirror.folder,
+      });
+      expect([verb[0], code, stderr]).toEqual([verb[0], 78, expect.stringContaining('set the base URL')]);
+      expect(stderr).toContain('belongs to a server on this machine (127.0.0.1)');
+    }
   });
 
   test('is not exchanged for a local server: refused with 78, and nothing is sent', async (context) => {

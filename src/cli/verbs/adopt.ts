@@ -5,6 +5,7 @@ import { logEvents } from '../../service/event-log.ts';
 import { counted, formatBytes } from '../../service/quantities.ts';
 import { systemClock } from '../../service/system-clock.ts';
 import { printable } from '../../service/terminal-text.ts';
+import { askedApi } from '../asked-api.ts';
 import { exitCode } from '../exit-code.ts';
 import { printJson, printLines } from '../json-output.ts';
 import { createOneShotLogger } from '../one-shot.ts';
@@ -18,16 +19,15 @@ export const verb = defineVerb({
     'dry-run': { type: 'boolean', default: false, describe: 'Only show what would be taken over' },
   },
   async run(args, context) {
-    const { config } = await context.loadConfig();
-    await checkRoot(config.root);
-    const apiKey = await context.readApiKey(config);
+    await checkRoot((await context.loadConfig()).config.root);
+    const { config, apiKey, isEmulator } = await askedApi(context);
     const logger = await createOneShotLogger(context);
     if (apiKey !== null) logger.hide(apiKey);
     const { adoptRemote } = await context.compose();
     using stop = stopOnSignals();
     const listener = logEvents(logger, systemClock);
     const report = await adoptRemote(
-      { config, apiKey, listener, dryRun: args['dry-run'], verb: context.verb },
+      { config, apiKey, isEmulator, listener, dryRun: args['dry-run'], verb: context.verb },
       stop.signal,
     );
     if (args.json) await printJson(context.io, report);

@@ -5,6 +5,7 @@ import { logEvents } from '../../service/event-log.ts';
 import { counted, formatBytes, formatTime } from '../../service/quantities.ts';
 import { systemClock } from '../../service/system-clock.ts';
 import { printable } from '../../service/terminal-text.ts';
+import { askedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';
@@ -69,13 +70,13 @@ async function deleteThem(config: Config, context: Context): Promise<Deletion> {
   }
   const daemon = await context.findDaemon(config);
   if (daemon !== null) return { version: 1, deleted: 0, deleting: await daemon.deleteOrphans() };
-  const apiKey = await context.readApiKey(config);
+  const { apiKey, isEmulator, config: asked } = await askedApi(context);
   const logger = await createOneShotLogger(context);
   if (apiKey !== null) logger.hide(apiKey);
   const { deleteOrphans } = await context.compose();
   using stop = stopOnSignals();
   const listener = logEvents(logger, systemClock);
-  const options = { config, apiKey, listener, verb: context.verb };
+  const options = { config: asked, apiKey, isEmulator, listener, verb: context.verb };
   return { version: 1, deleted: await deleteOrphans(options, stop.signal), deleting: 0 };
 }
 

@@ -2,6 +2,7 @@ import { checkRoot } from '../../config/root-folder.ts';
 import type { PlannedAction } from '../../mirror/planned.ts';
 import { formatBytes } from '../../service/quantities.ts';
 import { printable } from '../../service/terminal-text.ts';
+import { usedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
 import { printJson, printLines } from '../json-output.ts';
@@ -15,11 +16,11 @@ export const verb = defineVerb({
 
 /** Exit code: 2 if there is anything to do, 1 if there is only something that a person must solve, 0 if there is nothing. */
 export async function printPlan(json: boolean, context: Context): Promise<number> {
-  const { config } = await context.loadConfig();
-  await checkRoot(config.root);
+  await checkRoot((await context.loadConfig()).config.root);
+  const { config, isEmulator } = await usedApi(context);
   const { planMirror } = await context.compose();
   using stop = stopOnSignals();
-  const actions = await planMirror({ config }, stop.signal);
+  const actions = await planMirror({ config, isEmulator }, stop.signal);
   if (json) await printJson(context.io, { version: 1, actions });
   else await printLines(context.io, '', actions, planLine);
   if (actions.some(({ op, needs }) => op !== '!' || needs === 'time')) return exitCode.pending;
