@@ -1,102 +1,109 @@
 /**
- * Example configurations for servers that speak the Files API in their own way. The README shows them, the scenarios
- * run them against the emulator in that dialect: what is documented is what was tried.
+ * The presets as the README shows them: what is different at each server, what its preset sets, and what was tried
+ * against what. `test/scenarios/dialect-lives.test.ts` tries them; what is documented is what was tried.
  */
-import type { z } from 'zod';
-import type { configSchema } from '../../src/config/schema.ts';
-import type { DialectName } from '../../src/emulator/dialects.ts';
+import { ownAddressOf, presets } from '../../src/config/presets.ts';
+import { presetNames, type PresetName } from '../../src/config/preset-names.ts';
+import type { TestConfig } from './blackbox/fast-config.ts';
 
-export interface DialectExample {
+interface ServerNote {
   readonly title: string;
-  /** How the emulator is told to be like this server. */
-  readonly dialect: DialectName;
-  /** What is different there, in one sentence. */
-  readonly sentence: string;
-  readonly config: z.input<typeof configSchema> & { readonly api: { readonly baseUrl: string } };
+  /** What is different there, in a sentence or two. */
+  readonly differs: string;
+  /** Its own client, where the emulator was tried with one. */
+  readonly client: string | null;
 }
 
-export const dialectExamples = {
+const notes: Readonly<Record<PresetName, ServerNote>> = {
   azure: {
-    title: 'Azure OpenAI',
-    dialect: 'azure',
-    sentence:
-      'The key goes into an `api-key` header, the API version into the query of the base URL, and batch lines name their endpoint without `/v1`, which only the server can judge.',
-    config: {
-      api: {
-        baseUrl: 'https://RESOURCE.openai.azure.com/openai?api-version=2025-04-01-preview',
-        auth: 'api-key',
-      },
-      folders: { batch: { check: 'basic' }, vision: false, user_data: false },
-    },
+    title: 'Azure OpenAI, with `api-version`',
+    differs:
+      'The key goes into an `api-key` header, the API version into the query of the base URL. Expiry from 14 to 30 days. Lists know `purpose` alone.',
+    client: '`AzureOpenAI` of `openai`',
+  },
+  'azure-v1': {
+    title: 'Azure OpenAI, `/openai/v1`',
+    differs: 'The same key, and no version. Expiry from 14 to 30 days. `user_data` is not taken.',
+    client: '`openai`',
   },
   groq: {
     title: 'Groq',
-    dialect: 'groq',
-    sentence: 'It takes batch files only, up to 100 MB, and its list knows no parameters.',
-    config: {
-      api: { baseUrl: 'https://api.groq.com/openai/v1', listParameters: 'none' },
-      folders: {
-        batch: { maxBytes: 100_000_000 },
-        assistants: false,
-        evals: false,
-        'fine-tune': false,
-        user_data: false,
-        vision: false,
-      },
-    },
+    differs: 'Batch files only, up to 100 MB; no expiry; a list without parameters.',
+    client: '`groq-sdk`',
   },
   xai: {
     title: 'xAI',
-    dialect: 'xai',
-    sentence:
-      'Expiry is accepted only ahead of the file, which is how files-mirror always sends it, and lists do not say whether there is more.',
-    config: {
-      api: { baseUrl: 'https://api.x.ai/v1' },
-      folders: { batch: { expiresAfterSeconds: 604_800 } },
-    },
+    differs:
+      '48 MB a file; purposes are a label. Expiry is accepted only ahead of the file, which is how it is always sent; pages by token.',
+    client: '`openai`',
   },
   moonshot: {
     title: 'Moonshot',
-    dialect: 'moonshot',
-    sentence:
-      'It has purposes of its own: folders of any name are mapped to them, and what is not there is switched off.',
-    config: {
-      api: { baseUrl: 'https://api.moonshot.ai/v1', listParameters: 'none' },
-      folders: {
-        documents: { purpose: 'file-extract', maxBytes: 100_000_000 },
-        images: { purpose: 'image', maxBytes: 100_000_000 },
-        batch: { maxBytes: 100_000_000 },
-        assistants: false,
-        evals: false,
-        'fine-tune': false,
-        user_data: false,
-        vision: false,
-      },
-    },
+    differs: 'Purposes of its own, 100 MB a file, 10 GB in all; no expiry; a list without parameters.',
+    client: '`openai`',
   },
-  noExpiry: {
-    title: 'A server that refuses `expires_after`',
-    dialect: 'no-expiry',
-    sentence:
-      'Nothing is to be set: `expiresAfterSeconds` is null unless you ask for an expiry, and then no such field is sent.',
-    config: {
-      api: { baseUrl: 'https://files.example.com/v1' },
-      folders: { batch: { expiresAfterSeconds: null } },
-    },
+  zhipu: {
+    title: 'Zhipu (BigModel)',
+    differs: 'Purposes of its own; a list of one purpose at a time, 100 a page; no expiry.',
+    client: null,
   },
-} as const satisfies Readonly<Record<string, DialectExample>>;
+  dashscope: {
+    title: 'DashScope (Alibaba Cloud)',
+    differs: '`file-extract` up to 150 MB and `batch` up to 500 MB, 100 GB in all; no expiry.',
+    client: '`openai`',
+  },
+  litellm: {
+    title: 'LiteLLM',
+    differs:
+      'A gateway in your network: plain http to `litellm`, the provider as a form field (`custom_llm_provider`, yours wins), ids of hundreds of characters.',
+    client: '`openai`',
+  },
+  cerebras: {
+    title: 'Cerebras',
+    differs: 'Batch files only, up to 200 MB, kept for 7 days; lists oldest first, 100 a page.',
+    client: '`openai`',
+  },
+};
+
+/** The preset at the server of a test, whose address is all that differs from what a user writes. */
+export function presetConfig(preset: PresetName, serverUrl: string): TestConfig {
+  const { search } = new URL(ownAddressOf(preset) ?? 'http://none');
+  return { api: { preset, baseUrl: `${serverUrl}${search}` } };
+}
 
 const begin = '<!-- dialects:begin -->';
 const end = '<!-- dialects:end -->';
 
-/** The examples as Markdown. */
+/** The presets as a Markdown table. */
 export function renderDialects(): string {
-  return Object.values(dialectExamples)
-    .map(
-      ({ title, sentence, config }) =>
-        `**${title}.** ${sentence}\n\n\`\`\`json\n${JSON.stringify(config, null, 2)}\n\`\`\``,
-    )
-    .join('\n\n');
+  const rows = presetNames.map((preset) => {
+    const { title, differs, client } = notes[preset];
+    return `| \`${preset}\` | ${title} | ${differs} | ${settingsOf(preset)} | ${client ?? 'none'} |`;
+  });
+  return [
+    '| `api.preset` | server | what is different there | what the preset sets | the emulator was tried with |',
+    '| --- | --- | --- | --- | --- |',
+    ...rows,
+  ].join('\n');
+}
+
+/** `api.auth` "api-key", …; folders that are switched off together at the end. */
+function settingsOf(preset: PresetName): string {
+  const { folders = {}, ...rest } = presets[preset];
+  const off = Object.keys(folders).filter((name) => folders[name] === false);
+  const on = Object.fromEntries(Object.entries(folders).filter(([, rules]) => rules !== false));
+  const address = ownAddressOf(preset);
+  return [
+    ...(address === null ? [] : [`\`api.baseUrl\` is yours: \`${address}\``]),
+    ...leaves({ ...rest, folders: on }, []),
+    ...(off.length === 0 ? [] : [`off: ${off.map((name) => `\`${name}\``).join(', ')}`]),
+  ].join('<br>');
+}
+
+function leaves(value: unknown, path: readonly string[]): readonly string[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return [`\`${path.join('.')}\`: \`${JSON.stringify(value)}\``];
+  return Object.entries(value).flatMap(([name, each]) => leaves(each, [...path, name]));
 }
 
 /** The text with what stands between the two markers replaced. Throws `Error` when it has no markers. */
