@@ -127,15 +127,23 @@ function headerNameProblems(headers: ConfigFile['api']['headers']): readonly Pro
 }
 
 function uploadFieldProblems({ uploadFields, expiry }: ConfigFile['api']): readonly Problem[] {
-  return Object.keys(uploadFields).flatMap((name) => {
+  const expiryProblem = fieldNameProblem(['api', 'expiry', 'field'], expiry.field);
+  const problems = Object.keys(uploadFields).flatMap((name) => {
     const path = ['api', 'uploadFields', name];
-    if (name === '' || /["\u0000-\u001f\u007f]/.test(name))
-      return [{ path, message: 'not a name of a form field' }];
-    if (ownFields.has(name)) return [{ path, message: 'not here: files-mirror sets this field itself' }];
+    const problem = fieldNameProblem(path, name);
+    if (problem !== null) return [problem];
     if (name === expiry.field || name.startsWith(`${expiry.field}[`))
       return [{ path, message: 'not here: set folders.NAME.expiresAfterSeconds' }];
     return [];
   });
+  return expiryProblem === null ? problems : [expiryProblem, ...problems];
+}
+
+function fieldNameProblem(path: readonly string[], name: string): Problem | null {
+  // What could end the quoted name, or the line that it stands in.
+  if (name === '' || /["\u0000-\u001f\u007f]/.test(name))
+    return { path, message: 'not a name of a form field' };
+  return ownFields.has(name) ? { path, message: 'not here: files-mirror sets this field itself' } : null;
 }
 
 function expiryProblems({ api: { expiry }, folders }: ConfigFile): readonly Problem[] {

@@ -100,7 +100,7 @@ const apiSchema = z.strictObject({
     .enum(['full', 'by-purpose', 'none'])
     .default('full')
     .describe(
-      '`none` for servers whose list takes no parameters and has no pages; `by-purpose` for those whose list wants a purpose, which is asked for one at a time.',
+      '`none` for servers whose list takes no parameters and has no pages; `by-purpose` for those whose list wants a purpose: the folders’ purposes are asked for one at a time, and files of others are not seen.',
     ),
   expiry: expirySchema.prefault({}),
   deletes: z

@@ -5,6 +5,7 @@
 import { Fault } from '../mirror/faults.ts';
 import type { ListRequest } from '../mirror/ports.ts';
 import type { FileId, RemoteFile } from '../mirror/types.ts';
+import { inOrder } from './in-order.ts';
 import { isRefusedQuery } from './page-asker.ts';
 import type { FetchPage, PageAsker, Query } from './page-asker.ts';
 import type { ListPage } from './replies.ts';
@@ -13,11 +14,19 @@ import type { ListPage } from './replies.ts';
 const MAX_PAGES = 10_000;
 
 /**
- * Pages of a listing without repetitions, one request each; it ends when a page brings nothing new. What cannot be
+ * Pages of a listing without repetitions, in the order that was asked for, one request each; it ends when a page brings nothing new. What cannot be
  * read, and that the listing was cut short, is told to `request.onDoubt`. Throws what `fetchPage` throws, and `Fault`
  * `lying-list` when the server never comes to an end.
  */
-export async function* listPages(
+export function listPages(
+  request: ListRequest,
+  asker: PageAsker,
+  fetchPage: FetchPage,
+): AsyncGenerator<readonly RemoteFile[], void, undefined> {
+  return inOrder(request.order, pagesAsTheyCome(request, asker, fetchPage));
+}
+
+async function* pagesAsTheyCome(
   request: ListRequest,
   asker: PageAsker,
   fetchPage: FetchPage,
@@ -160,18 +169,16 @@ function isRound({ files, unreadable }: ListPage): boolean {
   return count > 0 && count % 10 === 0;
 }
 
-/** The selection and the order that were asked for, made on this side. */
+/** The selection that was asked for, made on this side. */
 function* wholeList(request: ListRequest, page: ListPage): Iterable<readonly RemoteFile[]> {
   if (page.hasMore === true || page.next !== null) {
     throw lyingList('has more than one page, and takes no parameters');
   }
   for (const entry of page.unreadable) request.onDoubt?.({ kind: 'unreadable', ...entry });
-  const sign = request.order === 'asc' ? 1 : -1;
   const ids = new Set<FileId>();
   const files = page.files
     .filter(({ purpose }) => request.purpose === null || purpose === null || purpose === request.purpose)
-    .filter(({ id }) => !ids.has(id) && ids.add(id))
-    .sort((a, b) => sign * ((a.createdAt ?? 0) - (b.createdAt ?? 0)));
+    .filter(({ id }) => !ids.has(id) && ids.add(id));
   if (files.length > 0) yield files;
 }
 

@@ -79,6 +79,10 @@ describe('form fields', () => {
     },
   );
 
+  test.each(['file', 'a"b', 'a\r\nb'])('an expiry is not asked for in "%s"', async (field) => {
+    expect(await errorOf({ api: { expiry: { field } } })).toContain('api.expiry.field: not');
+  });
+
   test('another name for the expiry is ours then, and the usual one is free', async () => {
     const expiry = { field: 'ttl', form: 'seconds' };
     expect(await errorOf({ api: { expiry, uploadFields: { ttl: '5' } } })).toContain('expiresAfterSeconds');

@@ -67,7 +67,10 @@ test('files that slide onto the next page are told once', async () => {
 
 test('asks for nothing that is not wanted', async () => {
   let requests = 0;
-  const fetchPage = async (): Promise<ListPage> => page([`f${(requests += 1)}`], true);
+  const fetchPage = async (): Promise<ListPage> => {
+    requests += 1;
+    return { ...page([], true), files: [file(`f${requests}`, { createdAt: 100 - requests })], last: 'f' };
+  };
   for await (const files of listPages(
     { purpose: null, order: 'desc' },
     new PageAsker('full', null),

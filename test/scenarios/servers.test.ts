@@ -1,55 +1,60 @@
 import { rm } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { openTestMirror } from '../support/blackbox/mirror-process.ts';
+import { openTestMirror, SCENARIO_TIMEOUT_MS } from '../support/blackbox/mirror-process.ts';
+import { RunningProgram } from '../support/blackbox/program.ts';
 import { batchFile } from '../support/blackbox/samples.ts';
 
-describe('a server that cannot delete (api.deletes false)', { concurrent: true }, () => {
-  test('what is removed is kept, what is replaced stays and is counted; when it can delete, that is made up for', async (context) => {
-    const config = { api: { deletes: false } } as const;
-    const mirror = await openTestMirror(context, { config });
-    await mirror.write('batch/a.jsonl', batchFile(1));
-    await mirror.write('batch/gone.jsonl', batchFile(2));
-    await mirror.start();
-    await mirror.flush();
-    await mirror.write('batch/a.jsonl', batchFile(3, 2));
-    await rm(mirror.at('batch/gone.jsonl'));
-    await mirror.untilReport('batch/gone.jsonl', (report) => report?.state === 'kept');
-    expect(await mirror.flush()).toMatchObject({ halts: [] });
+describe(
+  'a server that cannot delete (api.deletes false)',
+  { concurrent: true, timeout: SCENARIO_TIMEOUT_MS },
+  () => {
+    test('what is removed is kept, what is replaced stays and is counted; when it can delete, that is made up for', async (context) => {
+      const config = { api: { deletes: false } } as const;
+      const mirror = await openTestMirror(context, { config });
+      await mirror.write('batch/a.jsonl', batchFile(1));
+      await mirror.write('batch/gone.jsonl', batchFile(2));
+      await mirror.start();
+      await mirror.flush();
+      await mirror.write('batch/a.jsonl', batchFile(3, 2));
+      await rm(mirror.at('batch/gone.jsonl'));
+      await mirror.untilReport('batch/gone.jsonl', (report) => report?.state === 'kept');
+      expect(await mirror.flush()).toMatchObject({ halts: [] });
 
-    expect(await mirror.status()).toMatchObject({
-      garbage: 0,
-      undeletable: 1,
-      counts: { synced: 1, kept: 1 },
+      expect(await mirror.status()).toMatchObject({
+        garbage: 0,
+        undeletable: 1,
+        counts: { synced: 1, kept: 1 },
+      });
+      const text = (await mirror.run('status')).stdout;
+      expect(text).toMatch(/left +1 replaced remote file that this server cannot delete/);
+      expect(mirror.emulator.requests.deletes()).toEqual([]);
+      expect(mirror.emulator.files()).toHaveLength(3);
+      await mirror.stop();
+
+      const { orphans } = JSON.parse((await mirror.run('orphans', '--json')).stdout) as { orphans: object[] };
+      expect(orphans).toMatchObject([
+        { path: 'batch/a.jsonl', reason: 'replaced', state: 'cannot be deleted' },
+      ]);
+      const refused = await mirror.run('orphans', 'delete');
+      expect(refused).toMatchObject({ code: 1 });
+      expect(refused.stderr).toContain('api.deletes is false');
+      expect((await mirror.run('status')).stdout).toMatch(/left +1 replaced/);
+      expect((await mirror.run('plan')).stdout).not.toContain('still to be deleted');
+
+      // Put back, it is the same remote file.
+      await mirror.write('batch/gone.jsonl', batchFile(2));
+      expect((await mirror.sync()).code).toBe(0);
+      expect(mirror.emulator.requests.uploads()).toHaveLength(3);
+
+      await mirror.configure({});
+      await rm(mirror.at('batch/gone.jsonl'));
+      expect((await mirror.sync()).code).toBe(0);
+      await mirror.expectConverged({ posts: 3, deletes: 2 });
     });
-    const text = (await mirror.run('status')).stdout;
-    expect(text).toMatch(/left +1 replaced remote file that this server cannot delete/);
-    expect(mirror.emulator.requests.deletes()).toEqual([]);
-    expect(mirror.emulator.files()).toHaveLength(3);
-    await mirror.stop();
+  },
+);
 
-    const { orphans } = JSON.parse((await mirror.run('orphans', '--json')).stdout) as { orphans: object[] };
-    expect(orphans).toMatchObject([
-      { path: 'batch/a.jsonl', reason: 'replaced', state: 'cannot be deleted' },
-    ]);
-    const refused = await mirror.run('orphans', 'delete');
-    expect(refused).toMatchObject({ code: 1 });
-    expect(refused.stderr).toContain('api.deletes is false');
-    expect((await mirror.run('status')).stdout).toMatch(/left +1 replaced/);
-    expect((await mirror.run('plan')).stdout).not.toContain('still to be deleted');
-
-    // Put back, it is the same remote file.
-    await mirror.write('batch/gone.jsonl', batchFile(2));
-    expect((await mirror.sync()).code).toBe(0);
-    expect(mirror.emulator.requests.uploads()).toHaveLength(3);
-
-    await mirror.configure({});
-    await rm(mirror.at('batch/gone.jsonl'));
-    expect((await mirror.sync()).code).toBe(0);
-    await mirror.expectConverged({ posts: 3, deletes: 2 });
-  });
-});
-
-describe('headers from a file or the environment', { concurrent: true }, () => {
+describe('headers from a file or the environment', { concurrent: true, timeout: SCENARIO_TIMEOUT_MS }, () => {
   test('are sent, and shown nowhere', async (context) => {
     const secret = 'gateway-secret-81f2';
     const mirror = await openTestMirror(context, {
@@ -77,5 +82,31 @@ describe('headers from a file or the environment', { concurrent: true }, () => {
     expect(sync.code).toBe(78);
     expect(sync.stderr).toMatch(/api\.headers\.x-gateway: .*nowhere cannot be read \(ENOENT\)/);
     expect((await mirror.run('status')).code).toBe(3);
+  });
+});
+
+describe('the emulator as a program', { concurrent: true, timeout: SCENARIO_TIMEOUT_MS }, () => {
+  test('is like the server that is named, and as closed as that', async (context) => {
+    const mirror = await openTestMirror(context);
+    const wrong = await mirror.run('emulator', '--dialect', 'grog');
+    expect(wrong.code).toBe(64);
+    expect(wrong.stderr).toContain('--dialect wants one of openai, azure, azure-v1, groq');
+
+    const groq = new RunningProgram(['emulator', '--dialect', 'groq', '--json'], {
+      cwd: mirror.folder,
+      env: {},
+    });
+    context.onTestFinished(() => groq.signal('SIGKILL'));
+    const { url } = JSON.parse(
+      await mirror.until(
+        () => groq.output,
+        (text) => text.endsWith('\n'),
+      ),
+    ) as { url: string };
+    expect(new URL(url).pathname).toBe('/openai/v1');
+    expect(await (await fetch(`${url}/files`)).json()).toEqual({ object: 'list', data: [] });
+    expect((await fetch(`${url}/files?limit=1`)).status).toBe(400);
+    groq.signal('SIGTERM');
+    expect(await groq.exit()).toMatchObject({ code: 0 });
   });
 });

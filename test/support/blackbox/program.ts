@@ -63,6 +63,11 @@ export class RunningProgram {
     return this.#stderr;
   }
 
+  /** What it wrote to stdout so far. */
+  get output(): string {
+    return this.#stdout;
+  }
+
   signal(name: NodeJS.Signals): void {
     this.#child.kill(name);
   }
