@@ -27,6 +27,8 @@ export interface MirrorApp {
    * Throws `Fault` (`unreachable`) when the API did not answer several times in a row.
    */
   converge(signal: AbortSignal): Promise<FlushResult>;
+  /** How long ago the engine last went round, milliseconds: what grows and grows is one that is stuck. */
+  sinceTickMs(): number;
   /** The daemon: watches and mirrors until the signal aborts and what is in flight has ended. */
   run(signal: AbortSignal): Promise<void>;
   /**
@@ -75,6 +77,10 @@ export class WorkingMirror implements MirrorApp {
 
   get control(): MirrorControl {
     return this.#mirror;
+  }
+
+  sinceTickMs(): number {
+    return this.#mirror.sinceTickMs();
   }
 
   async converge(signal: AbortSignal): Promise<FlushResult> {

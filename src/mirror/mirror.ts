@@ -74,6 +74,7 @@ export class Mirror implements MirrorControl {
   readonly #stopTaking = new AbortController();
   #phase: Phase = 'starting';
   #watching = 'off';
+  #tickedAtMs = 0;
   #nextRootMs = 0;
   #nextStateProbeMs = 0;
   #nextExpiryMs = 0;
@@ -171,6 +172,7 @@ export class Mirror implements MirrorControl {
 
   /** Starts working: a first full scan, then whatever is marked. */
   start(): void {
+    this.#tickedAtMs = this.#core.clock.monotonicMs();
     this.#scans.request('start');
     this.#verifications.restart();
     this.#loop = this.#run();
@@ -196,6 +198,11 @@ export class Mirror implements MirrorControl {
         this.#scans.request(hint.why);
         return;
     }
+  }
+
+  /** How long ago the timer loop last went round: what grows and grows is an engine that is stuck. */
+  sinceTickMs(): number {
+    return this.#core.clock.monotonicMs() - this.#tickedAtMs;
   }
 
   /** How the folder is watched, for status. */
@@ -352,6 +359,7 @@ export class Mirror implements MirrorControl {
     try {
       while (!this.#stopTaking.signal.aborted) {
         const nextMs = await this.#tick(signal);
+        this.#tickedAtMs = this.#core.clock.monotonicMs();
         this.#pool.pump();
         const untilMs = Math.min(nextMs, this.#core.clock.monotonicMs() + TICK_MS);
         await this.#wakeup.sleepUntil(untilMs, this.#stopTaking.signal);

@@ -129,6 +129,7 @@ function withMirror(does: { result?: FlushResult; fails?: Error }, opened: unkno
       if (does.fails !== undefined) throw does.fails;
       return {
         control,
+        sinceTickMs: () => 0,
         converge: async () => does.result ?? { problems: [], halts: [] },
         run: async () => {},
         applyConfig: () => {},

@@ -50,7 +50,7 @@ describe('systemd', () => {
   test('hears nothing when it is not there', async () => {
     const { systemd, sent, sleeps, stop } = manager({ WATCHDOG_USEC: '1000000' });
     await systemd.ready('x');
-    await systemd.feedWatchdog(stop.signal);
+    await systemd.feedWatchdog(stop.signal, () => true);
     expect([sent, sleeps]).toEqual([[], []]);
   });
 
@@ -60,9 +60,18 @@ describe('systemd', () => {
       WATCHDOG_USEC: '120000000',
       WATCHDOG_PID: String(process.pid),
     });
-    await systemd.feedWatchdog(stop.signal);
+    await systemd.feedWatchdog(stop.signal, () => true);
     expect(sleeps).toEqual([60_000, 60_000, 60_000]);
     expect(sent).toEqual(['WATCHDOG=1', 'WATCHDOG=1', 'WATCHDOG=1']);
+  });
+
+  test('is not told that all is well when it is not', async () => {
+    const { systemd, sent, sleeps, stop } = manager({
+      NOTIFY_SOCKET: '/run/x',
+      WATCHDOG_USEC: '120000000',
+    });
+    await systemd.feedWatchdog(stop.signal, () => sleeps.length === 0);
+    expect(sent).toEqual(['WATCHDOG=1']);
   });
 
   test('does not hear from us when the watchdog is for another process', async () => {
@@ -71,7 +80,7 @@ describe('systemd', () => {
       WATCHDOG_USEC: '1000',
       WATCHDOG_PID: '1',
     });
-    await systemd.feedWatchdog(stop.signal);
+    await systemd.feedWatchdog(stop.signal, () => true);
     expect(sent).toEqual([]);
   });
 

@@ -392,3 +392,31 @@ describe('a new configuration', () => {
     expect(world.engine.mirror.status().lastVerifyAt).not.toBeNull();
   });
 });
+
+test('an engine that is stuck can be told from one that rests', async () => {
+  let isStuck = false;
+  const world = new LongWorld<MirrorEngine>({
+    seed: 7,
+    settings: SETTINGS,
+    startEngine: (ports) => {
+      const local = new Proxy(ports.local, {
+        get(target, name) {
+          if (name === 'lookRoot' && isStuck) return () => new Promise<never>(() => {});
+          const value: unknown = Reflect.get(target, name, target);
+          return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+        },
+      });
+      return startMirror({ ...ports, local });
+    },
+    serverLifetimeSeconds: LIFETIME_SECONDS,
+    expiringPurposes: ['batch'],
+    skewMs: 0,
+  });
+  for (const { folder } of SETTINGS.folders) world.disk.mkdir(folder);
+  world.start();
+  await world.pass(600_000, 0);
+  expect(world.engine.mirror.sinceTickMs()).toBeLessThan(10_000);
+  isStuck = true;
+  await world.pass(600_000, 0);
+  expect(world.engine.mirror.sinceTickMs()).toBeGreaterThan(500_000);
+});

@@ -20,6 +20,9 @@ import { exitCode } from '../exit-code.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { defineVerb } from '../verb.ts';
 
+/** An engine that has not gone round for so long is stuck; a slow disk may well keep it for a minute. */
+const STUCK_MS = 300_000;
+
 export const verb = defineVerb({
   options: {
     init: {
@@ -154,7 +157,10 @@ async function mirrorUntilStopped(api: Api, context: Context, logger: Logger): P
     try {
       welcome(config, logger);
       void systemd.ready('mirroring');
-      void systemd.feedWatchdog(AbortSignal.any([stop.signal, over.signal]));
+      void systemd.feedWatchdog(
+        AbortSignal.any([stop.signal, over.signal]),
+        () => mirror.sinceTickMs() < STUCK_MS,
+      );
       await mirror.run(stop.signal);
     } finally {
       over.abort();
