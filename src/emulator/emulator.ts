@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import type { Authorization } from './access.ts';
 import { checkKey, shownKey } from './access.ts';
 import { ApiError, tooManyUploads } from './api-error.ts';
-import type { Dialect, DialectName } from './dialects.ts';
+import type { Dialect, DialectName, ListRules } from './dialects.ts';
 import { dialects } from './dialects.ts';
 import { Exchange } from './exchange.ts';
 import { FaultInjector } from './fault-injection.ts';
@@ -53,6 +53,8 @@ export interface EmulatorOptions {
   readonly storageBytes?: number | null;
   /** Pages of a listing are never longer than this, whatever `limit` asks for. Default: no such bound. */
   readonly maxPageSize?: number;
+  /** How its listing differs from the dialect's. */
+  readonly list?: Partial<ListRules>;
   /**
    * True: `GET /files/{id}/content` gives every file's content, which is useful locally. False: only that of the
    * purposes that the server gives out, at OpenAI neither assistants nor vision nor user_data. Default: false.
@@ -161,7 +163,8 @@ function openDesk(options: EmulatorOptions, dataDir: string): Desk {
     uploadsPerMinute = UPLOADS_PER_MINUTE,
   } = options;
   const nowMs = (): number => clock.nowMs();
-  const dialect = dialects[options.dialect ?? 'openai'];
+  const named = dialects[options.dialect ?? 'openai'];
+  const dialect: Dialect = { ...named, list: { ...named.list, ...options.list } };
   const id = { ...dialect.id, ...(options.idPrefix === undefined ? {} : { prefix: options.idPrefix }) };
   const store = new FileStore({ dataDir, id, discard, nowMs });
   return {

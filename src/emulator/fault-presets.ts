@@ -72,6 +72,15 @@ function html(status: number, body: string, at: 'arrival' | 'handled'): FaultAct
   return { kind: 'respond', at, status, headers: { 'content-type': 'text/html' }, body };
 }
 
+/** Every listing has these entries too, at the end of its pages, where a cursor is taken from. */
+export function oddEntries(...entries: readonly unknown[]): FaultAct {
+  return {
+    kind: 'rewrite',
+    patch: (reply) =>
+      Array.isArray(reply['data']) ? { ...reply, data: [...reply['data'], ...entries] } : reply,
+  };
+}
+
 /** The reply says less than was stored. */
 export function dropReplyField(name: string): FaultAct {
   return {

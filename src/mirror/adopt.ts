@@ -12,7 +12,9 @@ import { folderOf } from './mirror-path.ts';
 import { requireOwnRoot } from './own-root.ts';
 import type { Clock, FilesApi, LocalTree, Manifest } from './ports.ts';
 import type { Change, FileId, FolderRules, ManifestView, MirrorPath, RemoteFile } from './types.ts';
-import { listEverything } from './verifier.ts';
+import { Fault } from './faults.ts';
+import { doubtLines } from './list-doubts.ts';
+import { listEverything, type ListedFiles } from './verifier.ts';
 
 /** How long files that have not settled are waited for in all; the others are left to the next sync. */
 const SETTLE_PATIENCE_MS = 10_000;
@@ -49,6 +51,8 @@ export interface AdoptReport {
   readonly unmatched: readonly MirrorPath[];
   /** Local files that could not be judged, and why; the next sync looks at them. */
   readonly left: readonly LeftAlone[];
+  /** What of the listing could not be read. */
+  readonly doubts: readonly string[];
 }
 
 interface LeftAlone {
@@ -65,7 +69,9 @@ export async function adopt(parts: AdoptParts, signal: AbortSignal): Promise<Ado
   const { local, api, view, openManifest } = parts;
   const root = await requireOwnRoot(local, view);
   const { candidates, left } = await localCandidates(parts, signal);
-  const remotes = adoptable(view, await listEverything(api, signal));
+  const listed = await listEverything(api, signal);
+  requireWhole(listed);
+  const remotes = adoptable(view, listed.files);
   const { matches, ambiguous, unmatched } = planAdoption(candidates, remotes);
   let adopted = matches;
   if (openManifest !== null) {
@@ -87,7 +93,19 @@ export async function adopt(parts: AdoptParts, signal: AbortSignal): Promise<Ado
     ambiguous,
     unmatched,
     left,
+    doubts: doubtLines(listed.doubts),
   };
+}
+
+/** Half a listing would leave the other half to be uploaded a second time. */
+function requireWhole({ doubts }: ListedFiles): void {
+  const cut = doubts.filter(({ kind }) => kind === 'cut');
+  if (cut.length === 0) return;
+  throw new Fault(`nothing is adopted: ${doubtLines(cut).join('; ')}`, {
+    disposition: 'skip',
+    outcome: 'refused',
+    rule: 'listing-cut',
+  });
 }
 
 interface Found {

@@ -1,3 +1,4 @@
+import { couldBe } from './list-doubts.ts';
 import { remoteNameOf } from './mirror-path.ts';
 import { sameRemoteName } from './remote-name.ts';
 import type { MirrorPath, RemoteFile, StatToken } from './types.ts';
@@ -15,7 +16,7 @@ export interface Adoption {
   readonly remote: RemoteFile;
 }
 
-/** Several local or several remote files that nothing tells apart. */
+/** Several local or several remote files that nothing tells apart, or of which the server says too little. */
 export interface AmbiguousMatch {
   readonly purpose: string;
   readonly remoteName: string;
@@ -37,6 +38,8 @@ export function planAdoption(
   remotes: readonly RemoteFile[],
 ): AdoptionPlan {
   const remotesByKey = Map.groupBy(remotes, remoteKey);
+  // Files of which the server does not say enough.
+  const open = remotesByKey.get(null) ?? [];
   const localsByKey = Map.groupBy(locals, (file) =>
     matchKey(file.purpose, remoteNameOf(file.path), file.bytes),
   );
@@ -44,19 +47,19 @@ export function planAdoption(
   const ambiguous: AmbiguousMatch[] = [];
   const unmatched: MirrorPath[] = [];
   for (const [key, sameLocals] of localsByKey) {
-    const sameRemotes = remotesByKey.get(key) ?? [];
     const [local] = sameLocals;
-    const [remote] = sameRemotes;
     if (local === undefined) continue;
+    const version = { purpose: local.purpose, remoteName: remoteNameOf(local.path), bytes: local.bytes };
+    const known = remotesByKey.get(key) ?? [];
+    const sameRemotes = known.length > 0 ? known : open.filter((file) => couldBe(file, version));
+    const [remote] = sameRemotes;
     if (remote === undefined) {
       unmatched.push(...sameLocals.map(({ path }) => path));
-    } else if (sameLocals.length === 1 && sameRemotes.length === 1) {
+    } else if (sameLocals.length === 1 && known.length === 1) {
       matches.push({ local, remote });
     } else {
       ambiguous.push({
-        purpose: local.purpose,
-        remoteName: remoteNameOf(local.path),
-        bytes: local.bytes,
+        ...version,
         paths: sameLocals.map(({ path }) => path),
         ids: sameRemotes.map(({ id }) => id),
       });

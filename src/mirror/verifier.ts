@@ -4,7 +4,8 @@ import { surveyRemote, type Survey } from './remote-survey.ts';
 import { survivable } from './faults.ts';
 import type { VerifyReport } from './report.ts';
 import type { Trial } from './trial.ts';
-import type { FilesApi } from './ports.ts';
+import { doubtLines } from './list-doubts.ts';
+import type { FilesApi, ListDoubt, ListRequest } from './ports.ts';
 import type { FileId, MirrorPath, RemoteFile } from './types.ts';
 
 /** A file that was recorded less than this ago may not be listed yet. */
@@ -12,16 +13,24 @@ const TOO_YOUNG_SECONDS = 60;
 /** Two looks this far apart must both miss a file before it counts as gone. */
 const CONFIRM_AFTER_MS = 5_000;
 
-/** Everything that the API lists, by id. */
-export async function listEverything(
-  api: FilesApi,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<FileId, RemoteFile>> {
-  const listed = new Map<FileId, RemoteFile>();
-  for await (const page of api.list({ purpose: null, order: 'desc' }, signal)) {
-    for (const file of page) listed.set(file.id, file);
+/** Everything that the API lists, by id, and what the listing leaves open. */
+export interface ListedFiles {
+  readonly files: ReadonlyMap<FileId, RemoteFile>;
+  readonly doubts: readonly ListDoubt[];
+}
+
+export async function listEverything(api: FilesApi, signal: AbortSignal): Promise<ListedFiles> {
+  const files = new Map<FileId, RemoteFile>();
+  const doubts: ListDoubt[] = [];
+  const request: ListRequest = {
+    purpose: null,
+    order: 'desc',
+    onDoubt: (doubt) => doubts.push(doubt),
+  };
+  for await (const page of api.list(request, signal)) {
+    for (const file of page) files.set(file.id, file);
   }
-  return listed;
+  return { files, doubts };
 }
 
 interface Comparison {
@@ -40,6 +49,8 @@ export class Verifier {
   readonly #trial: Trial;
   readonly #onLost: (path: MirrorPath) => void;
   readonly #onSurvey: (survey: Survey) => void;
+  /** What was told already: an odd entry stays for as long as its owner leaves it there. */
+  readonly #told = new Set<string>();
 
   /** `onLost`: called with `repair` for each path whose remote file is surely gone. */
   constructor(
@@ -84,9 +95,18 @@ export class Verifier {
     };
   }
 
+  #tell(lines: readonly string[]): void {
+    for (const message of lines) {
+      if (this.#told.has(message)) continue;
+      this.#told.add(message);
+      this.#core.listener({ kind: 'warning', message });
+    }
+  }
+
   async #compare(signal: AbortSignal): Promise<Comparison> {
     const { api, view } = this.#core;
-    const listed = await listEverything(api, signal);
+    const { files: listed, doubts } = await listEverything(api, signal);
+    this.#tell(doubtLines(doubts));
     const survey = surveyRemote(view, listed, serverNowSeconds(this.#core));
     this.#onSurvey(survey);
     await this.#correctExpiry(survey);

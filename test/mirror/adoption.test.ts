@@ -94,6 +94,22 @@ describe('pairing local files with remote ones', () => {
     expect(plan.unmatched).toEqual(unmatched);
   });
 
+  test('a remote file of which the server says too little is never adopted, and never passed over in silence', () => {
+    const unsized = { ...remote('f1 batch/a:1'), bytes: null };
+    const unnamed = { ...remote('f2 batch/b:2'), filename: null };
+    const other = { ...remote('f3 batch/c:3'), bytes: null };
+    const plan = planAdoption(
+      [local('batch/a:1'), local('batch/b:2'), local('batch/d:3')],
+      [unsized, unnamed, other],
+    );
+    expect(plan.matches).toEqual([]);
+    expect(plan.ambiguous).toMatchObject([
+      { paths: ['batch/a'], ids: ['f1'] },
+      { paths: ['batch/b'], ids: ['f2'] },
+    ]);
+    expect(plan.unmatched).toEqual(['batch/d']);
+  });
+
   test('a name with a quote, as a server that does not decode it gives it back', () => {
     const escaped = { ...remote('f1 batch/x:1'), filename: 'say %22hi%22' };
     const plan = planAdoption([local('batch/say "hi":1')], [escaped]);

@@ -90,6 +90,13 @@ const servers: readonly { readonly what: string; readonly answer: Server }[] = [
     answer: (query, files) => (Object.keys(query).length > 0 ? 400 : { data: files }),
   },
   {
+    what: 'no parameter but a cursor, pages of 30',
+    answer: (query, files) => {
+      if (Object.keys(query).some((name) => name !== 'after')) return 400;
+      return { data: slice(files, query, 30) };
+    },
+  },
+  {
     what: 'parameters ignored, everything at once (Moonshot)',
     answer: (_query, files) => ({ data: files }),
   },

@@ -202,6 +202,21 @@ export const faultTable: readonly FaultRow[] = [
     testTitle: 'an id that already belongs to another file: named, neither file is touched, no DELETE',
   },
   {
+    fault:
+      'A list of capped pages, without word on more, in another order, or that refuses what is asked of it',
+    does: 'reads on until a page brings nothing new, asking for no more than the server takes',
+    userSees: 'nothing',
+    testFile: 'listings.test.ts',
+    testTitle: 'oldest first: an upload whose reply was lost is found behind many others and adopted',
+  },
+  {
+    fault: 'A list with entries that cannot be read',
+    does: 'passes over them, unless one could be an upload that is looked for',
+    userSees: 'a warning with how many and which field',
+    testFile: 'listings.test.ts',
+    testTitle: 'odd entries of others: a lost reply is adopted all the same, and they are named once',
+  },
+  {
     fault: 'A list that never ends',
     does: 'stops reading when a page brings nothing new',
     userSees: 'nothing',

@@ -36,10 +36,12 @@ export const verb = defineVerb({
   },
 });
 
-function* reportLines({ dryRun, adopted, ambiguous, unmatched, left }: AdoptReport): Iterable<string> {
+function* reportLines(report: AdoptReport): Iterable<string> {
+  const { dryRun, adopted, ambiguous, unmatched, left, doubts } = report;
   for (const { path, id } of adopted)
     yield `${dryRun ? 'would adopt' : 'adopted'}  ${printable(path)} = ${printable(id)}`;
   for (const match of ambiguous) yield ambiguousLine(match);
+  yield* doubts.map(printable);
   for (const { path, reason } of left) yield `left alone  ${printable(path)}: ${printable(reason)}`;
   const parts = [
     `${adopted.length} ${dryRun ? 'to adopt' : 'adopted'}`,

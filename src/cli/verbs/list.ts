@@ -1,4 +1,6 @@
 import type { Config } from '../../config/config.ts';
+import { doubtLines } from '../../mirror/list-doubts.ts';
+import type { ListDoubt, ListRequest } from '../../mirror/ports.ts';
 import type { PathReport } from '../../mirror/report.ts';
 import type { FileId, ManifestView, RemoteFile } from '../../mirror/types.ts';
 import { formatBytes } from '../../service/quantities.ts';
@@ -61,12 +63,15 @@ async function* remoteReports(context: Context): AsyncIterable<RemoteReport> {
   const pathOf = pathsById(manifest);
   const remote = await openRemote(config, apiKey);
   try {
-    for await (const page of remote.list({ purpose: null, order: 'asc' }, new AbortController().signal)) {
+    const doubts: ListDoubt[] = [];
+    const request: ListRequest = { purpose: null, order: 'asc', onDoubt: (doubt) => doubts.push(doubt) };
+    for await (const page of remote.list(request, new AbortController().signal)) {
       for (const file of page) {
         const path = pathOf.get(file.id) ?? null;
         yield { ...file, owned: path !== null || manifest.garbage.has(file.id), path };
       }
     }
+    for (const line of doubtLines(doubts)) tell(context.io, line);
   } finally {
     await remote.close();
   }

@@ -1,10 +1,11 @@
+import { doubtLines } from '../../mirror/list-doubts.ts';
 import { listEverything } from '../../mirror/verifier.ts';
 import { surveyRemote, type PurposeUsage } from '../../mirror/remote-survey.ts';
 import { counted, formatBytes } from '../../service/quantities.ts';
 import { printable } from '../../service/terminal-text.ts';
 import { askedApi } from '../asked-api.ts';
 import { exitCode } from '../exit-code.ts';
-import { print } from '../io.ts';
+import { print, tell } from '../io.ts';
 import { printJson } from '../json-output.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { aligned, type Row } from '../table.ts';
@@ -31,7 +32,8 @@ export const verb = defineVerb({
     const view = await readState(config.stateDir);
     const remote = await openRemote(config, apiKey);
     try {
-      const listed = await listEverything(remote, stop.signal);
+      const { files: listed, doubts } = await listEverything(remote, stop.signal);
+      for (const line of doubtLines(doubts)) tell(context.io, line);
       const { usage } = surveyRemote(view, listed, Date.now() / 1000);
       const report: UsageReport = {
         version: 1,
