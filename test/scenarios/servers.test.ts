@@ -82,6 +82,8 @@ describe('headers from a file or the environment', { concurrent: true, timeout: 
     expect(sync.code).toBe(78);
     expect(sync.stderr).toMatch(/api\.headers\.x-gateway: .*nowhere cannot be read \(ENOENT\)/);
     expect((await mirror.run('status')).code).toBe(3);
+    const doctor = await mirror.run('doctor');
+    expect(doctor.stdout).toMatch(/^fail +api: api\.headers\.x-gateway: .*nowhere cannot be read/m);
   });
 });
 

@@ -87,17 +87,31 @@ export function renderDialects(): string {
   ].join('\n');
 }
 
-/** `api.auth` "api-key", …; folders that are switched off together at the end. */
+/** The settings under `api` one by one, then the folders in few words, those that are switched off at the end. */
 function settingsOf(preset: PresetName): string {
-  const { folders = {}, ...rest } = presets[preset];
-  const off = Object.keys(folders).filter((name) => folders[name] === false);
-  const on = Object.fromEntries(Object.entries(folders).filter(([, rules]) => rules !== false));
+  const { api = {}, folders = {} } = presets[preset];
   const address = ownAddressOf(preset);
+  const off = Object.keys(folders).filter((name) => folders[name] === false);
   return [
     ...(address === null ? [] : [`\`api.baseUrl\` is yours: \`${address}\``]),
-    ...leaves({ ...rest, folders: on }, []),
-    ...(off.length === 0 ? [] : [`off: ${off.map((name) => `\`${name}\``).join(', ')}`]),
+    ...leaves(api, ['api']),
+    ...Object.entries(folders).flatMap(([name, rules]) => (rules ? [folderText(name, rules)] : [])),
+    ...(off.length === 0 ? [] : [`off: ${off.map((name) => `\`${name}/\``).join(', ')}`]),
   ].join('<br>');
+}
+
+type Folders = NonNullable<TestConfig['folders']>;
+
+/** `documents/`: `file-extract`, 100 MB. */
+function folderText(name: string, rules: Exclude<Folders[string], false>): string {
+  const { purpose, maxBytes, check, requests } = rules;
+  const facts = [
+    ...(purpose === undefined || purpose === name ? [] : [`\`${purpose}\``]),
+    ...(maxBytes === undefined ? [] : [`${Math.round(maxBytes / 1_000_000)} MB`]),
+    ...(check === undefined ? [] : [`\`check\` \`${check}\``]),
+    ...(requests === undefined ? [] : ['`requests` as this server takes them']),
+  ];
+  return `\`${name}/\`: ${facts.join(', ')}`;
 }
 
 function leaves(value: unknown, path: readonly string[]): readonly string[] {

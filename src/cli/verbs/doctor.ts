@@ -137,7 +137,14 @@ async function* apiAnswers(
   }
   const { origin } = new URL(config.api.baseUrl);
   const { openRemote } = await context.compose();
-  const remote = await openRemote(config, apiKey);
+  let remote: Awaited<ReturnType<typeof openRemote>>;
+  try {
+    remote = await openRemote(config, apiKey);
+  } catch (error) {
+    // The value of a header that cannot be had.
+    yield fail('api', faultOf(error).message, null);
+    return;
+  }
   try {
     const signal = AbortSignal.timeout(probeTimeoutMs);
     await remote.probe(signal);
