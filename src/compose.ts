@@ -10,6 +10,7 @@ import {
   openManifestAsIs,
   openManifestFor,
   refuseLostManifest,
+  scopeOf,
   viewFor,
   type MirrorIdentity,
 } from './compose/remembered.ts';
@@ -20,6 +21,7 @@ import type { Emulator, EmulatorOptions } from './emulator/emulator.ts';
 import { filesBelow, type FoundBelow } from './local/files-below.ts';
 import { rootFacts, type RootFacts } from './local/root-facts.ts';
 import { readMirrorId } from './local/root-guard.ts';
+import { openRecordedApi } from './manifest/api-memory.ts';
 import { admitApi, readApiIdentity, type ApiIdentity } from './manifest/api-identity.ts';
 import { readMemory } from './manifest/memory-file.ts';
 import { hasManifest, readManifest } from './manifest/read-manifest.ts';
@@ -52,7 +54,9 @@ export async function openMirror(options: MirrorOptions): Promise<MirrorApp> {
   try {
     const lock = await held.lock(options, () => refuseLostManifest(config));
     const manifest = held.add(await openManifestFor(options, null, lock));
-    return new WorkingMirror(options, manifest, held);
+    const scope = scopeOf(options, options.apiKey);
+    const memory = await openRecordedApi(config.stateDir, scope, false);
+    return new WorkingMirror(options, { manifest, memory }, held);
   } catch (error) {
     await held.close();
     throw error;
@@ -84,16 +88,20 @@ export async function adoptRemote(
   const marked = await readMirrorId(config.root);
   const view = await viewFor(options, marked);
   const api = held.add(createClient(config, () => apiKey));
+  const scope = scopeOf(options, apiKey);
   const parts = {
     local: createTree(config).local,
     api,
     view,
+    changes: (await openRecordedApi(config.stateDir, scope, true)).changes(),
     clock: systemClock,
     folders: settingsOf(config).folders,
   };
   const openManifest =
     lock === null ? null : async () => held.add(await openManifestFor(options, marked, lock));
-  return await adopt({ ...parts, openManifest }, signal);
+  const report = await adopt({ ...parts, openManifest }, signal);
+  if (!dryRun) await (await openRecordedApi(config.stateDir, scope, false)).confirm();
+  return report;
 }
 
 /** Deletes the files of the garbage list while no daemon runs; see `clearGarbage`. Throws as `openMirror` does too. */
@@ -103,7 +111,9 @@ export async function deleteOrphans(options: MirrorOptions, signal: AbortSignal)
   const lock = await held.lock(options, () => refuseLostManifest(config));
   const manifest = held.add(await openManifestFor(options, null, lock));
   const api = held.add(createClient(config, () => apiKey));
-  return await clearGarbage({ local: createTree(config).local, api, manifest, clock: systemClock }, signal);
+  const apiMemory = await openRecordedApi(config.stateDir, scopeOf(options, apiKey), false);
+  const { local } = createTree(config);
+  return await clearGarbage({ local, api, manifest, apiMemory, clock: systemClock }, signal);
 }
 
 /** Forgets, while no daemon runs, that files were rejected; see `forgetRejections`. Throws as `openMirror` does too. */

@@ -2,7 +2,9 @@
 import type { Config } from '../config/config.ts';
 import { isLoopback } from '../config/cross-checks.ts';
 import { readMirrorId } from '../local/root-guard.ts';
+import { readHeaders } from '../config/header-values.ts';
 import { admitApi, type ApiIdentity } from '../manifest/api-identity.ts';
+import type { ApiScope } from '../manifest/api-scope.ts';
 import { openManifestOf } from '../manifest/manifest-of-api.ts';
 import { openManifest, type ManifestStore } from '../manifest/manifest-store.ts';
 import { hasManifest, readManifest } from '../manifest/read-manifest.ts';
@@ -26,6 +28,24 @@ export function apiOf({ config, isEmulator = false }: MirrorIdentity): ApiIdenti
   const { host, hostname } = new URL(config.api.baseUrl);
   if (isEmulator) return { kind: 'emulator', host: hostname };
   return isLoopback(config.api.baseUrl) ? { kind: 'loopback', host: hostname } : { kind: 'remote', host };
+}
+
+/** Whose files the API shows, and how it is asked. Throws `Fault` with rule `config` when a header cannot be had. */
+export function scopeOf(
+  { config, isEmulator = false }: MirrorIdentity,
+  apiKey: string | null,
+  env: Readonly<Record<string, string | undefined>> = process.env,
+): ApiScope {
+  const { baseUrl, organization, project, ...settings } = config.api;
+  const { headers } = readHeaders(settings.headers, env);
+  return {
+    address: isEmulator ? 'emulator' : baseUrl,
+    organization,
+    project,
+    headers,
+    key: apiKey,
+    settings: isEmulator ? null : settings,
+  };
 }
 
 /** Whatever API it belongs to. Only for what no API is asked about. */

@@ -1,4 +1,5 @@
 import type { Config } from '../config/config.ts';
+import type { RecordedApi } from '../manifest/api-memory.ts';
 import type { ManifestStore } from '../manifest/manifest-store.ts';
 import { Mirror } from '../mirror/mirror.ts';
 import type { Listener } from '../mirror/ports.ts';
@@ -44,6 +45,7 @@ export class WorkingMirror implements MirrorApp {
   readonly #mirror: Mirror;
   readonly #queue: LaneQueue;
   readonly #held: Held;
+  readonly #memory: RecordedApi;
   readonly #listener: Listener;
   #config: Config;
   #apiKey: string | null;
@@ -52,7 +54,12 @@ export class WorkingMirror implements MirrorApp {
   #started = false;
 
   /** `held`: what goes with it when it is closed. */
-  constructor({ config, apiKey, listener }: MirrorOptions, manifest: ManifestStore, held: Held) {
+  constructor(
+    { config, apiKey, listener }: MirrorOptions,
+    { manifest, memory }: { readonly manifest: ManifestStore; readonly memory: RecordedApi },
+    held: Held,
+  ) {
+    this.#memory = memory;
     this.#config = config;
     this.#apiKey = apiKey;
     this.#listener = listener;
@@ -70,6 +77,7 @@ export class WorkingMirror implements MirrorApp {
       local: this.#tree.local,
       ...withFailPoints({ api, manifest }, process.env),
       queue: this.#queue,
+      apiMemory: memory,
       settings: settingsOf(config),
       listener,
     });
@@ -107,6 +115,7 @@ export class WorkingMirror implements MirrorApp {
     const tree = createTree(config);
     this.#config = config;
     this.#apiKey = apiKey;
+    this.#memory.useKey(apiKey);
     this.#tree = tree;
     this.#queue.setLimits(limitsOf(config));
     this.#mirror.reconfigure(settingsOf(config), this.#tree.local);

@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { Fault } from '../mirror/faults.ts';
+import { fingerprintsSchema, type Fingerprints } from './api-scope.ts';
 import { isErrno, unusableStateDir } from './manifest-fault.ts';
 import { stateFilesIn } from './state-files.ts';
 import type { StateFiles } from './state-files.ts';
@@ -14,10 +15,19 @@ const identitySchema = z.strictObject({
   kind: z.enum(['emulator', 'loopback', 'remote']),
   /** `remote`: with its port, if that is not the usual one. Otherwise without, since local servers move between ports. */
   host: z.string().min(1),
+  /** Salted hashes of what decides whose files are shown; absent in what older versions wrote. */
+  fingerprints: fingerprintsSchema.optional(),
 });
 
 /** Which API a manifest belongs to. */
-export type ApiIdentity = Readonly<Omit<z.infer<typeof identitySchema>, 'version'>>;
+export type ApiIdentity = Readonly<Pick<z.infer<typeof identitySchema>, 'kind' | 'host'>>;
+
+/** All that `api.json` says. */
+export interface ApiRecord {
+  readonly identity: ApiIdentity;
+  /** Null: nothing was recorded yet. */
+  readonly fingerprints: Fingerprints | null;
+}
 
 /**
  * What a manifest of one API is worth to another. `same`: go on; `start-over`: what was mirrored to the emulator is
@@ -37,24 +47,45 @@ export async function readApiIdentity(
   stateDir: string,
   files: StateFiles = stateFilesIn(stateDir),
 ): Promise<ApiIdentity | null> {
+  return (await readApiRecord(stateDir, files))?.identity ?? null;
+}
+
+/** As `readApiIdentity`, all of it. */
+export async function readApiRecord(
+  stateDir: string,
+  files: StateFiles = stateFilesIn(stateDir),
+): Promise<ApiRecord | null> {
   const content = await readWhole(files, identityName).catch((error: unknown) => {
     throw isErrno(error) ? unusableStateDir(files.pathOf(identityName), error) : error;
   });
   if (content === null) return null;
   const parsed = identitySchema.safeParse(jsonOrNull(content));
-  if (parsed.success) return { kind: parsed.data.kind, host: parsed.data.host };
+  if (parsed.success) {
+    const { kind, host, fingerprints = null } = parsed.data;
+    return { identity: { kind, host }, fingerprints };
+  }
   throw personNeeded(
     `${files.pathOf(identityName)} does not say which API this mirror belongs to; nothing was sent. If the configured API is the right one, remove that file`,
   );
 }
 
-/** Durable when it resolves: a power cut leaves the old one or the new one. */
+/** A new API, of which nothing else is recorded yet. As `writeApiRecord`. */
 export async function writeApiIdentity(
   stateDir: string,
   identity: ApiIdentity,
   files: StateFiles = stateFilesIn(stateDir),
 ): Promise<void> {
-  const content = Buffer.from(`${JSON.stringify({ version: 1, ...identity }, null, 2)}\n`);
+  await writeApiRecord(stateDir, { identity, fingerprints: null }, files);
+}
+
+/** Durable when it resolves: a power cut leaves the old one or the new one. */
+export async function writeApiRecord(
+  stateDir: string,
+  { identity, fingerprints }: ApiRecord,
+  files: StateFiles = stateFilesIn(stateDir),
+): Promise<void> {
+  const record = { version: 1, ...identity, ...(fingerprints === null ? {} : { fingerprints }) };
+  const content = Buffer.from(`${JSON.stringify(record, null, 2)}\n`);
   try {
     await replaceWhole(files, identityName, content);
   } catch (error) {

@@ -6,6 +6,7 @@ import {
   type AmbiguousMatch,
   type LocalCandidate,
 } from './adoption.ts';
+import { requireOwnScope } from './ask-scope.ts';
 import { survivable } from './faults.ts';
 import { uploaded } from './fold.ts';
 import { folderOf } from './mirror-path.ts';
@@ -25,6 +26,8 @@ export interface AdoptParts {
   readonly api: FilesApi;
   /** What is remembered before. Its id is that of the root's marker when there is no manifest, empty if there is no marker either. */
   readonly view: ManifestView;
+  /** What of the API is another than when the recorded ids were last known there; see `ApiMemory`. */
+  readonly changes: readonly string[];
   /**
    * Opens the manifest for recording. Only called when everything is known: a new manifest that stays empty would make
    * the next sync upload every file a second time. Null: a dry run, which writes nothing.
@@ -63,11 +66,14 @@ interface LeftAlone {
 /**
  * Takes over remote files that nobody owns for local files that are not mirrored, one to one by purpose, name and
  * size. Nothing is uploaded and nothing is deleted. The caller makes sure that no engine runs on this mirror.
- * Throws `Fault`: with halt `root` when the root is not this mirror's; or the signal's reason.
+ * Throws `Fault`: with halt `root` when the root is not this mirror's, with halt `scope` when the recorded ids are of another
+ * project; or the signal's reason.
  */
 export async function adopt(parts: AdoptParts, signal: AbortSignal): Promise<AdoptReport> {
-  const { local, api, view, openManifest } = parts;
+  const { local, api, view, changes, openManifest } = parts;
   const root = await requireOwnRoot(local, view);
+  // Ids of two projects in one manifest could never be told apart again.
+  if (changes.length > 0) await requireOwnScope(parts, changes, signal);
   const { candidates, left } = await localCandidates(parts, signal);
   const listed = await listEverything(api, signal);
   requireWhole(listed);

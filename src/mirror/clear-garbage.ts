@@ -1,8 +1,9 @@
+import { requireOwnScope } from './ask-scope.ts';
 import { type Fault, survivable } from './faults.ts';
 import { garbageDeleted } from './fold.ts';
 import { asOneOnly } from './refusal.ts';
 import { requireOwnRoot } from './own-root.ts';
-import type { Clock, FilesApi, LocalTree, Manifest } from './ports.ts';
+import type { ApiMemory, Clock, FilesApi, LocalTree, Manifest } from './ports.ts';
 import type { FileId } from './types.ts';
 
 /** How often every id is tried. */
@@ -13,17 +14,19 @@ export interface ClearGarbageParts {
   readonly local: LocalTree;
   readonly api: FilesApi;
   readonly manifest: Manifest;
+  readonly apiMemory: ApiMemory;
   readonly clock: Clock;
 }
 
 /**
  * Deletes, without an engine, the ids that the garbage list holds, those kept aside included, and nothing else.
- * Returns how many are gone now. Throws `Fault`: with halt `root` when the root is not this mirror's; the API's
- * last word when an id could not be deleted; or the signal's reason.
+ * Returns how many are gone now. Throws `Fault`: with halt `root` when the root is not this mirror's, with halt
+ * `scope` when the ids are of another project; the API's last word when an id could not be deleted; or the signal's reason.
  */
 export async function clearGarbage(parts: ClearGarbageParts, signal: AbortSignal): Promise<number> {
   const { local, manifest, clock } = parts;
   await requireOwnRoot(local, manifest);
+  await requireKnownScope(parts, signal);
   const owned = new Set([...manifest.files.values()].map(({ id }) => id));
   let gone = 0;
   for (let round = 1; ; round += 1) {
@@ -40,16 +43,27 @@ export async function clearGarbage(parts: ClearGarbageParts, signal: AbortSignal
   }
 }
 
+async function requireKnownScope(parts: ClearGarbageParts, signal: AbortSignal): Promise<void> {
+  const { apiMemory, manifest } = parts;
+  const changes = apiMemory.changes();
+  if (changes.length === 0) return;
+  await requireOwnScope({ ...parts, view: manifest }, changes, signal);
+  await apiMemory.confirm();
+}
+
 /** Null: it is gone, and so is its record. */
 async function deleteOne(
-  { api, manifest }: ClearGarbageParts,
+  parts: ClearGarbageParts,
   id: FileId,
   isOwned: boolean,
   signal: AbortSignal,
 ): Promise<Fault | null> {
+  const { api, manifest } = parts;
   try {
     // INVARIANT: what an entry has is never deleted.
-    if (!isOwned) await api.delete(id, signal);
+    // INVARIANT: "no such file" is only believed where our other files are known.
+    if (!isOwned && (await api.delete(id, signal)) === 'absent')
+      await requireOwnScope({ ...parts, view: manifest }, [], signal);
   } catch (error) {
     signal.throwIfAborted();
     const fault = survivable(error);

@@ -4,6 +4,7 @@ import { type Fault, survivable } from './faults.ts';
 import { garbageDeleted } from './fold.ts';
 import type { LaneGovernor } from './lane-governor.ts';
 import type { RootGuard } from './root-guard.ts';
+import { type ScopeGuard, UNSURE_MS } from './scope-guard.ts';
 import type { Trial } from './trial.ts';
 import type { FileId, Garbage } from './types.ts';
 import { Worklist } from './worklist.ts';
@@ -27,6 +28,7 @@ export class Collector {
   readonly #governor: LaneGovernor;
   readonly #apiHalts: ApiHalts;
   readonly #trial: Trial;
+  readonly #scope: ScopeGuard;
   readonly #signal: AbortSignal;
   /** How often each id was refused for itself in a row. */
   readonly #failures = new Map<FileId, number>();
@@ -41,6 +43,7 @@ export class Collector {
     governor: LaneGovernor,
     apiHalts: ApiHalts,
     trial: Trial,
+    scope: ScopeGuard,
     signal: AbortSignal,
   ) {
     this.#core = core;
@@ -48,6 +51,7 @@ export class Collector {
     this.#governor = governor;
     this.#apiHalts = apiHalts;
     this.#trial = trial;
+    this.#scope = scope;
     this.#signal = signal;
     for (const id of core.view.garbage.keys()) this.#line.mark(id);
   }
@@ -109,6 +113,8 @@ export class Collector {
   /** Returns how long to wait before the next try; null: it is gone. */
   async #delete(id: FileId, garbage: Garbage): Promise<number | null> {
     const { api, ledger, listener, halts, index } = this.#core;
+    const notYetMs = await this.#unlessAdmitted(id, garbage);
+    if (notYetMs !== null) return notYetMs;
     // RACE: a halt may have come while this waited for its place in the lane.
     if (halts.holds('delete') || !(await this.#root.check(0))) return 0;
     // INVARIANT: what an entry has is never deleted. An id that was kept aside may have been adopted since.
@@ -118,7 +124,9 @@ export class Collector {
       return null;
     }
     try {
-      await api.delete(id, this.#signal);
+      const ended = await api.delete(id, this.#signal);
+      // INVARIANT: "no such file" is only believed where our other files are known.
+      if (ended === 'absent' && !(await this.#scope.believesAbsence())) return UNSURE_MS;
     } catch (error) {
       this.#signal.throwIfAborted();
       return this.#failed(id, garbage, await this.#trial.ofId(survivable(error)));
@@ -129,6 +137,18 @@ export class Collector {
     this.#failures.delete(id);
     listener({ kind: 'deleted', path: garbage.path, id, why: garbage.reason });
     return null;
+  }
+
+  /** With a key of another project nothing is deleted. Returns how long to wait; null: it may be. */
+  async #unlessAdmitted(id: FileId, garbage: Garbage): Promise<number | null> {
+    if (this.#core.halts.holds('delete')) return 0;
+    try {
+      if (await this.#scope.admits()) return null;
+      return this.#core.halts.holds('delete') ? 0 : UNSURE_MS;
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      return this.#failed(id, garbage, survivable(error));
+    }
   }
 
   #failed(id: FileId, { path }: Garbage, fault: Fault): number {

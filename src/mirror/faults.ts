@@ -20,7 +20,7 @@ export interface FaultDetails {
   readonly disposition: Disposition;
   readonly outcome: Outcome;
   /** Which class of actions stops, with `disposition: 'halt'`. */
-  readonly halt?: Extract<HaltName, 'auth' | 'quota' | 'state' | 'root'>;
+  readonly halt?: Extract<HaltName, 'auth' | 'quota' | 'scope' | 'state' | 'root'>;
   /** `lane`: everything in the lane waits, not only this file (429). */
   readonly scope?: 'file' | 'lane';
   /** The server's own word on when to try again, milliseconds from now. */

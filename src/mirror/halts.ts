@@ -6,6 +6,7 @@ const HELD_LANES: Readonly<Record<HaltName, readonly ('upload' | 'delete')[]>> =
   root: ['upload', 'delete'],
   paused: ['upload', 'delete'],
   auth: ['upload', 'delete'],
+  scope: ['upload', 'delete'],
   quota: ['upload'],
   storage: [],
   state: ['upload', 'delete'],

@@ -13,7 +13,17 @@ import { Ledger } from './ledger.ts';
 import { LetGo } from './let-go.ts';
 import { countInFolder, folderOf } from './mirror-path.ts';
 import { PathNotes } from './path-notes.ts';
-import type { Clock, FilesApi, Hint, Lane, Listener, LocalTree, Manifest, SendQueue } from './ports.ts';
+import type {
+  ApiMemory,
+  Clock,
+  FilesApi,
+  Hint,
+  Lane,
+  Listener,
+  LocalTree,
+  Manifest,
+  SendQueue,
+} from './ports.ts';
 import { Quiet } from './quiet.ts';
 import type { FlushResult, MirrorControl, MirrorStatus, PathReport, Phase, VerifyReport } from './report.ts';
 import { Resolver } from './resolver.ts';
@@ -21,6 +31,7 @@ import { forgetRejections } from './retry.ts';
 import { RootGuard } from './root-guard.ts';
 import { ScanSchedule } from './scan-schedule.ts';
 import { Scanner } from './scanner.ts';
+import { ScopeGuard } from './scope-guard.ts';
 import { SendingRoom } from './sending-room.ts';
 import type { MirrorSettings } from './settings.ts';
 import { statusOf } from './status.ts';
@@ -47,6 +58,7 @@ export interface MirrorParts {
   readonly api: FilesApi;
   readonly manifest: Manifest;
   readonly queue: SendQueue;
+  readonly apiMemory: ApiMemory;
   readonly settings: MirrorSettings;
   readonly listener: Listener;
 }
@@ -60,6 +72,8 @@ export class Mirror implements MirrorControl {
   readonly #worker: Worker;
   readonly #deleter: Deleter;
   readonly #apiHalts: ApiHalts;
+  readonly #apiMemory: ApiMemory;
+  readonly #scope: ScopeGuard;
   readonly #governors: Readonly<Record<Lane, LaneGovernor>>;
   readonly #collector: Collector;
   readonly #failures = new Failures();
@@ -117,6 +131,8 @@ export class Mirror implements MirrorControl {
     const mark = (path: MirrorPath): void => this.mark(path);
     this.#apiHalts = new ApiHalts(core);
     const trial = new Trial(core, this.#abort.signal);
+    this.#apiMemory = parts.apiMemory;
+    this.#scope = new ScopeGuard(core, parts.apiMemory, this.#abort.signal);
     this.#governors = { upload: new LaneGovernor(core, 'upload'), delete: new LaneGovernor(core, 'delete') };
     this.#root = new RootGuard(core, () => this.#scans.request('the root is back'));
     this.#collector = new Collector(
@@ -125,6 +141,7 @@ export class Mirror implements MirrorControl {
       this.#governors.delete,
       this.#apiHalts,
       trial,
+      this.#scope,
       this.#abort.signal,
     );
     const letGo = new LetGo(clock, manifest.memory.letGo);
@@ -137,6 +154,7 @@ export class Mirror implements MirrorControl {
       this.#governors.upload,
       this.#apiHalts,
       trial,
+      this.#scope,
       this.#root,
       this.#failures,
       mark,
@@ -151,12 +169,13 @@ export class Mirror implements MirrorControl {
       root: this.#root,
       storage,
       trial,
+      scope: this.#scope,
     });
     const lost = (path: MirrorPath): void => {
       this.#worker.noteLost(path);
       mark(path);
     };
-    const verifier = new Verifier(core, trial, lost, (survey) => storage.surveyed(survey));
+    const verifier = new Verifier(core, trial, this.#scope, lost, (survey) => storage.surveyed(survey));
     this.#verifications = new VerifySchedule(core, verifier);
     this.#pool = new WorkerPool(
       core,
@@ -220,6 +239,8 @@ export class Mirror implements MirrorControl {
     // The new tree takes nothing for absent, a missing folder neither, before it was asked about the root.
     this.#nextRootMs = 0;
     if (settings.verifyMs !== verifyMs) this.#verifications.restart();
+    this.#scope.reconsider();
+    void this.#askAnew().catch((error: unknown) => this.#broke(error));
     this.#retryNow();
     this.#scans.request('configuration');
   }
@@ -340,6 +361,20 @@ export class Mirror implements MirrorControl {
     return [...paths];
   }
 
+  /** What the server refused, it may take when it is asked otherwise, or with another key. */
+  async #askAnew(): Promise<void> {
+    try {
+      if (!this.#apiMemory.isAskedOtherwise()) return;
+      const { view, ledger } = this.#core;
+      const paths = await forgetRejections(view, (change) => ledger.commit(change), null);
+      await this.#apiMemory.noteAsked();
+      for (const path of paths) this.mark(path);
+    } catch (error) {
+      // Not forgotten, or not written: the next start does it.
+      this.#core.listener({ kind: 'warning', message: survivable(error).message });
+    }
+  }
+
   /** What waits for the engine ends with it, and at once when nobody waits for the answer any more. */
   async #whileItRuns<T>(signal: AbortSignal, wait: (over: AbortSignal) => Promise<T>): Promise<T> {
     const over = AbortSignal.any([signal, this.#abort.signal]);
@@ -357,6 +392,7 @@ export class Mirror implements MirrorControl {
   async #run(): Promise<void> {
     const signal = this.#abort.signal;
     try {
+      await this.#askAnew();
       while (!this.#stopTaking.signal.aborted) {
         const nextMs = await this.#tick(signal);
         this.#tickedAtMs = this.#core.clock.monotonicMs();
@@ -395,6 +431,7 @@ export class Mirror implements MirrorControl {
       this.#collector.tick(),
       await this.#deleter.tick(this.#scans.isSoon()),
       this.#apiHalts.tick(signal),
+      this.#scope.tick(),
     ];
     return Math.min(...next.filter((each) => each !== null), Number.POSITIVE_INFINITY);
   }

@@ -145,6 +145,18 @@ export interface FilesApi {
   serverNowMs(): number | null;
 }
 
+/** What is remembered about the API: whose files it shows (address, account, project, key), and how it is asked. */
+export interface ApiMemory {
+  /** What of it is another than when the recorded ids were last known there, in words; empty: nothing. */
+  changes(): readonly string[];
+  /** The recorded ids are known in the present scope, or there are none. Throws `Fault` when that cannot be written. */
+  confirm(): Promise<void>;
+  /** The key, or any setting of the API, is another than when it refused what is recorded as refused. */
+  isAskedOtherwise(): boolean;
+  /** What was refused until now is forgotten. Throws `Fault` when that cannot be written. */
+  noteAsked(): Promise<void>;
+}
+
 /** What is remembered. */
 export interface Manifest extends ManifestView {
   /**

@@ -215,7 +215,7 @@ export interface FolderRules {
   readonly requests?: Partial<RequestRules>;
 }
 
-export type HaltName = 'root' | 'mass-delete' | 'auth' | 'quota' | 'state' | 'storage' | 'paused';
+export type HaltName = 'root' | 'mass-delete' | 'auth' | 'scope' | 'quota' | 'state' | 'storage' | 'paused';
 
 /** A named state in which a class of actions stops until its cause ends or a person approves. */
 export interface Halt {

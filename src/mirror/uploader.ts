@@ -21,6 +21,7 @@ import type { OpenVersion } from './ports.ts';
 import { sameRemoteName } from './remote-name.ts';
 import type { Resolver } from './resolver.ts';
 import type { RootGuard } from './root-guard.ts';
+import { type ScopeGuard, UNSURE_MS } from './scope-guard.ts';
 import { sizeOf } from './stat-token.ts';
 import type { Trial } from './trial.ts';
 import type { FolderRules, Intent, MirrorPath, RemoteFile, StatToken } from './types.ts';
@@ -53,6 +54,7 @@ export class Uploader {
   readonly #governor: LaneGovernor;
   readonly #apiHalts: ApiHalts;
   readonly #trial: Trial;
+  readonly #scope: ScopeGuard;
   readonly #root: RootGuard;
   readonly #failures: Failures;
   readonly #locks: KeyedLock;
@@ -67,6 +69,7 @@ export class Uploader {
     governor: LaneGovernor,
     apiHalts: ApiHalts,
     trial: Trial,
+    scope: ScopeGuard,
     root: RootGuard,
     failures: Failures,
     mark: (path: MirrorPath) => void,
@@ -76,6 +79,7 @@ export class Uploader {
     this.#governor = governor;
     this.#apiHalts = apiHalts;
     this.#trial = trial;
+    this.#scope = scope;
     this.#root = root;
     this.#failures = failures;
     this.#locks = new KeyedLock(mark);
@@ -143,6 +147,8 @@ export class Uploader {
       // Whether there is anything to send may depend on the time: an expiry that only a wrong clock sees.
       return again(0);
     }
+    const notYet = await this.#unlessAdmitted(path, signal);
+    if (notYet !== null) return notYet;
     if (!(await core.ledger.tryCommit(intentOpened(path, this.#intentOf(job))))) {
       core.notes.set(path, 'held', 'waits until the manifest can be written');
       return again(0);
@@ -200,6 +206,20 @@ export class Uploader {
       signal.throwIfAborted();
       return survivable(error);
     }
+  }
+
+  /** Nothing is sent to a project of which it is not known that the recorded ids are of it. */
+  async #unlessAdmitted(path: MirrorPath, signal: AbortSignal): Promise<Next | null> {
+    try {
+      if (await this.#scope.admits()) return null;
+    } catch (error) {
+      signal.throwIfAborted();
+      this.#waitForApi(path, survivable(error));
+      return again(0);
+    }
+    const state = this.#core.halts.has('scope') ? 'held' : 'pending';
+    this.#core.notes.set(path, state, this.#scope.refusal().message);
+    return again(UNSURE_MS);
   }
 
   #apiWorks(): void {

@@ -3,6 +3,7 @@ import { serverNowSeconds } from './core.ts';
 import { surveyRemote, type Survey } from './remote-survey.ts';
 import { survivable } from './faults.ts';
 import type { VerifyReport } from './report.ts';
+import type { ScopeGuard } from './scope-guard.ts';
 import type { Trial } from './trial.ts';
 import { doubtLines } from './list-doubts.ts';
 import type { FilesApi, ListDoubt, ListRequest } from './ports.ts';
@@ -47,6 +48,7 @@ interface Comparison {
 export class Verifier {
   readonly #core: Core;
   readonly #trial: Trial;
+  readonly #scope: ScopeGuard;
   readonly #onLost: (path: MirrorPath) => void;
   readonly #onSurvey: (survey: Survey) => void;
   /** What was told already: an odd entry stays for as long as its owner leaves it there. */
@@ -56,11 +58,13 @@ export class Verifier {
   constructor(
     core: Core,
     trial: Trial,
+    scope: ScopeGuard,
     onLost: (path: MirrorPath) => void,
     onSurvey: (survey: Survey) => void,
   ) {
     this.#core = core;
     this.#trial = trial;
+    this.#scope = scope;
     this.#onLost = onLost;
     this.#onSurvey = onSurvey;
   }
@@ -105,11 +109,16 @@ export class Verifier {
 
   async #compare(signal: AbortSignal): Promise<Comparison> {
     const { api, view } = this.#core;
+    if (!(await this.#scope.admits())) throw this.#scope.refusal();
     const { files: listed, doubts } = await listEverything(api, signal);
     this.#tell(doubtLines(doubts));
     const survey = surveyRemote(view, listed, serverNowSeconds(this.#core));
     this.#onSurvey(survey);
     await this.#correctExpiry(survey);
+    // A list that shows none of our files is rather one of another project than one from which all were deleted.
+    if (survey.unseen.length + survey.expired.length === survey.checked && survey.unseen.length > 0) {
+      if (!(await this.#scope.believesAbsence())) throw this.#scope.refusal();
+    }
     return { survey, ...(await this.#judge(survey.unseen, signal)) };
   }
 

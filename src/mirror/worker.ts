@@ -11,6 +11,7 @@ import { plan, type Action, type Situation } from './plan.ts';
 import type { Inspection } from './ports.ts';
 import type { Resolver } from './resolver.ts';
 import type { RootGuard } from './root-guard.ts';
+import type { ScopeGuard } from './scope-guard.ts';
 import { Semaphore } from './semaphore.ts';
 import { situationOf } from './situation.ts';
 import type { Storage } from './storage.ts';
@@ -34,6 +35,7 @@ export class Worker {
   readonly #root: RootGuard;
   readonly #storage: Storage;
   readonly #trial: Trial;
+  readonly #scope: ScopeGuard;
   /** Which version of a path was warned about. */
   readonly #warned = new Map<MirrorPath, StatToken>();
   /** Paths whose remote file was found to be gone, with its id. */
@@ -52,6 +54,7 @@ export class Worker {
     readonly root: RootGuard;
     readonly storage: Storage;
     readonly trial: Trial;
+    readonly scope: ScopeGuard;
   }) {
     this.#core = parts.core;
     this.#uploader = parts.uploader;
@@ -62,6 +65,7 @@ export class Worker {
     this.#root = parts.root;
     this.#storage = parts.storage;
     this.#trial = parts.trial;
+    this.#scope = parts.scope;
   }
 
   /** The path's remote file is gone: it is to be uploaded again. */
@@ -224,7 +228,8 @@ export class Worker {
     if (this.#core.notes.stateOf(path) !== 'failed') {
       this.#core.notes.set(path, 'pending', 'finding out whether an earlier upload of it arrived');
     }
-    if (this.#core.halts.holdsEverything()) return again(RELOOK_MS);
+    // In another project's list it is not, wherever it arrived.
+    if (this.#core.halts.holdsEverything() || !(await this.#scope.admits())) return again(RELOOK_MS);
     const next = await this.#resolver.look(path, intent, movedFrom, signal);
     if (!this.#core.view.intents.has(path)) this.#uploader.intentEnded(path);
     return next;
@@ -294,6 +299,7 @@ export class Worker {
       await ledger.commit({ files: { [path]: corrected } });
       return again(0);
     }
+    if (remote === null && !(await this.#scope.believesAbsence())) return again(RELOOK_MS);
     await ledger.commit(forgotten(view, path));
     listener({ kind: 'expired', path, id: entry.id });
     return again(0);

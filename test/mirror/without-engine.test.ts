@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { adopt, type AdoptParts } from '../../src/mirror/adopt.ts';
 import { clearGarbage } from '../../src/mirror/clear-garbage.ts';
 import { Fault } from '../../src/mirror/faults.ts';
-import type { Clock, FilesApi, Inspection, LocalTree, Manifest } from '../../src/mirror/ports.ts';
+import type { ApiMemory, Clock, FilesApi, Inspection, LocalTree, Manifest } from '../../src/mirror/ports.ts';
 import { LetGo } from '../../src/mirror/let-go.ts';
 import { previewPlan } from '../../src/mirror/preview.ts';
 import type { MirrorSettings } from '../../src/mirror/settings.ts';
@@ -128,6 +128,8 @@ function apiWith(
       yield files;
     },
     delete: deletes,
+    retrieve: async (id) => files.find((file) => file.id === id) ?? null,
+    serverNowMs: () => null,
   };
   return api as FilesApi;
 }
@@ -156,6 +158,14 @@ function sleepingClock(): Clock & { readonly slept: number[] } {
   };
 }
 
+/** Nothing has changed. */
+const apiMemory: ApiMemory = {
+  changes: () => [],
+  confirm: async () => {},
+  isAskedOtherwise: () => false,
+  noteAsked: async () => {},
+};
+
 const noDeletes = async (): Promise<never> => {
   throw new Error('adopting deletes nothing');
 };
@@ -168,6 +178,7 @@ function adoptParts(disk: FakeDisk, files: readonly RemoteFile[], view: Manifest
     local: disk.tree,
     api: apiWith(files, noDeletes),
     view,
+    changes: [],
     openManifest: async () => {
       opened.count += 1;
       return manifest;
@@ -345,7 +356,7 @@ describe('clearing the garbage list', () => {
       deleted.push(id);
       return id === 'file-gone' ? 'absent' : 'deleted';
     });
-    const parts = { local: new FakeDisk().tree, api, manifest, clock: sleepingClock() };
+    const parts = { local: new FakeDisk().tree, api, manifest, apiMemory, clock: sleepingClock() };
     expect(await clearGarbage(parts, signal)).toBe(3);
     expect(deleted).toEqual(['file-1', 'file-held', 'file-gone']);
     expect(manifest.garbage.size).toBe(0);
@@ -359,7 +370,7 @@ describe('clearing the garbage list', () => {
       deleted.push(id);
       return 'deleted';
     });
-    const parts = { local: new FakeDisk().tree, api, manifest, clock: sleepingClock() };
+    const parts = { local: new FakeDisk().tree, api, manifest, apiMemory, clock: sleepingClock() };
     await clearGarbage(parts, signal);
     expect(deleted).toEqual(['file-1']);
     expect(manifest.garbage.size).toBe(0);
@@ -374,7 +385,9 @@ describe('clearing the garbage list', () => {
       return 'deleted';
     });
     const clock = sleepingClock();
-    expect(await clearGarbage({ local: new FakeDisk().tree, api, manifest, clock }, signal)).toBe(2);
+    expect(await clearGarbage({ local: new FakeDisk().tree, api, manifest, apiMemory, clock }, signal)).toBe(
+      2,
+    );
     expect(clock.slept).toEqual([1_000, 7_000]);
   });
 
@@ -384,8 +397,39 @@ describe('clearing the garbage list', () => {
       if (id === 'file-1') throw fault('retry');
       return 'deleted';
     });
-    const parts = { local: new FakeDisk().tree, api, manifest, clock: sleepingClock() };
+    const parts = { local: new FakeDisk().tree, api, manifest, apiMemory, clock: sleepingClock() };
     await expect(clearGarbage(parts, signal)).rejects.toMatchObject({ message: 'retry!' });
+    expect([...manifest.garbage.keys()]).toEqual(['file-1']);
+  });
+
+  /** What the API of another project says. */
+  const unknownThere = () => apiWith([], async () => 'absent' as const);
+
+  test('with another key that does not know the recorded ids, nothing is asked to be deleted, and none is forgotten', async () => {
+    const manifest = withGarbage('file-1', 'file-2');
+    const changed = { ...apiMemory, changes: () => ['the key'] };
+    const parts = {
+      local: new FakeDisk().tree,
+      api: apiWith([], noDeletes),
+      manifest,
+      apiMemory: changed,
+      clock: sleepingClock(),
+    };
+    await expect(clearGarbage(parts, signal)).rejects.toMatchObject({ halt: 'scope' });
+    expect([...manifest.garbage.keys()]).toEqual(['file-1', 'file-2']);
+  });
+
+  test('ids that are unknown, as all others are, are not forgotten either when nothing changed here', async () => {
+    const manifest = withGarbage('file-1');
+    for (const name of ['b', 'c', 'd']) manifest.files.set(`batch/${name}`, { ...entry, id: `file-${name}` });
+    const parts = {
+      local: new FakeDisk().tree,
+      api: unknownThere(),
+      manifest,
+      apiMemory,
+      clock: sleepingClock(),
+    };
+    await expect(clearGarbage(parts, signal)).rejects.toMatchObject({ halt: 'scope' });
     expect([...manifest.garbage.keys()]).toEqual(['file-1']);
   });
 
@@ -396,7 +440,7 @@ describe('clearing the garbage list', () => {
       asked += 1;
       throw fault('halt');
     });
-    const parts = { local: new FakeDisk().tree, api, manifest, clock: sleepingClock() };
+    const parts = { local: new FakeDisk().tree, api, manifest, apiMemory, clock: sleepingClock() };
     await expect(clearGarbage(parts, signal)).rejects.toMatchObject({ message: 'halt!' });
     expect(asked).toBe(1);
   });
@@ -408,6 +452,7 @@ describe('clearing the garbage list', () => {
       local: disk.tree,
       api: apiWith([], noDeletes),
       manifest: withGarbage('file-1'),
+      apiMemory,
       clock: sleepingClock(),
     };
     await expect(clearGarbage(parts, signal)).rejects.toMatchObject({ halt: 'root' });

@@ -12,7 +12,7 @@ export interface MirrorEngine extends SimEngine {
 
 /** The real engine and the real queue over a simulated world. */
 export function startMirror(ports: SimPorts): MirrorEngine {
-  const { clock, local, api, manifest, listener, settings, random } = ports;
+  const { clock, local, api, manifest, apiMemory, listener, settings, random } = ports;
   const queue = new LaneQueue({
     clock,
     random,
@@ -26,6 +26,7 @@ export function startMirror(ports: SimPorts): MirrorEngine {
     local,
     api,
     manifest,
+    apiMemory,
     queue,
     settings: mirrorSettings(settings),
     listener,

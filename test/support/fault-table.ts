@@ -81,6 +81,21 @@ export const faultTable: readonly FaultRow[] = [
     testTitle: 'D10: 401 halts everything; one probe a minute; it goes on by itself when the key works',
   },
   {
+    fault: 'The key is of another project, or the address leads to another server',
+    does: 'looks up a few recorded ids before anything is sent; when none is known, sends nothing and forgets no id',
+    userSees: '`HALTED scope`, exit 5, with what changed; it ends when the ids are known again',
+    testFile: 'scope.test.ts',
+    testTitle:
+      'D14: another server on the same host knows none of the ids: HALTED scope, nothing sent, nothing forgotten',
+  },
+  {
+    fault: 'The key is exchanged for another one of the same project',
+    does: 'finds a recorded id by one look-up, goes on and remembers the new key; tries again what the API had refused',
+    userSees: 'nothing',
+    testFile: 'scope.test.ts',
+    testTitle: 'D14: the same server under another address is recognised by its ids, and remembered',
+  },
+  {
     fault: 'Storage or credit is used up',
     does: 'holds uploads, tries one after a long and growing wait; deletes go on',
     userSees: '`HALTED quota`, exit 5; it ends by itself',

@@ -3,6 +3,7 @@ import type { Clock, FilesApi, LocalTree, Manifest, MirrorEvent } from '../../..
 import type { FileId, ManifestView, MirrorPath, RemoteFile } from '../../../src/mirror/types.ts';
 import { judgeRest } from './oracle.ts';
 import { SafetyMonitor } from './safety.ts';
+import { firstAccount, SimApiRecord, type Account, type Project } from './sim-account.ts';
 import { SimApi } from './sim-api.ts';
 import { SimClock } from './sim-clock.ts';
 import { SimDisk } from './sim-disk.ts';
@@ -49,6 +50,12 @@ export class LongWorld<E extends SimEngine> {
   readonly stubborn = new Map<FileId, Fault>();
   /** Files are stored, and neither replies nor lists nor lookups tell of them. */
   isOpaque = false;
+  /** Ids that are shown all the same. */
+  readonly shown = new Set<FileId>();
+  /** The key that the program has, and its project. */
+  account: Account = firstAccount;
+  /** What is remembered of it. */
+  readonly apiRecord = new SimApiRecord();
   /** Requests of any kind. */
   requests = 0;
   /** One path for each time that a content was read without being sent. */
@@ -129,7 +136,8 @@ export class LongWorld<E extends SimEngine> {
       onKill: () => {},
     });
     const shared = { clock, disk, incarnation, knobs: this.#knobs };
-    const api = new SimApi({ ...shared, server, random: random.fork('api'), safety, trace });
+    const project = (): Project => this.account.project;
+    const api = new SimApi({ ...shared, server, project, random: random.fork('api'), safety, trace });
     safety.incarnationStarted();
     this.#incarnation = incarnation;
     this.#engine = this.#options.startEngine({
@@ -139,6 +147,7 @@ export class LongWorld<E extends SimEngine> {
       ),
       api: this.#noting(api),
       manifest: this.#slowly(this.#stateDir.open(incarnation)),
+      apiMemory: this.apiRecord.memoryFor(() => this.account.key),
       settings: this.settings,
       random: () => random.next(),
       subscribe: (listener) => watchDisk({ ...shared, random: random.fork('hints') }, listener),
@@ -216,7 +225,7 @@ export class LongWorld<E extends SimEngine> {
       retrieve: (id, signal) => {
         this.requests += 1;
         this.retrieved.add(id);
-        return this.isOpaque ? Promise.resolve(null) : api.retrieve(id, signal);
+        return this.#hides(id) ? Promise.resolve(null) : api.retrieve(id, signal);
       },
       delete: async (id, signal) => {
         this.requests += 1;
@@ -228,9 +237,13 @@ export class LongWorld<E extends SimEngine> {
     };
   }
 
+  #hides(id: FileId): boolean {
+    return this.isOpaque && !this.shown.has(id);
+  }
+
   async *#seen(pages: AsyncIterable<readonly RemoteFile[]>): AsyncGenerator<readonly RemoteFile[]> {
     this.requests += 1;
-    for await (const page of pages) yield this.isOpaque ? [] : page;
+    for await (const page of pages) yield page.filter(({ id }) => !this.#hides(id));
   }
 
   #slowly(manifest: Manifest): Manifest {

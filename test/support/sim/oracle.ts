@@ -29,7 +29,7 @@ export function judgeRest(view: OracleView): string[] {
   const problems: string[] = [];
   for (const [path, sha256] of standing.eligible) {
     const problem = judgeEligible(view, path, sha256);
-    if (problem !== null) problems.push(problem);
+    if (problem !== null && !waitsForTwin(view, standing, path)) problems.push(problem);
   }
   for (const [path, entry] of view.manifest.files) {
     if (standing.eligible.has(path)) continue;
@@ -124,6 +124,24 @@ function judgeEligible(
   if (recorded !== local || entry.bytes !== file.content.length)
     return `${path} is recorded wrongly, as ${recorded}`;
   return null;
+}
+
+/**
+ * A file of the same name and size that may have arrived cannot be looked at: which of the two a listing shows could
+ * not be told.
+ */
+function waitsForTwin({ disk, knobs, manifest }: OracleView, standing: Standing, path: MirrorPath): boolean {
+  const found = disk.resolve(disk.home, path);
+  const purpose = rulesOf(knobs, path)?.purpose;
+  if (found.kind !== 'found' || found.node.kind !== 'file') return false;
+  const sizeBytes = found.node.content.length;
+  return [...manifest.intents].some(
+    ([twin, intent]) =>
+      isUnknown(standing, twin) &&
+      intent.purpose === purpose &&
+      intent.remoteName === remoteNameOf(path) &&
+      intent.bytes === sizeBytes,
+  );
 }
 
 /** An entry whose file is not there, or not eligible. */

@@ -1,5 +1,6 @@
 import type { FilesApi, ListRequest, UploadRequest } from '../../../src/mirror/ports.ts';
 import type { FileId, RemoteFile } from '../../../src/mirror/types.ts';
+import type { Project } from './sim-account.ts';
 import type { SafetyMonitor } from './safety.ts';
 import type { SimClock } from './sim-clock.ts';
 import { joined } from './sim-content.ts';
@@ -30,6 +31,8 @@ import type { SimTrace } from './sim-trace.ts';
 
 export interface ApiTools {
   readonly server: SimServer;
+  /** Whose requests these are. */
+  readonly project: () => Project;
   readonly clock: SimClock;
   readonly incarnation: Incarnation;
   readonly knobs: LifeKnobs;
@@ -88,7 +91,9 @@ export class SimApi implements FilesApi {
 
   retrieve(id: FileId, signal: AbortSignal): Promise<RemoteFile | null> {
     return this.#call('retrieve', () => {
-      return this.#plain(signal, 'refused', () => this.#tools.server.find(id, this.#stateOfMs()));
+      return this.#plain(signal, 'refused', () =>
+        this.#tools.server.find(id, this.#stateOfMs(), this.#tools.project()),
+      );
     });
   }
 
@@ -97,11 +102,17 @@ export class SimApi implements FilesApi {
       signal.throwIfAborted();
       const { incarnation, safety, server } = this.#tools;
       safety.deleteStarted(id, incarnation);
-      return this.#plain(signal, 'unknown', () => (server.remove(id, 'mirror') ? 'deleted' : 'absent'), {
+      return this.#plain(signal, 'unknown', () => (this.#remove(id) ? 'deleted' : 'absent'), {
         isRefused: server.episode === 'no-deletes',
         onRateLimit: (forMs) => safety.paused('delete', incarnation, forMs),
       });
     });
+  }
+
+  /** In another project there is no such file. */
+  #remove(id: FileId): boolean {
+    const { project, server } = this.#tools;
+    return server.get(id)?.project === project() && server.remove(id, 'mirror');
   }
 
   /** Connects. `onArrival` is called when the server sees the request, even if the process dies on its way. */
@@ -181,7 +192,9 @@ export class SimApi implements FilesApi {
       const isAbandoned = incarnation.dead || attempt.abandonedAtMs !== null;
       if (isAbandoned && (!survivesClient || abandonedForMs > knobs.profile.lateEffectMs)) return;
       const { purpose, remoteName: filename, expiresAfterSeconds } = request;
-      attempt.file = server.store({ purpose, filename, content, expiresAfterSeconds, damaged });
+      const project = this.#tools.project();
+      if (project !== 'home') this.#tools.safety.add(`${filename} was uploaded to another project`);
+      attempt.file = server.store({ purpose, filename, content, expiresAfterSeconds, damaged, project });
       if (isContradiction(fate)) server.noteContradiction(attempt.file);
     };
     if (!fate.endsWith('-lost')) clock.schedule(storeMs, store);
@@ -214,7 +227,9 @@ export class SimApi implements FilesApi {
   #page(request: ListRequest, cursor: number | null, signal: AbortSignal): Promise<Page> {
     const { random, server } = this.#tools;
     const limit = server.isCalm || random.chance(0.5) ? 10_000 : random.int(1, 8);
-    return this.#plain(signal, 'refused', () => server.page(request, cursor, limit, this.#stateOfMs()));
+    return this.#plain(signal, 'refused', () =>
+      server.page(request, cursor, limit, this.#stateOfMs(), this.#tools.project()),
+    );
   }
 
   /** A request without a body: its effect happens between the way there and the way back. */

@@ -1,4 +1,12 @@
-import type { Clock, FilesApi, Hint, Listener, LocalTree, Manifest } from '../../../src/mirror/ports.ts';
+import type {
+  ApiMemory,
+  Clock,
+  FilesApi,
+  Hint,
+  Listener,
+  LocalTree,
+  Manifest,
+} from '../../../src/mirror/ports.ts';
 import type { SimSettings } from './sim-profile.ts';
 
 /** All that one incarnation of the engine gets from the world. */
@@ -7,6 +15,7 @@ export interface SimPorts {
   readonly local: LocalTree;
   readonly api: FilesApi;
   readonly manifest: Manifest;
+  readonly apiMemory: ApiMemory;
   readonly settings: SimSettings;
   /** Uniform in [0, 1). */
   readonly random: () => number;

@@ -50,6 +50,7 @@ export class SimStateDir {
   #endedMs: number[] = [];
   #isFull = false;
 
+  /** `onDurable`: called with each change that will be durable, when `survivor` is still without it. */
   constructor(mirrorId: string, clock: Clock, random: SimRandom, onDurable: (change: Change) => void) {
     this.#clock = clock;
     this.#durable = new Memory(mirrorId);
@@ -95,8 +96,8 @@ export class SimStateDir {
   write(change: Change): boolean {
     if (this.#isFull) return false;
     this.#noteEnds(change);
-    this.#durable.apply(change);
     this.#onDurable(change);
+    this.#durable.apply(change);
     return true;
   }
 

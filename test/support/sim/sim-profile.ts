@@ -29,6 +29,8 @@ export interface LifeProfile {
   /** Most of each per life. */
   readonly crashes: number;
   readonly restarts: number;
+  /** Restarts with another key, of the same project or of another one. */
+  readonly keyExchanges: number;
   readonly clockJumps: number;
   readonly rootAways: number;
   readonly episodes: number;
@@ -64,6 +66,7 @@ export const calmProfile: LifeProfile = {
   lateEffectMs: 0,
   crashes: 0,
   restarts: 0,
+  keyExchanges: 0,
   clockJumps: 0,
   rootAways: 0,
   episodes: 0,
@@ -93,6 +96,7 @@ export const chaosProfile: LifeProfile = {
   lateEffectMs: 5_000,
   crashes: 5,
   restarts: 1,
+  keyExchanges: 2,
   clockJumps: 2,
   rootAways: 2,
   episodes: 3,

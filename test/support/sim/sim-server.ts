@@ -2,6 +2,7 @@ import type { ListRequest } from '../../../src/mirror/ports.ts';
 import type { FileId, RemoteFile } from '../../../src/mirror/types.ts';
 import type { SimClock } from './sim-clock.ts';
 import { contentOf, sha256Of } from './sim-content.ts';
+import type { Project } from './sim-account.ts';
 import type { LifeKnobs } from './sim-profile.ts';
 import type { SimRandom } from './sim-random.ts';
 import type { SimTrace } from './sim-trace.ts';
@@ -18,6 +19,7 @@ export interface StoredFile {
   readonly createdAt: number;
   readonly expiresAt: number | null;
   readonly madeBy: 'mirror' | 'foreign';
+  readonly project: Project;
   readonly storedAtMs: number;
   /** From when on lists and lookups show it. */
   readonly visibleAtMs: number;
@@ -36,6 +38,8 @@ export interface StoreRequest {
   readonly content: Uint8Array;
   readonly expiresAfterSeconds: number | null;
   readonly damaged: boolean;
+  /** Default: `home`. */
+  readonly project?: Project;
 }
 
 export interface Page {
@@ -141,6 +145,7 @@ export class SimServer {
       createdAt,
       expiresAt: lifetime === null ? null : createdAt + lifetime,
       madeBy,
+      project: request.project ?? 'home',
       storedAtMs: nowMs,
       visibleAtMs: nowMs + lagMs,
       gone: null,
@@ -170,16 +175,19 @@ export class SimServer {
   }
 
   /** What a lookup of the state of `atMs` shows; null for a file that is not there, or not yet seen. */
-  find(id: FileId, atMs: number): RemoteFile | null {
+  find(id: FileId, atMs: number, project: Project = 'home'): RemoteFile | null {
     const file = this.#files.get(id);
-    return file !== undefined && this.#isShown(file, atMs) ? remoteOf(file) : null;
+    return file !== undefined && file.project === project && this.#isShown(file, atMs)
+      ? remoteOf(file)
+      : null;
   }
 
   /** One page of a listing of the state of `atMs`. */
-  page(request: ListRequest, cursor: number | null, limit: number, atMs: number): Page {
+  page(request: ListRequest, cursor: number | null, limit: number, atMs: number, project: Project): Page {
     const newestFirst = request.order === 'desc';
     const shown = this.all().filter(
       (file) =>
+        file.project === project &&
         this.#isShown(file, atMs) &&
         (request.purpose === null || file.purpose === request.purpose) &&
         (cursor === null || (newestFirst ? file.sequence < cursor : file.sequence > cursor)),

@@ -1,3 +1,4 @@
+import type { Project } from './sim-account.ts';
 import type { SimClock } from './sim-clock.ts';
 import type { RootState } from './disk-nodes.ts';
 import type { SimDisk } from './sim-disk.ts';
@@ -17,6 +18,10 @@ export interface TroubleTools {
   readonly trace: SimTrace;
   /** An orderly stop and a new start. */
   readonly restart: () => void;
+  /** The same, with a new key: of this project if there is anything by which to tell. */
+  readonly exchangeKey: (project: Project) => void;
+  /** The key that the recorded ids are of is put back. */
+  readonly restoreKey: () => void;
 }
 
 const dayMs = 86_400_000;
@@ -46,6 +51,7 @@ export class SimTroubles {
     this.#plan(profile.clockJumps, () => this.#jumpClock());
     this.#plan(profile.rootAways, () => this.#takeRootAway());
     this.#plan(profile.restarts, () => this.#tools.restart());
+    this.#plan(profile.keyExchanges, () => this.#exchangeKey());
     this.#plan(profile.episodes, () => this.#beginEpisode());
     this.#plan(profile.outOfBandDeletes, () => this.#deleteOutOfBand());
     for (let count = random.int(0, profile.foreignFiles); count > 0; count -= 1) server.addForeign(true);
@@ -58,6 +64,7 @@ export class SimTroubles {
     this.#isOver = true;
     server.calmDown();
     stateDir.setFull(false);
+    this.#tools.restoreKey();
     if (disk.root !== 'mounted') this.#bringRootBack();
   }
 
@@ -110,6 +117,12 @@ export class SimTroubles {
       server.begin(kind);
       this.#later(forMs, () => server.begin('none'));
     }
+  }
+
+  #exchangeKey(): void {
+    const { exchangeKey, random, restoreKey } = this.#tools;
+    exchangeKey(random.pick(['home', 'other']));
+    if (random.chance(0.7)) this.#later(random.int(20_000, 200_000), restoreKey);
   }
 
   #deleteOutOfBand(): void {

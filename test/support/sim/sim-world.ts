@@ -1,5 +1,6 @@
 import { fingerprintOf, judgeRest, needlessUploads } from './oracle.ts';
 import type { OracleView } from './oracle.ts';
+import { firstAccount, SimApiRecord, type Account, type Project } from './sim-account.ts';
 import { SafetyMonitor } from './safety.ts';
 import { SimApi } from './sim-api.ts';
 import { SimClock } from './sim-clock.ts';
@@ -11,6 +12,7 @@ import { SimStateDir } from './sim-manifest.ts';
 import { Incarnation } from './sim-process.ts';
 import { drawKnobs } from './sim-profile.ts';
 import type { LifeKnobs, LifeProfile } from './sim-profile.ts';
+import type { Change } from '../../../src/mirror/types.ts';
 import { SimRandom } from './sim-random.ts';
 import { SimServer } from './sim-server.ts';
 import { SimTrace } from './sim-trace.ts';
@@ -23,6 +25,7 @@ export type { LifeResult, SimEngine, SimPorts, StartEngine } from './sim-life.ts
 interface Running {
   readonly incarnation: Incarnation;
   readonly local: SimLocal;
+  readonly account: Account;
   engine: SimEngine | null;
   isStopping: boolean;
 }
@@ -59,8 +62,12 @@ class SimWorld {
   readonly #writers: SimWriters;
   readonly #troubles: SimTroubles;
   readonly #startEngine: StartEngine;
+  readonly #apiRecord = new SimApiRecord();
   #running: Running | null = null;
   #incarnations = 0;
+  /** The key that the next incarnation starts with. */
+  #account: Account = firstAccount;
+  #keys = 0;
   #crashesLeft: number;
   #isCalm = false;
 
@@ -74,9 +81,10 @@ class SimWorld {
     const trace = new SimTrace(clock, traceLines);
     const disk = new SimDisk(clock, random.fork('disk'));
     const server = new SimServer({ clock, knobs, random: random.fork('server'), trace });
-    const stateDir = new SimStateDir(random.fork('uuid').uuid(), clock, random.fork('state'), (change) =>
-      trace.add('manifest', JSON.stringify(change)),
-    );
+    const stateDir = new SimStateDir(random.fork('uuid').uuid(), clock, random.fork('state'), (change) => {
+      this.#checkDropped(change);
+      trace.add('manifest', JSON.stringify(change));
+    });
     this.#seed = seed;
     this.#random = random;
     this.#knobs = knobs;
@@ -106,6 +114,8 @@ class SimWorld {
       random: random.fork('troubles'),
       trace,
       restart: () => this.#restart(),
+      exchangeKey: (project) => this.#exchangeKey(project),
+      restoreKey: () => this.#restoreKey(),
     });
   }
 
@@ -211,9 +221,10 @@ class SimWorld {
       isCalm,
       onCreate: (what) => this.safety.created(what),
     });
-    const running: Running = { incarnation, local, engine: null, isStopping: false };
+    const account = this.#accountNow();
+    const running: Running = { incarnation, local, account, engine: null, isStopping: false };
     this.#running = running;
-    this.#trace.add('process', `incarnation ${number} starts`);
+    this.#trace.add('process', `incarnation ${number} starts with ${account.key} of ${account.project}`);
     this.safety.incarnationStarted();
     const engineRandom = random.fork('engine');
     const ports: SimPorts = {
@@ -222,11 +233,16 @@ class SimWorld {
       api: new SimApi({
         ...shared,
         server: this.#server,
+        project: () => account.project,
         random: random.fork('api'),
         safety: this.safety,
         trace: this.#trace,
       }),
       manifest: this.#stateDir.open(incarnation),
+      apiMemory: this.#apiRecord.memoryFor(
+        () => account.key,
+        () => this.#checkConfirmed(account),
+      ),
       settings: this.#knobs.settings,
       random: () => engineRandom.next(),
       subscribe: (listener) => watchDisk({ ...shared, random: random.fork('hints') }, listener),
@@ -252,6 +268,47 @@ class SimWorld {
     this.#running = null;
     if (point !== exit) this.#crashesLeft -= 1;
     this.#clock.schedule(random.int(300, 20_000), () => this.#boot());
+  }
+
+  #exchangeKey(project: Project): void {
+    this.#keys += 1;
+    this.#account = { key: `key ${this.#keys}`, project };
+    this.#trace.add('world', 'the key is exchanged:', this.#account.key, 'of', project);
+    this.#restart();
+  }
+
+  #restoreKey(): void {
+    this.#account = { key: this.#apiRecord.idsKey ?? this.#account.key, project: 'home' };
+    // One that is not up yet has read the key already.
+    const isOther = this.#running !== null && this.#running.account.key !== this.#account.key;
+    if (isOther) this.#restart();
+  }
+
+  /** A key of another project can only be told from one of this by a file that is there, and stays. */
+  #accountNow(): Account {
+    if (this.#account.project === 'home') return this.#account;
+    const isTellable = [...this.#stateDir.survivor().files.values()].some(({ id }) => {
+      const file = this.#server.get(id);
+      return file !== null && file.expiresAt === null && this.#server.isLive(file);
+    });
+    return isTellable ? this.#account : { key: `${this.#account.key}, another`, project: 'home' };
+  }
+
+  /** No id may be lost because another project does not know it. */
+  #checkDropped({ files = {}, garbage = {} }: Change): void {
+    if (this.#running?.account.project !== 'other') return;
+    const before = this.#stateDir.survivor();
+    const dropped = Object.keys(files).flatMap((path) => before.files.get(path)?.id ?? []);
+    for (const [id, value] of Object.entries(garbage)) if (value === null) dropped.push(id);
+    const kept = new Set(Object.values(files).flatMap((entry) => entry?.id ?? []));
+    for (const id of dropped) {
+      if ((garbage[id] ?? null) === null && !kept.has(id))
+        this.safety.add(`${id} was dropped with a key of another project`);
+    }
+  }
+
+  #checkConfirmed({ project }: Account): void {
+    if (project === 'other') this.safety.add('the ids were taken for those of another project');
   }
 
   /** An orderly stop, after which the process exits and is started again. */
