@@ -15,6 +15,13 @@ export interface JsonFault {
  */
 export const MAX_NESTING = 1000;
 
+const QUOTE = 0x22;
+const OPEN_BRACKET = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_BRACKET = 0x5d;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+
 type Expected = 'value' | 'value or ]' | 'key' | 'key or }' | 'colon' | 'comma or close' | 'nothing';
 
 const WHITE_SPACE = /[ \t\r\n]*/y;
@@ -24,15 +31,39 @@ const FOREIGN_WORD = /-?(?:NaN|Infinity)\b|True\b|False\b|None\b|undefined\b/y;
 const NO_PLAIN_CHARACTER = /["\\\u0000-\u001f]/g;
 const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 
-/** True when a text may be nested more deeply than is allowed: it has that many brackets, in strings or not. */
-export function mayBeTooDeep(text: string): boolean {
-  if (text.length <= MAX_NESTING) return false;
+/** True when a text, JSON or not, opens more brackets than may be open at once. Takes a few milliseconds a megabyte. */
+export function isTooDeep(text: string): boolean {
+  if (!hasManyBrackets(text)) return false;
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === QUOTE) at = endOfString(text, at);
+    else if (code === OPEN_BRACKET || code === OPEN_BRACE) depth++;
+    else if (code === CLOSE_BRACKET || code === CLOSE_BRACE) depth--;
+    if (depth > MAX_NESTING) return true;
+  }
+  return false;
+}
+
+/** In strings or not. Mostly false, and then found out in no time. */
+function hasManyBrackets(text: string): boolean {
   let count = 0;
   for (const bracket of '[{') {
     for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1))
       if (++count > MAX_NESTING) return true;
   }
   return false;
+}
+
+/** The closing quote of the string that opens here, or the end of the text. */
+function endOfString(text: string, from: number): number {
+  for (let at = from + 1; ; at++) {
+    at = text.indexOf('"', at);
+    if (at === -1) return text.length;
+    let backslashes = 0;
+    while (text.charCodeAt(at - 1 - backslashes) === BACKSLASH) backslashes++;
+    if (backslashes % 2 === 0) return at;
+  }
 }
 
 /** The first thing that is wrong with the text; null for one whole JSON value. */

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { Findings } from './findings.ts';
 import { foreignFormatOf } from './foreign-format.ts';
-import { jsonFaultOf, mayBeTooDeep } from './json-fault.ts';
+import { isTooDeep, jsonFaultOf } from './json-fault.ts';
 import type { JsonObject, LineProblem, LineRules } from './line-rules.ts';
 import { aKind, bytes, kindOf } from './wording.ts';
 
@@ -134,7 +134,7 @@ function tooLong(sizeBytes: number): LineProblem {
 
 function parsed(text: string): { readonly json: unknown } | { readonly fault: LineProblem } {
   // First, since `JSON.parse` would take seconds and gigabytes for millions of levels.
-  const tooDeep = mayBeTooDeep(text) ? jsonFaultOf(text) : null;
+  const tooDeep = isTooDeep(text) ? jsonFaultOf(text) : null;
   if (tooDeep !== null) return { fault: tooDeep };
   try {
     return { json: JSON.parse(text) };

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { jsonFaultOf, MAX_NESTING, mayBeTooDeep } from '../../src/checks/json-fault.ts';
+import { isTooDeep, jsonFaultOf, MAX_NESTING } from '../../src/checks/json-fault.ts';
 
 function parses(text: string): boolean {
   try {
@@ -82,8 +82,14 @@ describe('the fault of a text', () => {
     for (const nested of [arrays, objects]) {
       expect(jsonFaultOf(nested(MAX_NESTING))).toBeNull();
       expect(jsonFaultOf(nested(MAX_NESTING + 1))).toMatchObject({ rule: 'too-deep' });
-      expect(mayBeTooDeep(nested(MAX_NESTING + 1))).toBe(true);
+      expect(isTooDeep(nested(MAX_NESTING))).toBe(false);
+      expect(isTooDeep(nested(MAX_NESTING + 1))).toBe(true);
     }
-    expect(mayBeTooDeep(`"${'x'.repeat(5000)}"`)).toBe(false);
+  });
+
+  it('is no depth where brackets follow each other, or stand in strings', () => {
+    for (const text of ['[]'.repeat(5000), '{}'.repeat(5000), JSON.stringify('["\\'.repeat(5000))])
+      expect(isTooDeep(text)).toBe(false);
+    expect(isTooDeep(`"\\\\"${'['.repeat(MAX_NESTING + 1)}`)).toBe(true);
   });
 });
