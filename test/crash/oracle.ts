@@ -8,7 +8,9 @@ import { readManifest } from '../../src/manifest/read-manifest.ts';
 export interface Evidence {
   readonly root: string;
   readonly stateDir: string;
-  readonly server: { files(): readonly StoredFile[] };
+  readonly server: {
+    files(): readonly Pick<StoredFile, 'id' | 'purpose' | 'filename' | 'bytes' | 'sha256'>[];
+  };
   /** Files of others, by id: all must still be there. */
   readonly foreign: ReadonlySet<string>;
 }
