@@ -38,11 +38,13 @@ export function scopeOf(
 ): ApiScope {
   const { baseUrl, organization, project, ...settings } = config.api;
   const { headers } = readHeaders(settings.headers, env);
+  // A gateway is told in either whose files are meant. No header's name has a space.
+  const fields = Object.entries(settings.uploadFields).map(([name, value]) => [`form field ${name}`, value]);
   return {
     address: isEmulator ? 'emulator' : baseUrl,
     organization,
     project,
-    headers,
+    headers: { ...headers, ...Object.fromEntries(fields) },
     key: apiKey,
     settings: isEmulator ? null : settings,
   };

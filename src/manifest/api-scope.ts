@@ -7,7 +7,7 @@ export interface ApiScope {
   readonly address: string;
   readonly organization: string | null;
   readonly project: string | null;
-  /** More headers of every request: of a gateway they may name the account. */
+  /** More headers and form fields: at a gateway they may name the account or the provider. */
   readonly headers: Readonly<Record<string, string>>;
   readonly key: string | null;
   /** Everything else that the configuration says about how the API is asked. */
@@ -21,7 +21,7 @@ const WORDS: Readonly<Record<(typeof PARTS)[number], string>> = {
   address: 'the base URL',
   organization: 'the organization',
   project: 'the project',
-  headers: 'the headers',
+  headers: 'the headers or form fields',
   key: 'the key',
 };
 

@@ -73,6 +73,11 @@ describe('headers from a file or the environment', { concurrent: true, timeout: 
     const shown = (await mirror.run('config', 'show')).stdout;
     expect(JSON.parse(shown)).toMatchObject({ api: { headers: { 'x-from-env': { env: 'GATEWAY_TOKEN' } } } });
     expect(stderr + stdout + shown).not.toContain(secret);
+
+    // A field that the server does not take is not the file's fault for good.
+    await mirror.configure({});
+    expect((await mirror.sync()).code).toBe(0);
+    await mirror.expectConverged({ posts: 2, deletes: 0 });
   });
 
   test('one that cannot be had stops the start, by name; what only asks what is recorded goes on', async (context) => {
