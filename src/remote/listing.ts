@@ -7,15 +7,15 @@ import type { ListRequest } from '../mirror/ports.ts';
 import type { FileId, RemoteFile } from '../mirror/types.ts';
 import { inOrder } from './in-order.ts';
 import { isRefusedQuery } from './page-asker.ts';
-import type { FetchPage, PageAsker, Query } from './page-asker.ts';
+import type { FetchPage, FirstPage, PageAsker, Query } from './page-asker.ts';
 import type { ListPage } from './replies.ts';
 
 /** A listing longer than this is a server that does not know when to stop. */
 const MAX_PAGES = 10_000;
 
 /**
- * Pages of a listing without repetitions, in the order that was asked for, one request each; it ends when a page
- * brings nothing new. What cannot be read, and that the listing was cut short, is told to `request.onDoubt`. Throws what `fetchPage` throws, and `Fault`
+ * Pages of a listing without repetitions, in the order that was asked for, one request each; it ends when a page brings nothing new. What cannot be
+ * read, and that the listing was cut short, is told to `request.onDoubt`. Throws what `fetchPage` throws, and `Fault`
  * `lying-list` when the server never comes to an end.
  */
 export function listPages(
@@ -32,11 +32,11 @@ async function* pagesAsTheyCome(
   fetchPage: FetchPage,
 ): AsyncGenerator<readonly RemoteFile[], void, undefined> {
   const first = await asker.first(request, fetchPage);
-  if (first.isWhole) {
+  if (first.asked === 'nothing') {
     yield* wholeList(request, first.page);
     return;
   }
-  const reading = new Reading(request, first.query, first.pageSize, fetchPage);
+  const reading = new Reading(request, first, asker, fetchPage);
   let page: ListPage | null = first.page;
   for (let pages = 1; page !== null; pages += 1) {
     const fresh = reading.take(page);
@@ -58,6 +58,7 @@ class Reading {
   readonly #request: ListRequest;
   readonly #query: Query;
   readonly #pageSize: number;
+  readonly #asker: PageAsker;
   readonly #fetchPage: FetchPage;
   readonly #seen = new Set<FileId>();
   readonly #marks = new Set<string>();
@@ -65,10 +66,11 @@ class Reading {
   #pages = 0;
   #way: string | null = null;
 
-  constructor(request: ListRequest, query: Query, pageSize: number, fetchPage: FetchPage) {
+  constructor(request: ListRequest, first: FirstPage, asker: PageAsker, fetchPage: FetchPage) {
     this.#request = request;
-    this.#query = query;
-    this.#pageSize = pageSize;
+    this.#query = first.query;
+    this.#pageSize = first.pageSize;
+    this.#asker = asker;
     this.#fetchPage = fetchPage;
   }
 
@@ -79,8 +81,7 @@ class Reading {
     for (const { id } of fresh) this.#seen.add(id);
     this.#marks.add(markOf(page));
     this.#doubt(page);
-    // What the server did not take to choose by is chosen here.
-    return 'purpose' in this.#query ? fresh : fresh.filter((file) => isOf(file, this.#request.purpose));
+    return fresh;
   }
 
   /** Pages may overlap, and what has no id cannot be known again: alike entries count as often as one page has them. */
@@ -101,15 +102,22 @@ class Reading {
     const promised = this.#promisesMore(page);
     const isDone = page.hasMore === false && page.next === null && !isRound(page);
     if (isDone || (isEmpty(page) && page.next === null)) return null;
+    if (!promised && page.next === null && !this.#asker.takesCursor) return null;
+    let refusal: Fault | null = null;
     for (const { way, query } of this.#cursors(page, promised)) {
       const next = await this.#fetch({ ...this.#query, ...query });
-      if (next === null) continue;
+      if (next instanceof Fault) {
+        // A guess may be refused; the documented way may not.
+        if (way === 'after' || way === 'token') refusal ??= next;
+        continue;
+      }
       if (isEmpty(next) && next.next === null) return null;
       if (this.#isNews(next)) {
         this.#way = way;
         return next;
       }
     }
+    if (refusal !== null) await this.#judgeRefusal(page, promised, refusal);
     // A page that is filled to a limit of the server's, and no way to the rest.
     if (promised && (isRound(page) || page.files.length >= this.#pageSize)) {
       this.#request.onDoubt?.({
@@ -138,14 +146,26 @@ class Reading {
     return [...all.filter(({ way }) => way === this.#way), ...all.filter(({ way }) => way !== this.#way)];
   }
 
-  /** Null: the server does not take this query. */
-  async #fetch(query: Query): Promise<ListPage | null> {
+  /** A `Fault`: the server does not take this query. */
+  async #fetch(query: Query): Promise<ListPage | Fault> {
     try {
       return await this.#fetchPage(query);
     } catch (error) {
-      if (isRefusedQuery(error) || (error instanceof Fault && error.status === 404)) return null;
+      if (isRefusedQuery(error)) return error;
       throw error;
     }
+  }
+
+  /**
+   * Throws the refusal of a cursor, unless the server surely takes none: it promises nothing, and the same question
+   * without the cursor is still answered, with the very file that the cursor named. A server that refuses everything
+   * for a while, or a file that has gone meanwhile, must not be taken for the end.
+   */
+  async #judgeRefusal({ last }: ListPage, promised: boolean, refusal: Fault): Promise<void> {
+    if (promised || this.#pages > 1) throw refusal;
+    const again = await this.#fetchPage(this.#query);
+    if (!again.files.some(({ id }) => id === last)) throw refusal;
+    this.#asker.takesCursor = false;
   }
 
   #isNews(page: ListPage): boolean {
@@ -170,19 +190,15 @@ function isRound({ files, unreadable }: ListPage): boolean {
   return count > 0 && count % 10 === 0;
 }
 
-function isOf({ purpose }: RemoteFile, wanted: string | null): boolean {
-  return wanted === null || purpose === null || purpose === wanted;
-}
-
 /** The selection that was asked for, made on this side. */
 function* wholeList(request: ListRequest, page: ListPage): Iterable<readonly RemoteFile[]> {
   if (page.hasMore === true || page.next !== null) {
-    throw lyingList('has more than one page, but is configured to take no parameters');
+    throw lyingList('has more than one page, and takes no parameters');
   }
   for (const entry of page.unreadable) request.onDoubt?.({ kind: 'unreadable', ...entry });
   const ids = new Set<FileId>();
   const files = page.files
-    .filter((file) => isOf(file, request.purpose))
+    .filter(({ purpose }) => request.purpose === null || purpose === null || purpose === request.purpose)
     .filter(({ id }) => !ids.has(id) && ids.add(id));
   if (files.length > 0) yield files;
 }

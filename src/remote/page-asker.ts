@@ -35,8 +35,7 @@ export interface FirstPage {
   readonly page: ListPage;
   /** What was asked for, but for a cursor. */
   readonly query: Query;
-  /** The server was said to answer with everything at once. */
-  readonly isWhole: boolean;
+  readonly asked: 'parameters' | 'nothing';
   /** Fewer than this are a short page. */
   readonly pageSize: number;
 }
@@ -46,13 +45,13 @@ export interface FirstPage {
  * no more. What was found out holds for the life of the client.
  */
 export class PageAsker {
+  /** False: it was found out that this server gives everything at once and refuses a cursor. */
+  takesCursor = true;
   readonly #rungs: readonly Rung[];
-  readonly #isWhole: boolean;
   #rung = 0;
 
   /** `pageSize`: files a page; null: the default. */
   constructor(parameters: ListParameters, pageSize: number | null) {
-    this.#isWhole = parameters === 'none';
     this.#rungs = RUNGS[parameters](pageSize ?? DEFAULT_PAGE_SIZE);
   }
 
@@ -66,7 +65,8 @@ export class PageAsker {
       try {
         const page = await fetchPage(query);
         this.#rung = at;
-        return { page, query, isWhole: this.#isWhole, pageSize: rung.limit ?? DEFAULT_PAGE_SIZE };
+        const asked = rung === NOTHING ? 'nothing' : 'parameters';
+        return { page, query, asked, pageSize: rung.limit ?? DEFAULT_PAGE_SIZE };
       } catch (error) {
         if (!isRefusedQuery(error)) throw error;
         refusal ??= error;

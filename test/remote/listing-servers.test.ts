@@ -90,13 +90,6 @@ const servers: readonly { readonly what: string; readonly answer: Server }[] = [
     answer: (query, files) => (Object.keys(query).length > 0 ? 400 : { data: files }),
   },
   {
-    what: 'no parameter but a cursor, pages of 30',
-    answer: (query, files) => {
-      if (Object.keys(query).some((name) => name !== 'after')) return 400;
-      return { data: slice(files, query, 30) };
-    },
-  },
-  {
     what: 'parameters ignored, everything at once (Moonshot)',
     answer: (_query, files) => ({ data: files }),
   },
@@ -277,6 +270,48 @@ test('what refuses everything is said with its first refusal, and is asked in fu
   const asked = queries.length;
   await expect(first()).rejects.toMatchObject({ rule: `refusal ${asked + 1}` });
   expect(queries[asked]).toEqual(queries[0]);
+});
+
+test.each([
+  ['promises more', true],
+  ['does not say', null],
+])(
+  'a server that %s, and then refuses everything for a while, has not come to an end',
+  async (_what, more) => {
+    let requests = 0;
+    const answer: Server = (query, files) => {
+      requests += 1;
+      return requests > 1 ? 400 : { data: slice(files, query, 100), has_more: more };
+    };
+    await expect(read(answer)).rejects.toMatchObject({ status: 400 });
+  },
+);
+
+test('a cursor whose file has gone meanwhile is no end either', async () => {
+  let requests = 0;
+  const answer: Server = (query, files) => {
+    requests += 1;
+    if ('after' in query) return 400;
+    return { data: slice(requests === 1 ? files : files.slice(0, 99), query, 100) };
+  };
+  await expect(read(answer)).rejects.toMatchObject({ status: 400 });
+});
+
+test('a server that refuses a cursor is asked for one once', async () => {
+  const asker = new PageAsker('full', null);
+  const queries: Query[] = [];
+  for (let turn = 0; turn < 2; turn += 1) {
+    const pages = listPages({ purpose: null, order: 'desc' }, asker, async (query) => {
+      queries.push(query);
+      if ('after' in query)
+        throw new Fault('no', { disposition: 'retry', outcome: 'refused', rule: 'x', status: 400 });
+      const reading = readListReply(JSON.stringify({ data: everything.slice(0, 5) }));
+      if ('problem' in reading) throw new Error(reading.problem);
+      return reading.value;
+    });
+    for await (const _page of pages);
+  }
+  expect(queries.map(({ after = null }) => after)).toEqual([null, 'f4', null, null]);
 });
 
 test('a server that promises more than can be had is doubted, not believed', async () => {
