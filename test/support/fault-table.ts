@@ -296,6 +296,20 @@ export const faultTable: readonly FaultRow[] = [
     testTitle: 'C10: a second daemon on the same state folder exits 6 and names the pid of the first',
   },
   {
+    fault: 'The daemon is stopped by a signal, or its loop is blocked',
+    does: 'waits for nothing longer than some seconds: `status`, `list` and `id` tell what was recorded last',
+    userSees: '“does not answer”, with the pid and what to do; exit 3',
+    testFile: 'silent-process.test.ts',
+    testTitle: 'keeps nobody waiting: what was recorded is told, and who does not answer',
+  },
+  {
+    fault: 'A file or folder cannot be read (permissions)',
+    does: 'takes it neither for gone nor for done; everything else goes on',
+    userSees: '`skipped` with the error, named first in `status`; `sync`, `flush` and `plan` exit 1',
+    testFile: 'never-silent.test.ts',
+    testTitle: 'a file that cannot be read makes plan, sync and flush end with 1',
+  },
+  {
     fault: 'The wall clock jumps',
     does: 'neither bursts nor stalls: limits and waits go by a clock that cannot jump',
     userSees: 'nothing',

@@ -20,7 +20,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, type TestContext } from 'vitest';
 import { startEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/emulator.ts';
 import type { FlushResult, MirrorStatus, PathReport } from '../../../src/mirror/report.ts';
-import { connectDaemon, type DaemonClient } from '../../../src/service/control-client.ts';
+import { connectDaemon, type DaemonClient, type Patience } from '../../../src/service/control-client.ts';
 import { fastConfig, type TestConfig } from './fast-config.ts';
 import { DigestCache, differences, type Expectation } from './oracle.ts';
 import { RunningProgram, runProgram, type Exit, type ProgramOptions } from './program.ts';
@@ -38,6 +38,8 @@ const START_TIMEOUT_MS = 30_000;
 const FLUSH_TIMEOUT_MS = 40_000;
 const POLL_TIMEOUT_MS = 40_000;
 const POLL_MS = 50;
+/** On a machine that is busy otherwise a daemon may be slow to answer. */
+const PATIENT: Patience = { connectMs: 30_000, answerMs: 60_000, beatMs: 5_000 };
 
 export interface TestMirrorOptions {
   /** Merged over the fast settings, key by key. `root` and `stateDir` are the harness's own. */
@@ -126,7 +128,7 @@ export class TestMirror {
   async start(): Promise<void> {
     const daemon = this.launch();
     const deadlineMs = performance.now() + START_TIMEOUT_MS;
-    while ((await connectDaemon(this.stateDir)) === null) {
+    while ((await connectDaemon(this.stateDir, PATIENT)) === null) {
       if (!daemon.isRunning) {
         throw new Error(`the daemon ended with ${(await daemon.exited).code}:\n${daemon.log}`);
       }
@@ -173,7 +175,7 @@ export class TestMirror {
 
   /** The running daemon's control socket. */
   async daemon(): Promise<DaemonClient> {
-    const client = await connectDaemon(this.stateDir);
+    const client = await connectDaemon(this.stateDir, PATIENT);
     if (client === null) throw new Error(`no daemon runs; the log:\n${this.logs}`);
     return client;
   }
@@ -259,6 +261,8 @@ export class TestMirror {
     const exit = await this.run('sync', '--json');
     const printed = JSON.parse(exit.stdout) as FlushResult | { readonly error: unknown };
     if ('error' in printed) throw new Error(`sync ended with ${exit.code}:\n${exit.stderr}`);
+    const left = printed.problems.filter(({ needs, state }) => needs === 'person' || state === 'failed');
+    if (exit.code === 0) expect(left, 'what a sync that ended with 0 left to a person').toEqual([]);
     return { ...exit, result: printed };
   }
 
