@@ -46,11 +46,18 @@ export async function askedApi(context: Context): Promise<AskedApi> {
   return { config: { ...config, api: { ...config.api, baseUrl } }, apiKey: null, isEmulator };
 }
 
-function emulatorDoesNotRun({ flags }: Context): Fault {
-  return new Fault(
-    `without a key this folder is mirrored to the emulator of files-mirror itself, which does not run now; start it with: files-mirror run --emulator-without-key${sameOptions(flags)}; or set OPENAI_API_KEY to mirror to the real API from now on`,
-    { disposition: 'retry', outcome: 'refused', rule: 'emulator' },
-  );
+/** What is the matter when the emulator does not run, and what can be done. */
+export function emulatorAbsence({ flags }: Context): { readonly detail: string; readonly next: string } {
+  return {
+    detail:
+      'without a key this folder is mirrored to the emulator of files-mirror itself, which does not run now',
+    next: `start it with: files-mirror run --emulator-without-key${sameOptions(flags)}; or set OPENAI_API_KEY to mirror to the real API from now on`,
+  };
+}
+
+function emulatorDoesNotRun(context: Context): Fault {
+  const { detail, next } = emulatorAbsence(context);
+  return new Fault(`${detail}; ${next}`, { disposition: 'retry', outcome: 'refused', rule: 'emulator' });
 }
 
 /** Tells the other verbs where this daemon's emulator is, as long as it runs. */

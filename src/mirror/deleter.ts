@@ -98,7 +98,8 @@ export class Deleter {
   }
 
   isHeld(path: MirrorPath): boolean {
-    return this.#verdict.held.has(path);
+    // The verdict may be older than the approval.
+    return this.#verdict.held.has(path) && this.#missing.get(path)?.approved !== true;
   }
 
   /** Paths that wait for grace, guard or approval. */
@@ -117,6 +118,8 @@ export class Deleter {
       if ((folder !== null && folderOf(path) !== folder) || missing.approved || !this.#verdict.held.has(path))
         continue;
       missing.approved = true;
+      // Who waits for it must not take it for held any more.
+      this.#core.notes.set(path, 'deleting', 'its delete is approved');
       this.#letGo.forgive(approvesAll ? null : folderOf(path));
       this.#judgeAgainMs = 0;
       count += 1;

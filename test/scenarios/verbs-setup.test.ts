@@ -103,12 +103,16 @@ describe.concurrent('the API that a mirror belongs to', { timeout: SCENARIO_TIME
     expect((await ask('list', '--remote')).stdout).toContain('= batch/a.jsonl');
     expect((await ask('get', 'batch/a.jsonl')).stdout).toContain('custom_id');
     expect((await ask('verify')).code).toBe(0);
+    expect((await ask('doctor')).stdout).toMatch(/^ok {4}api: http:\/\/127\.0\.0\.1:\d+ answers$/m);
     const locked = await ask('sync');
     expect(locked.code, locked.stderr).toBe(6);
     await stop(emulated);
 
     expect(await ask('plan')).toMatchObject({ code: 0, stdout: '' });
     expect((await ask('status')).code).toBe(3);
+    expect((await ask('doctor')).stdout).toMatch(
+      /^warn {2}api: .* emulator .* does not run now; start it with: files-mirror run --emulator-without-key /m,
+    );
     for (const verb of [
       ['sync'],
       ['verify'],

@@ -293,6 +293,19 @@ describe('files that disappeared together', () => {
     expect(await world.problems()).toEqual([]);
   });
 
+  test('once approved, are waited for by who asks at that moment', async () => {
+    const world = await missing();
+    await world.pass(60_000, 0);
+    expect(held(world)).toBe(true);
+    const { mirror } = world.engine;
+    expect(mirror.approve(null)).toBe(30);
+    expect(mirror.status().counts.held).toBe(0);
+    const flushed = mirror.flush(new AbortController().signal);
+    await world.pass(120_000, 0);
+    expect(await flushed).toEqual({ problems: [], halts: [] });
+    expect(world.deleted.size).toBe(30);
+  });
+
   test('stay held while they are put back one by one, and the halt ends with the last', async () => {
     const world = await missing();
     await world.pass(60_000, 0);

@@ -9,6 +9,7 @@ import type { ManifestView } from '../../mirror/types.ts';
 import { redactor } from '../../service/redaction.ts';
 import { printable } from '../../service/terminal-text.ts';
 import type { Places } from '../../compose.ts';
+import { askedApi, emulatorAbsence, type AskedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import {
   clockCheck,
@@ -106,7 +107,7 @@ async function* apiChecks(
       !hasApiKey(config, context.io.env) &&
       (await places.recordedApi())?.kind === 'emulator'
     ) {
-      yield warn('api', 'no API key: mirrored to the emulator on this machine so far', 'set OPENAI_API_KEY');
+      yield* emulatorChecks(context);
       return;
     }
     apiKey = await context.readApiKey(config);
@@ -118,6 +119,20 @@ async function* apiChecks(
   for await (const check of apiAnswers(config, apiKey, places, context)) {
     yield { ...check, detail: redact(check.detail) };
   }
+}
+
+/** Without a key, and mirrored to the emulator so far: does it run? */
+async function* emulatorChecks(context: Context): AsyncIterable<Check> {
+  let asked: AskedApi;
+  try {
+    asked = await askedApi(context);
+  } catch (error) {
+    const fault = faultOf(error);
+    const { detail, next } = emulatorAbsence(context);
+    yield fault.rule === 'emulator' ? warn('api', detail, next) : fail('api', fault.message, null);
+    return;
+  }
+  yield* remoteAnswers(asked.config, null, context);
 }
 
 async function* apiAnswers(
@@ -135,6 +150,10 @@ async function* apiAnswers(
   } catch (error) {
     yield fail('api', faultOf(error).message, null);
   }
+  yield* remoteAnswers(config, apiKey, context);
+}
+
+async function* remoteAnswers(config: Config, apiKey: string | null, context: Context): AsyncIterable<Check> {
   const { origin } = new URL(config.api.baseUrl);
   const { openRemote } = await context.compose();
   let remote: Awaited<ReturnType<typeof openRemote>>;
