@@ -11,9 +11,6 @@ import type { SendLimits } from '../queue/send-queue.ts';
 import { createFilesClient, type FilesClient } from '../remote/files-client.ts';
 import { systemClock } from '../service/system-clock.ts';
 
-/** When an upload of unknown outcome is looked for, after it ended: a new file may be missing from lists for seconds. */
-const RESOLVE_LOOKS_MS = [0, 2_000, 10_000] as const;
-
 export function createTree(config: Config): { readonly local: ScannedTree; readonly rules: IgnoreRules } {
   const { root, watch, folders } = config;
   const rules = createIgnoreRules({ root, patterns: watch.ignore });
@@ -54,10 +51,10 @@ export function createClient(config: Config, apiKey: () => string | null): Files
 }
 
 export function settingsOf(config: Config): MirrorSettings {
-  const { root, folders, deletes, watch, verifyHours, limits } = config;
+  const { root, api, folders, deletes, watch, verifyHours, limits } = config;
   return {
     root,
-    api: new URL(config.api.baseUrl).origin,
+    api: new URL(api.baseUrl).origin,
     folders: new Map(folders.map((rules) => [rules.folder, rules])),
     settleMs: watch.settleSeconds * 1000,
     graceMs: deletes.graceSeconds * 1000,
@@ -66,8 +63,9 @@ export function settingsOf(config: Config): MirrorSettings {
     rescanMs: watch.rescanSeconds * 1000,
     verifyMs: verifyHours * 3_600_000,
     storageBytes: limits.storageBytes,
-    canDelete: config.api.deletes,
-    resolveLooksMs: RESOLVE_LOOKS_MS,
+    canDelete: api.deletes,
+    lookMs: api.lookSeconds * 1000,
+    trustReply: new Set(api.trustReply),
   };
 }
 

@@ -116,6 +116,17 @@ const apiSchema = z.strictObject({
     .nullable()
     .default(null)
     .describe('Files a page of a listing; null is 1,000, and fewer by itself where the server refuses that.'),
+  lookSeconds: seconds(0, oneDaySeconds)
+    .default(300)
+    .describe(
+      'How long an upload whose reply was lost is looked for in the list before it is sent anew. Must be longer than new files take to show up there.',
+    ),
+  trustReply: z
+    .array(z.enum(['bytes', 'purpose', 'filename', 'expires_at']))
+    .default(['bytes', 'purpose', 'filename', 'expires_at'])
+    .describe(
+      'The fields of its replies in which this server tells what it was sent. Take out what a gateway rewrites: it is not compared then, and what was sent is recorded.',
+    ),
 });
 
 const limitsSchema = z.strictObject({

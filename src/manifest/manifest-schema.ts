@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Entry, Garbage, Intent, Rejection } from '../mirror/types.ts';
+import type { Entry, Garbage, Intent, Rejection, RemoteFile } from '../mirror/types.ts';
 
 /** The version of the files this program writes, and the only one it reads. */
 export const manifestVersion = 1;
@@ -28,6 +28,7 @@ const intent = z.strictObject({
   stat,
   startedAtMs: wallMs,
   serverStartedAtMs: wallMs.nullable(),
+  answered: z.string().min(1).optional(),
 }) satisfies z.ZodType<Intent>;
 
 const garbage = z.strictObject({
@@ -39,6 +40,18 @@ const garbage = z.strictObject({
   hold: z.boolean(),
 }) satisfies z.ZodType<Garbage>;
 
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** A file as the server described it; null: it did not say. */
+const remoteFile = z.strictObject({
+  id: z.string().min(1),
+  bytes: bytes.nullable(),
+  createdAt: z.number().nullable(),
+  expiresAt: z.number().nullable(),
+  filename: z.string().nullable(),
+  purpose: z.string().nullable(),
+}) satisfies z.ZodType<RemoteFile>;
+
 const rejection = z.strictObject({
   stat,
   purpose: z.string().min(1),
@@ -46,6 +59,9 @@ const rejection = z.strictObject({
   rule: z.string().min(1),
   message: z.string(),
   at: seconds,
+  /** Only of a version that is held; see the README, "When the server's word is in doubt". */
+  sha256: sha256.optional(),
+  kept: remoteFile.optional(),
 }) satisfies z.ZodType<Rejection>;
 
 /**

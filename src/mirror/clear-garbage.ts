@@ -1,6 +1,6 @@
 import { requireOwnScope } from './ask-scope.ts';
 import { type Fault, survivable } from './faults.ts';
-import { garbageDeleted } from './fold.ts';
+import { garbageDeleted, isSurelyOurs } from './fold.ts';
 import { asOneOnly } from './refusal.ts';
 import { requireOwnRoot } from './own-root.ts';
 import type { ApiMemory, Clock, FilesApi, LocalTree, Manifest } from './ports.ts';
@@ -19,9 +19,10 @@ export interface ClearGarbageParts {
 }
 
 /**
- * Deletes, without an engine, the ids that the garbage list holds, those kept aside included, and nothing else.
- * Returns how many are gone now. Throws `Fault`: with halt `root` when the root is not this mirror's, with halt
- * `scope` when the ids are of another project; the API's last word when an id could not be deleted; or the signal's reason.
+ * Deletes, without an engine, the ids that the garbage list holds, those kept aside included as far as they are surely
+ * ours, and nothing else. Returns how many are gone now. Throws `Fault`: with halt `root` when the root is not this
+ * mirror's, with halt `scope` when the ids are of another project; the API's last word when an id could not be
+ * deleted; or the signal's reason.
  */
 export async function clearGarbage(parts: ClearGarbageParts, signal: AbortSignal): Promise<number> {
   const { local, manifest, clock } = parts;
@@ -31,7 +32,9 @@ export async function clearGarbage(parts: ClearGarbageParts, signal: AbortSignal
   let gone = 0;
   for (let round = 1; ; round += 1) {
     let lastFault: Fault | null = null;
-    for (const id of manifest.garbage.keys()) {
+    for (const [id, garbage] of manifest.garbage) {
+      // INVARIANT: what was only found by its looks in a listing is never deleted.
+      if (!isSurelyOurs(garbage)) continue;
       const fault = await deleteOne(parts, id, owned.has(id), signal);
       if (fault === null) gone += 1;
       else if (fault.disposition === 'halt') throw fault;

@@ -1,7 +1,7 @@
 import type { ApiHalts } from './api-halts.ts';
 import type { Core } from './core.ts';
 import { type Fault, survivable } from './faults.ts';
-import { garbageDeleted } from './fold.ts';
+import { garbageDeleted, isSurelyOurs } from './fold.ts';
 import type { LaneGovernor } from './lane-governor.ts';
 import type { RootGuard } from './root-guard.ts';
 import { type ScopeGuard, UNSURE_MS } from './scope-guard.ts';
@@ -104,7 +104,8 @@ export class Collector {
     const id = this.#line.take(false);
     if (id === null) return;
     const garbage = this.#core.view.garbage.get(id);
-    const isWanted = garbage !== undefined && !garbage.hold;
+    // INVARIANT: what was only found by its looks in a listing is never deleted.
+    const isWanted = garbage !== undefined && !garbage.hold && isSurelyOurs(garbage);
     const waitMs = isWanted ? await this.#delete(id, garbage) : null;
     if (waitMs === 0) this.#line.mark(id);
     this.#line.done(id, waitMs === null ? null : this.#core.clock.monotonicMs() + waitMs);

@@ -7,7 +7,7 @@ import type { LetGo } from './let-go.ts';
 import { countInFolder, folderOf } from './mirror-path.ts';
 import type { RootGuard } from './root-guard.ts';
 import { deviceOf, identityKey } from './stat-token.ts';
-import type { FolderLook, MirrorPath } from './types.ts';
+import type { FolderLook, ManifestView, MirrorPath, StatToken } from './types.ts';
 
 /** Deletes wait until no new disappearance was noted for this long, so that a mass delete is seen as a whole. */
 const QUIET_MS = 1_000;
@@ -242,8 +242,8 @@ export class Deleter {
     const quiet = now - this.#lastGrowthMs >= Math.min(settings.graceMs, QUIET_MS);
     const waiting: WaitingDelete[] = [];
     for (const [path, missing] of this.#missing) {
-      const entry = view.files.get(path);
-      if (entry === undefined) {
+      const stat = mirroredStat(view, path);
+      if (stat === null) {
         this.forget(path);
         continue;
       }
@@ -251,7 +251,7 @@ export class Deleter {
       const age = now - missing.sinceMs;
       const isRipe = quiet || age >= settings.graceMs + MAX_POSTPONE_MS;
       const due = age >= settings.graceMs && !scanSoon && !missing.inDoubt && isRipe;
-      const otherDevice = missing.onDevice !== deviceOf(entry.stat);
+      const otherDevice = missing.onDevice !== deviceOf(stat);
       waiting.push({
         path,
         folder: folderOf(path),
@@ -330,4 +330,12 @@ export class Deleter {
     for (const path of this.#verdict.held)
       notes.set(path, 'held', 'its delete waits for approval (mass-delete)');
   }
+}
+
+/** The stat of what the path has remotely, a version that is held included; null: it has nothing. */
+function mirroredStat(view: ManifestView, path: MirrorPath): StatToken | null {
+  const entry = view.files.get(path);
+  if (entry !== undefined) return entry.stat;
+  const rejection = view.rejected.get(path);
+  return rejection?.kept === undefined ? null : rejection.stat;
 }

@@ -11,6 +11,7 @@ import type {
   Intent,
   ManifestView,
   MirrorPath,
+  Rejection,
   RemoteFile,
   StatToken,
 } from './types.ts';
@@ -27,6 +28,11 @@ export function intentOpened(path: MirrorPath, intent: Intent): Change {
 /** The attempt surely stored nothing. */
 export function intentCleared(path: MirrorPath): Change {
   return { intents: { [path]: null } };
+}
+
+/** The reply to the attempt named an id that another file has: it is looked for, but never sent again by itself. */
+export function intentAnswered(path: MirrorPath, intent: Intent, id: FileId): Change {
+  return { intents: { [path]: { ...intent, answered: id } } };
 }
 
 /** An entry whose path is gone and whose file was found elsewhere. */
@@ -61,11 +67,11 @@ export function uploaded(view: ManifestView, upload: Upload): Change {
     sha256: upload.sha256,
     stat: upload.stat,
     uploadedAt: now,
-    createdAt: remote.createdAt ?? now,
+    createdAt: Math.max(0, remote.createdAt ?? now),
     expiresAt: remote.expiresAt,
   };
   const files: Record<MirrorPath, Entry | null> = { [path]: entry };
-  const garbage: Record<FileId, Garbage | null> = {};
+  const garbage: Record<FileId, Garbage | null> = keptFreed(view, path);
   // It may have been kept aside while the server's word about it was in doubt.
   if (view.garbage.has(remote.id)) garbage[remote.id] = null;
   const old = view.files.get(path);
@@ -95,9 +101,10 @@ export function moved(
   const replaced = view.files.get(to);
   return {
     files: { [from]: null, [to]: { ...entry, stat } },
-    ...(replaced === undefined
-      ? {}
-      : { garbage: { [replaced.id]: garbageOf(to, replaced, 'replaced', now) } }),
+    ...garbageIn({
+      ...keptFreed(view, to),
+      ...(replaced === undefined ? {} : { [replaced.id]: garbageOf(to, replaced, 'replaced', now) }),
+    }),
     ...clearOf(view, to),
   };
 }
@@ -115,37 +122,83 @@ export function rejected(view: ManifestView, refusal: Refusal): Change {
   const { path, stat, rules, rule, message, now } = refusal;
   return {
     rejected: { [path]: { stat, purpose: rules.purpose, rulesKey: rulesKey(rules), rule, message, at: now } },
+    ...garbageIn(keptFreed(view, path)),
     ...(view.intents.has(path) ? { intents: { [path]: null } } : {}),
   };
 }
 
-export function rejectionForgotten(path: MirrorPath): Change {
-  return { rejected: { [path]: null } };
+/** A version that is neither mirrored nor sent again by itself: nobody can tell what the server made of it. */
+export interface HeldVersion extends Refusal {
+  /** Null when it could not be read any more. */
+  readonly sha256: string | null;
+  /** What the server said that it stored for us; null: it named nothing that is ours. */
+  readonly kept: RemoteFile | null;
 }
 
-export function rejectionsForgotten(paths: readonly MirrorPath[]): Change {
-  return { rejected: Object.fromEntries(paths.map((path) => [path, null])) };
+/**
+ * INVARIANT: the version is held and its intent closed in one record, so that nothing sends it again. What was kept
+ * is ours, since the reply to our own POST named it, and is freed with the version.
+ */
+export function versionHeld(view: ManifestView, version: HeldVersion): Change {
+  const { path, stat, rules, sha256, kept, now } = version;
+  const { rejected: records, garbage: freed, intents } = rejected(view, version);
+  const record = records?.[path];
+  if (record === undefined || record === null) throw new TypeError('a refusal without its record');
+  const aside: Garbage = {
+    path,
+    purpose: rules.purpose,
+    bytes: sizeOf(stat),
+    since: now,
+    reason: 'mismatch',
+    hold: true,
+  };
+  return {
+    rejected: {
+      [path]: {
+        ...record,
+        ...(sha256 === null ? {} : { sha256 }),
+        ...(kept === null ? {} : { kept }),
+      },
+    },
+    ...garbageIn({ ...freed, ...(kept === null ? {} : { [kept.id]: aside }) }),
+    ...(intents === undefined ? {} : { intents }),
+  };
+}
+
+/** The held version is there under another stat: it stays held. */
+export function holdRefreshed(path: MirrorPath, rejection: Rejection, stat: StatToken): Change {
+  return { rejected: { [path]: { ...rejection, stat } } };
+}
+
+/** What is remembered of refused and held versions. */
+export type RefusedView = Pick<ManifestView, 'rejected' | 'garbage'>;
+
+export function rejectionForgotten(view: RefusedView, path: MirrorPath): Change {
+  return { rejected: { [path]: null }, ...garbageIn(keptFreed(view, path)) };
+}
+
+export function rejectionsForgotten(view: RefusedView, paths: readonly MirrorPath[]): Change {
+  return {
+    rejected: Object.fromEntries(paths.map((path) => [path, null])),
+    ...garbageIn(Object.assign({}, ...paths.map((path) => keptFreed(view, path)))),
+  };
 }
 
 /** The entry's id is handed to the garbage list, before any DELETE is sent: from here on nothing uses it. */
 export function condemned(view: ManifestView, path: MirrorPath, now: number): Change {
   const entry = view.files.get(path);
-  if (entry === undefined) return {};
   return {
-    files: { [path]: null },
-    garbage: { [entry.id]: garbageOf(path, entry, 'deleted', now) },
+    ...(entry === undefined ? {} : { files: { [path]: null } }),
+    ...garbageIn({
+      ...keptFreed(view, path),
+      ...(entry === undefined ? {} : { [entry.id]: garbageOf(path, entry, 'deleted', now) }),
+    }),
     ...(view.rejected.has(path) ? { rejected: { [path]: null } } : {}),
   };
 }
 
 export function garbageDeleted(id: FileId): Change {
   return { garbage: { [id]: null } };
-}
-
-/** An id that the server named in a contradictory reply: kept for a person to judge, while its intent stays open. */
-export function keptAside(path: MirrorPath, remote: RemoteFile, sent: Sent, now: number): Change {
-  const garbage: Garbage = { path, ...describedOr(remote, sent), since: now, reason: 'mismatch', hold: true };
-  return { garbage: { [remote.id]: garbage } };
 }
 
 /** What an attempt sent. */
@@ -159,9 +212,15 @@ export function describedOr(remote: RemoteFile, sent: Sent): Sent {
   return { purpose: remote.purpose || sent.purpose, bytes: remote.bytes ?? sent.bytes };
 }
 
-/** What was kept aside for a person to judge may be deleted now. */
-export function orphansReleased(view: ManifestView): Change {
-  const held = [...view.garbage].filter(([, garbage]) => garbage.hold);
+/** Whether a person may have it deleted: it was named by a reply to a POST of ours, not only found in a listing. */
+export function isSurelyOurs({ reason }: Garbage): boolean {
+  return reason !== 'orphan';
+}
+
+/** What was kept aside for a person to judge may be deleted now; null: nothing was. */
+export function orphansReleased(view: ManifestView): Change | null {
+  const held = [...view.garbage].filter(([, garbage]) => garbage.hold && isSurelyOurs(garbage));
+  if (held.length === 0) return null;
   return { garbage: Object.fromEntries(held.map(([id, garbage]) => [id, { ...garbage, hold: false }])) };
 }
 
@@ -181,11 +240,28 @@ export function discarded(
 export function discardedAndRejected(view: ManifestView, remote: RemoteFile, refusal: Refusal): Change {
   const sent: Sent = { purpose: refusal.rules.purpose, bytes: sizeOf(refusal.stat) };
   const discard = discarded(refusal.path, remote, sent, 'mismatch', refusal.now);
-  return { ...rejected(view, refusal), garbage: { ...discard.garbage }, intents: { ...discard.intents } };
+  const refused = rejected(view, refusal);
+  return {
+    ...refused,
+    garbage: { ...refused.garbage, ...discard.garbage },
+    intents: { ...discard.intents },
+  };
 }
 
 export function forgotten(view: ManifestView, path: MirrorPath): Change {
-  return { files: { [path]: null }, ...(view.rejected.has(path) ? { rejected: { [path]: null } } : {}) };
+  return { files: { [path]: null }, ...(view.rejected.has(path) ? rejectionForgotten(view, path) : {}) };
+}
+
+/** The part of a change that concerns garbage, if anything does. */
+function garbageIn(garbage: Readonly<Record<FileId, Garbage | null>>): Pick<Change, 'garbage'> {
+  return Object.keys(garbage).length === 0 ? {} : { garbage };
+}
+
+/** The id that was kept of the path's held version: with its record, it becomes garbage like any other. */
+function keptFreed(view: RefusedView, path: MirrorPath): Record<FileId, Garbage | null> {
+  const id = view.rejected.get(path)?.kept?.id;
+  const garbage = id === undefined ? undefined : view.garbage.get(id);
+  return id === undefined || garbage?.hold !== true ? {} : { [id]: { ...garbage, hold: false } };
 }
 
 function garbageOf(path: MirrorPath, entry: Entry, reason: GarbageReason, now: number): Garbage {

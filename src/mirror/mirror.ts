@@ -5,7 +5,7 @@ import { nowSeconds } from './core.ts';
 import { Deleter } from './deleter.ts';
 import { Failures } from './failures.ts';
 import { survivable } from './faults.ts';
-import { orphansReleased } from './fold.ts';
+import { isSurelyOurs, orphansReleased } from './fold.ts';
 import { HaltBoard } from './halts.ts';
 import { IdentityIndex } from './identity-index.ts';
 import { LaneGovernor } from './lane-governor.ts';
@@ -347,9 +347,9 @@ export class Mirror implements MirrorControl {
   async deleteOrphans(): Promise<number> {
     const { view, ledger } = this.#core;
     const change = orphansReleased(view);
-    await ledger.commit(change);
+    if (change !== null) await ledger.commit(change);
     this.#wakeup.now();
-    return view.garbage.size;
+    return [...view.garbage.values()].filter(isSurelyOurs).length;
   }
 
   async retry(wanted: readonly MirrorPath[] | null): Promise<readonly MirrorPath[]> {

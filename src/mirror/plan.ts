@@ -1,4 +1,5 @@
 import { needOfSkip, type Need } from './attention.ts';
+import { contradictionOf } from './belief.ts';
 import type { Inspection } from './ports.ts';
 import { folderOf, remoteNameOf } from './mirror-path.ts';
 import { sameVersionByStat, sizeOf } from './stat-token.ts';
@@ -10,6 +11,8 @@ import type {
   MirrorPath,
   PathState,
   Rejection,
+  RemoteFile,
+  ReplyField,
   StatToken,
 } from './types.ts';
 
@@ -22,6 +25,10 @@ export interface Situation {
   readonly entry: Entry | null;
   readonly intent: Intent | null;
   readonly rejection: Rejection | null;
+  /** What the server said that it stored of a version that is held, as long as that is not deleted. */
+  readonly kept: RemoteFile | null;
+  /** The fields of the server's replies that are believed. */
+  readonly trusted: ReadonlySet<ReplyField>;
   /** What reading the settled version found; null as long as it was not read. Always of `look`'s stat. */
   readonly inspection: Inspection | null;
   /** Whether the rules need the content read before anything is sent. */
@@ -64,6 +71,15 @@ export type Action =
   | { readonly kind: 'missing' }
   /** The entry's remote file expired and its local file is gone: forget the entry. */
   | { readonly kind: 'forget' }
+  /** The held version is there under another stat. */
+  | { readonly kind: 'refresh-hold'; readonly stat: StatToken }
+  /** What the server said about the held version is believed by now: it is recorded, and nothing is sent. */
+  | {
+      readonly kind: 'believe';
+      readonly stat: StatToken;
+      readonly remote: RemoteFile;
+      readonly sha256: string;
+    }
   /** The path is gone, and with it the reason against it. */
   | { readonly kind: 'forget-rejection' };
 
@@ -97,17 +113,20 @@ export function plan(situation: Situation): Action {
           reason: `no folder "${folderOf(situation.path)}" is configured`,
         };
       }
-      return entry === null
-        ? planNewFile(situation, situation.rules, look.stat)
-        : planKnownFile(situation, situation.rules, entry, look.stat);
+      return (
+        planHeld(situation, situation.rules, look.stat) ??
+        (entry === null
+          ? planNewFile(situation, situation.rules, look.stat)
+          : planKnownFile(situation, situation.rules, entry, look.stat))
+      );
   }
 }
 
-function planAbsent({ entry, rejection, rules, nowSeconds }: Situation): Action {
-  if (entry === null) {
+function planAbsent({ entry, rejection, kept, rules, nowSeconds }: Situation): Action {
+  if (entry === null && kept === null) {
     return rejection === null ? { kind: 'nothing', state: null, reason: null } : { kind: 'forget-rejection' };
   }
-  if (isExpired(entry, nowSeconds)) return { kind: 'forget' };
+  if (entry !== null && kept === null && isExpired(entry, nowSeconds)) return { kind: 'forget' };
   if (rules === null) {
     return {
       kind: 'nothing',
@@ -119,6 +138,24 @@ function planAbsent({ entry, rejection, rules, nowSeconds }: Situation): Action 
     return { kind: 'nothing', state: 'kept', reason: 'removed locally; this folder keeps remote files' };
   }
   return { kind: 'missing' };
+}
+
+/**
+ * A version of which nobody can tell what the server made of it is never sent again by itself: whatever else changes,
+ * it is held until its content does, or its purpose, or what is believed. Null: there is none, or it is another one.
+ */
+function planHeld(situation: Situation, rules: FolderRules, stat: StatToken): Action | null {
+  const { rejection, kept, trusted, inspection } = situation;
+  if (rejection === null || !isHold(rejection) || rejection.purpose !== rules.purpose) return null;
+  if (!sameVersionByStat(rejection.stat, stat)) {
+    if (rejection.sha256 === undefined || sizeOf(rejection.stat) !== sizeOf(stat)) return null;
+    if (inspection === null) return { kind: 'inspect' };
+    return inspection.sha256 === rejection.sha256 ? { kind: 'refresh-hold', stat } : null;
+  }
+  const asked = { purpose: rules.purpose, bytes: sizeOf(stat) };
+  if (kept !== null && rejection.sha256 !== undefined && contradictionOf(asked, kept, trusted) === null)
+    return { kind: 'believe', stat, remote: kept, sha256: rejection.sha256 };
+  return { kind: 'nothing', state: 'rejected', reason: rejection.message };
 }
 
 function planNewFile(situation: Situation, rules: FolderRules, stat: StatToken): Action {
@@ -200,6 +237,20 @@ function refusal(situation: Situation, rules: FolderRules, stat: StatToken): Act
   if (known !== null) return known;
   const problem = situation.precheck ?? situation.inspection?.problem ?? null;
   return problem === null ? null : { kind: 'reject', stat, rule: problem.rule, message: problem.message };
+}
+
+/** Why a version is held. */
+export type HoldRule = 'reply-contradicts' | 'reply-of-another' | 'look-alikes';
+
+const HOLD_RULES: ReadonlySet<string> = new Set<HoldRule>([
+  'reply-contradicts',
+  'reply-of-another',
+  'look-alikes',
+]);
+
+/** Whether the version is held because of what became of its upload, not refused for what it is. */
+export function isHold({ rule }: Rejection): boolean {
+  return HOLD_RULES.has(rule);
 }
 
 /** A rejection holds for one version under one set of rules. */

@@ -162,6 +162,8 @@ class Preview {
       case 'wait':
       case 'inspect':
       case 'refresh':
+      case 'refresh-hold':
+      case 'believe':
       case 'missing':
       case 'forget':
       case 'forget-rejection':
@@ -220,7 +222,7 @@ class Preview {
     inspection: Situation['inspection'],
   ): Situation {
     const { view, local, settings, nowSeconds } = this.#parts;
-    const facts = { movedFrom, inspection, lost: false, nowSeconds };
+    const facts = { movedFrom, inspection, lost: false, nowSeconds, trusted: settings.trustReply };
     return situationOf({ view, local, folders: settings.folders }, path, look, facts);
   }
 }

@@ -11,6 +11,7 @@ import type { FileId, MirrorPath, PathState } from './types.ts';
 
 /** After this many failures in a row, a failure is an answer: who waits is told, the retries go on. */
 const FAILURES_TO_TELL = 5;
+const SEARCHES_TO_TELL = 2;
 /** A file that still changes after this long is not waited for. */
 const SETTLING_TO_TELL_MS = 30_000;
 const FIRST_POLL_MS = 10;
@@ -155,7 +156,7 @@ export class Quiet {
   }
 
   #isAnswered(path: MirrorPath, impatient: boolean): boolean {
-    const { worklist, notes, halts } = this.#core;
+    const { worklist, notes, halts, view } = this.#core;
     if (this.#deleter.isWaiting(path)) {
       const isStuck = halts.holds('delete') || this.#troubleOf('delete') !== null;
       return isStuck || this.#deleter.isHeld(path) || notes.stateOf(path) === 'held';
@@ -168,7 +169,11 @@ export class Quiet {
     if (isStuck && (state === 'pending' || state === 'failed' || state === 'held')) return true;
     // Sent, and it cannot be recorded: its intent stays open until it can.
     if (state === 'uploading' && halts.has('state')) return true;
-    if (state === 'failed') return this.#failures.total(path) >= FAILURES_TO_TELL;
+    if (state === 'failed') {
+      // Each search for an upload of unknown outcome takes minutes: who waits is told when a second one begins.
+      const enough = view.intents.has(path) ? SEARCHES_TO_TELL : FAILURES_TO_TELL;
+      return this.#failures.total(path) >= enough;
+    }
     if (state === 'settling') return impatient;
     return state === 'skipped' || state === 'held';
   }

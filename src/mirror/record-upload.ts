@@ -1,27 +1,17 @@
 import { claimMoved } from './claim-moved.ts';
 import type { Core } from './core.ts';
 import { uploaded, type Upload } from './fold.ts';
-import type { Change, FileId, Garbage } from './types.ts';
 
 /**
- * Records an upload that the API has accepted, with `more` garbage in the same record. The entry that it supersedes
- * belongs to another path: if that cannot be claimed any more, the entry is left to that path's worker.
+ * Records an upload that the API has accepted. The entry that it supersedes belongs to another path: if that cannot be
+ * claimed any more, the entry is left to that path's worker.
  */
-export async function recordUpload(
-  core: Core,
-  upload: Upload,
-  more: Readonly<Record<FileId, Garbage>>,
-  signal: AbortSignal,
-): Promise<void> {
+export async function recordUpload(core: Core, upload: Upload, signal: AbortSignal): Promise<void> {
   const release = upload.supersedes === null ? null : await claimMoved(core, upload.supersedes);
   try {
     const change = uploaded(core.view, release === null ? { ...upload, supersedes: null } : upload);
-    await core.ledger.record(withGarbage(change, more), signal);
+    await core.ledger.record(change, signal);
   } finally {
     release?.();
   }
-}
-
-export function withGarbage(change: Change, more: Readonly<Record<FileId, Garbage>>): Change {
-  return { ...change, garbage: { ...change.garbage, ...more } };
 }

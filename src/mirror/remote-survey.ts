@@ -1,5 +1,6 @@
+import { contradictionOf } from './belief.ts';
 import { isExpired } from './plan.ts';
-import type { Entry, FileId, ManifestView, MirrorPath, RemoteFile } from './types.ts';
+import type { Entry, FileId, ManifestView, MirrorPath, RemoteFile, ReplyField } from './types.ts';
 
 export interface PurposeUsage {
   readonly purpose: string;
@@ -31,11 +32,12 @@ export interface Survey {
   readonly checked: number;
 }
 
-/** Compares the manifest with a complete listing. Pure. `nowSeconds`: by the server's clock. */
+/** Compares the manifest with a complete listing. Pure. `nowSeconds`: by the server's clock. `trusted`: what is compared. */
 export function surveyRemote(
   view: ManifestView,
   listed: ReadonlyMap<FileId, RemoteFile>,
   nowSeconds: number,
+  trusted: ReadonlySet<ReplyField>,
 ): Survey {
   const unseen: MirrorPath[] = [];
   const expired: MirrorPath[] = [];
@@ -47,7 +49,7 @@ export function surveyRemote(
       (isExpired(entry, nowSeconds) ? expired : unseen).push(path);
       continue;
     }
-    const what = differenceOf(entry, remote);
+    const what = differenceOf(entry, remote, trusted);
     if (what !== null) differing.push({ path, id: entry.id, what });
     // A listing that leaves the expiry out does not take back one that is recorded.
     if (remote.expiresAt !== null && remote.expiresAt !== entry.expiresAt)
@@ -63,12 +65,15 @@ export function surveyRemote(
   };
 }
 
-function differenceOf(entry: Entry, remote: RemoteFile): string | null {
-  if (remote.bytes !== null && remote.bytes !== entry.bytes)
-    return `${remote.bytes} bytes remotely, ${entry.bytes} recorded`;
-  if (remote.purpose !== null && remote.purpose !== entry.purpose)
-    return `purpose ${remote.purpose} remotely, ${entry.purpose} recorded`;
-  return null;
+function differenceOf(entry: Entry, remote: RemoteFile, trusted: ReadonlySet<ReplyField>): string | null {
+  switch (contradictionOf(entry, remote, trusted)?.field) {
+    case 'bytes':
+      return `${remote.bytes} bytes remotely, ${entry.bytes} recorded`;
+    case 'purpose':
+      return `purpose ${remote.purpose} remotely, ${entry.purpose} recorded`;
+    default:
+      return null;
+  }
 }
 
 function usageOf(view: ManifestView, listed: ReadonlyMap<FileId, RemoteFile>): readonly PurposeUsage[] {

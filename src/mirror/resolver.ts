@@ -1,53 +1,78 @@
 import { ignoredExpiry } from './asked-expiry.ts';
+import { completed } from './belief.ts';
 import type { Core, Next } from './core.ts';
-import { again, nowSeconds, rulesOf } from './core.ts';
-import {
-  describedOr,
-  discarded,
-  discardedAndRejected,
-  intentCleared,
-  type Sent,
-  type Superseded,
-} from './fold.ts';
-import { recordUpload, withGarbage } from './record-upload.ts';
-import { sameRemoteName } from './remote-name.ts';
+import { again, nowSeconds, rulesOf, serverNowSeconds } from './core.ts';
+import { discarded, discardedAndRejected, intentCleared, versionHeld, type Superseded } from './fold.ts';
+import { lookTimesMs } from './look-times.ts';
+import type { HoldRule } from './plan.ts';
+import type { ListDoubt } from './ports.ts';
+import { recordUpload } from './record-upload.ts';
 import { sameVersionByStat } from './stat-token.ts';
-import type { FileId, Garbage, Intent, MirrorPath, RemoteFile } from './types.ts';
+import type { FileId, FolderRules, Intent, MirrorPath, RemoteFile, StatToken } from './types.ts';
+import { earliestCreationMs, findingOf, fitOf, mayBeSince, type Finding } from './whose-file.ts';
 
-/** `Date` headers and `created_at` are whole seconds, and a request takes its time. */
-const KNOWN_CLOCK_SLACK_MS = 5_000;
-/** Before any reply, the server's clock is only known to be about ours. */
-const UNKNOWN_CLOCK_SLACK_MS = 900_000;
 /** A file of which the disk cannot tell anything is asked for again after this long. */
 const UNTOLD_MS = 5_000;
+/** Ids that one message names. */
+const IDS_TO_NAME = 5;
+
+/** What a listing showed and what it left open. */
+interface Listed {
+  readonly files: readonly RemoteFile[];
+  readonly doubts: readonly ListDoubt[];
+}
 
 interface Listing {
   sinceMs: number;
-  readonly files: Promise<readonly RemoteFile[]>;
+  readonly listed: Promise<Listed>;
 }
+
+/** How often a path's upload was looked for, and since when. */
+interface Looks {
+  readonly count: number;
+  readonly firstAtMs: number;
+  readonly firstWallMs: number;
+}
+
+/** What is known of an attempt whose outcome became unknown in this run. */
+interface Attempt {
+  /** The hash of what was sent, if that is known. */
+  readonly sha256: string | null;
+  /** Why its outcome is unknown, in one line. */
+  readonly why: string;
+}
+
+/** The local side of an attempt, as it is now. */
+type Local =
+  | { readonly kind: 'untold' }
+  | { readonly kind: 'other' }
+  | {
+      readonly kind: 'same';
+      readonly stat: StatToken;
+      readonly rules: FolderRules;
+      readonly sha256: string;
+    };
 
 /**
  * Finds out what became of uploads whose outcome is unknown: lists their purpose, newest first, back to before
- * their start, and looks for a file of that name and size that we do not own. One listing serves all who wait.
+ * their start, and looks for the one file that can be theirs (`whose-file.ts`). One listing serves all who wait.
  */
 export class Resolver {
   readonly #core: Core;
-  /** Per path: how often it was looked for, and when that began. */
-  readonly #looks = new Map<MirrorPath, { readonly count: number; readonly firstAtMs: number }>();
-  /** Per path: the hash of what was sent, if that is known. */
-  readonly #hashes = new Map<MirrorPath, string>();
-  /** Per purpose: the listing that has not begun yet and may still be joined. */
-  readonly #joinable = new Map<string, Listing>();
-  readonly #running = new Map<string, Promise<unknown>>();
+  readonly #looks = new Map<MirrorPath, Looks>();
+  readonly #attempts = new Map<MirrorPath, Attempt>();
+  /** Per purpose, null for all: the listing that has not begun yet and may still be joined. */
+  readonly #joinable = new Map<string | null, Listing>();
+  readonly #running = new Map<string | null, Promise<unknown>>();
 
   constructor(core: Core) {
     this.#core = core;
   }
 
-  /** The outcome of this path's attempt became unknown now. `sha256`: the hash of what was sent, if it is known. */
-  begin(path: MirrorPath, sha256: string | null): void {
+  /** The outcome of this path's attempt became unknown now. */
+  begin(path: MirrorPath, attempt: Attempt): void {
     this.#looks.delete(path);
-    if (sha256 !== null) this.#hashes.set(path, sha256);
+    this.#attempts.set(path, attempt);
   }
 
   /**
@@ -61,32 +86,37 @@ export class Resolver {
     signal: AbortSignal,
   ): Promise<Next> {
     const { clock, settings } = this.#core;
-    const looks = this.#looks.get(path) ?? { count: 0, firstAtMs: clock.monotonicMs() };
-    const dueInMs = looks.firstAtMs + (settings.resolveLooksMs[looks.count] ?? 0) - clock.monotonicMs();
-    if (dueInMs > 0) {
-      this.#looks.set(path, looks);
-      return again(dueInMs);
-    }
-    const sinceMs = startOf(intent);
-    const found = (await this.#listSince(intent.purpose, sinceMs, signal)).filter(
-      (file) => this.#matches(intent, file) && mayBeSince(file, sinceMs) && !this.#isTaken(file.id, path),
+    const looks = this.#looks.get(path) ?? {
+      count: 0,
+      firstAtMs: clock.monotonicMs(),
+      firstWallMs: clock.wallMs(),
+    };
+    const times = lookTimesMs(settings.lookMs);
+    this.#looks.set(path, looks);
+    this.#tell(path, intent, looks);
+    const dueInMs = looks.firstAtMs + (times[looks.count] ?? 0) - clock.monotonicMs();
+    if (dueInMs > 0) return again(dueInMs);
+    const listed = await this.#listSince(intent, signal);
+    const finding = findingOf(
+      intent,
+      this.#rivalsOf(path, intent),
+      await this.#confirmed(intent, listed.files, signal),
+      listed.doubts,
+      settings.trustReply,
     );
     const count = looks.count + 1;
-    this.#looks.set(path, { ...looks, count });
-    const [newest, ...others] = await this.#confirmed(found, signal);
-    if (newest !== undefined) {
-      const isDecided = await this.#take(path, intent, newest, others, movedFrom, signal);
-      if (!isDecided) {
-        this.#looks.set(path, looks);
-        return again(UNTOLD_MS);
-      }
-    } else if (count < settings.resolveLooksMs.length) {
-      return again((settings.resolveLooksMs[count] ?? 0) - (clock.monotonicMs() - looks.firstAtMs));
-    } else {
-      // Nothing was stored, as far as any listing tells: the upload may be sent anew.
-      await this.#core.ledger.record(intentCleared(path), signal);
+    const nextMs = times[count];
+    if (finding.kind !== 'ours' && nextMs !== undefined) {
+      this.#looks.set(path, { ...looks, count });
+      return again(Math.max(0, looks.firstAtMs + nextMs - clock.monotonicMs()));
     }
-    this.#forget(path);
+    const isDecided =
+      finding.kind === 'ours'
+        ? await this.#take(path, intent, finding.file, movedFrom, signal)
+        : await this.#giveUp(path, intent, finding, signal);
+    if (!isDecided) return again(UNTOLD_MS);
+    this.#looks.delete(path);
+    this.#attempts.delete(path);
     return again(0);
   }
 
@@ -98,38 +128,32 @@ export class Resolver {
     path: MirrorPath,
     intent: Intent,
     remote: RemoteFile,
-    others: readonly RemoteFile[],
     movedFrom: Superseded | null,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { ledger, local, view, listener } = this.#core;
-    const rules = rulesOf(this.#core, path);
-    const stat = await local.statOf(path);
-    if (stat === null && (await local.look(path)).kind === 'unknown') return false;
+    const { ledger, view, listener, settings } = this.#core;
+    const local = await this.#localOf(path, intent, signal);
+    if (local.kind === 'untold') return false;
+    // RACE: another path may have adopted it while the content was read, or given it up.
+    if (this.#isKnown(remote.id)) return false;
     const now = nowSeconds(this.#core);
-    const stillThatVersion = rules !== null && stat !== null && sameVersionByStat(stat, intent.stat);
-    let sha256: string | null = null;
-    if (stillThatVersion && rules.purpose === intent.purpose) {
-      sha256 = this.#hashes.get(path) ?? (await local.inspect(path, stat, rules, signal)).sha256;
-    }
-    // RACE: another path may have adopted it while the content was read.
-    if (this.#isTaken(remote.id, path)) return true;
     using _ours = this.#core.index.holdId(remote.id);
-    const orphans = heldAside(path, others, intent, now);
-    if (sha256 === null || rules === null || stat === null) {
-      await ledger.record(withGarbage(discarded(path, remote, intent, 'void', now), orphans), signal);
+    if (local.kind === 'other') {
+      await ledger.record(discarded(path, remote, intent, 'void', now), signal);
       return true;
     }
-    const ignored = ignoredExpiry(rules, remote);
+    const { stat, rules, sha256 } = local;
+    const ignored = ignoredExpiry(rules, remote, settings.trustReply);
     if (ignored !== null) {
       const refusal = { path, stat, rules, rule: 'expiry-ignored', message: ignored, now };
-      await ledger.record(withGarbage(discardedAndRejected(view, remote, refusal), orphans), signal);
+      await ledger.record(discardedAndRejected(view, remote, refusal), signal);
       listener({ kind: 'rejected', path, rule: refusal.rule, message: ignored });
       return true;
     }
-    const upload = { path, stat, sha256, remote, rules, supersedes: movedFrom, now };
+    const dated = { ...remote, createdAt: remote.createdAt ?? serverNowSeconds(this.#core) };
+    const upload = { path, stat, sha256, remote: dated, rules, supersedes: movedFrom, now };
     const replaced = view.files.get(path)?.id ?? null;
-    await recordUpload(this.#core, upload, orphans, signal);
+    await recordUpload(this.#core, upload, signal);
     listener({
       kind: 'uploaded',
       path,
@@ -142,92 +166,156 @@ export class Resolver {
     return true;
   }
 
-  #forget(path: MirrorPath): void {
-    this.#looks.delete(path);
-    this.#hashes.delete(path);
+  /**
+   * All of the time is over. Nothing that could be it was listed: it was not stored, as far as anything tells, and may
+   * be sent anew. But where it surely was stored, or one of `lookAlikes` may be it, another copy would be one too many:
+   * the version is held. False: the disk cannot tell at the moment.
+   */
+  async #giveUp(
+    path: MirrorPath,
+    intent: Intent,
+    finding: Exclude<Finding, { kind: 'ours' }>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { ledger, view, listener, index } = this.#core;
+    const { answered } = intent;
+    if (answered === undefined && finding.kind === 'none') {
+      await ledger.record(intentCleared(path), signal);
+      return true;
+    }
+    const local = await this.#localOf(path, intent, signal);
+    if (local.kind === 'untold') return false;
+    const rule: HoldRule = finding.kind === 'unclear' ? 'look-alikes' : 'reply-of-another';
+    const message =
+      finding.kind === 'unclear'
+        ? unclearMessage(finding)
+        : `the server answered its upload with the id ${answered}, which belongs to ${index.ownerOf(answered ?? '') ?? 'another file'}, and does not list it; ${RETRY_HINT}`;
+    if (local.kind === 'other') {
+      listener({ kind: 'warning', message: `${path}: of an earlier version: ${message}` });
+      await ledger.record(intentCleared(path), signal);
+      return true;
+    }
+    const { stat, rules, sha256 } = local;
+    const held = { path, stat, rules, sha256, kept: null, rule, message, now: nowSeconds(this.#core) };
+    await ledger.record(versionHeld(view, held), signal);
+    listener({ kind: 'rejected', path, rule, message });
+    return true;
   }
 
-  /** QUIRK: a stale listing shows files that are deleted by now; adopting one would leave the real one an orphan. */
-  async #confirmed(found: readonly RemoteFile[], signal: AbortSignal): Promise<readonly RemoteFile[]> {
+  /** Whether the local file still is the version that was sent, with its hash. */
+  async #localOf(path: MirrorPath, intent: Intent, signal: AbortSignal): Promise<Local> {
+    const { local } = this.#core;
+    const rules = rulesOf(this.#core, path);
+    const stat = await local.statOf(path);
+    if (stat === null && (await local.look(path)).kind === 'unknown') return { kind: 'untold' };
+    if (rules === null || stat === null || !sameVersionByStat(stat, intent.stat)) return { kind: 'other' };
+    if (rules.purpose !== intent.purpose) return { kind: 'other' };
+    const sha256 =
+      this.#attempts.get(path)?.sha256 ?? (await local.inspect(path, stat, rules, signal)).sha256;
+    return { kind: 'same', stat, rules, sha256 };
+  }
+
+  #tell(path: MirrorPath, intent: Intent, looks: Looks): void {
+    const { notes, settings } = this.#core;
+    const attempt = this.#attempts.get(path);
+    const why = attempt?.why ?? 'an earlier upload of it may have arrived';
+    const fromTo = `in the list since ${timeOf(looks.firstWallMs)}, until ${timeOf(looks.firstWallMs + settings.lookMs)}`;
+    const then = intent.answered === undefined ? '; it is sent again then if it is not found' : '';
+    notes.set(
+      path,
+      attempt === undefined ? 'pending' : 'failed',
+      `${why}; it is looked for as "${intent.remoteName}" with ${intent.bytes} bytes ${fromTo}${then}`,
+    );
+  }
+
+  /**
+   * What may be the upload, without what is known to be somebody's. QUIRK: a stale listing shows files that are
+   * deleted by now, and one that leaves fields out may tell more when it is asked for the file alone.
+   */
+  async #confirmed(
+    intent: Intent,
+    listed: readonly RemoteFile[],
+    signal: AbortSignal,
+  ): Promise<readonly RemoteFile[]> {
+    const { api, settings } = this.#core;
     const confirmed: RemoteFile[] = [];
-    for (const file of found) {
-      if (this.#core.index.wasOwned(file.id)) continue;
-      if ((await this.#core.api.retrieve(file.id, signal)) !== null) confirmed.push(file);
+    for (const file of listed) {
+      if (this.#isKnown(file.id)) continue;
+      if (fitOf(intent, file, settings.trustReply) === 'other') continue;
+      const lookedUp = await api.retrieve(file.id, signal);
+      if (lookedUp !== null) confirmed.push(completed(file, lookedUp));
     }
     return confirmed;
   }
 
-  /** Somebody has this id already; but not if it was only kept aside because of what was said about this upload. */
-  #isTaken(id: FileId, path: MirrorPath): boolean {
-    const { index, view } = this.#core;
-    const garbage = view.garbage.get(id);
-    if (index.ownerOf(id) !== null || index.isHeld(id)) return true;
-    return garbage !== undefined && !(garbage.hold && garbage.path === path);
+  /** The uploads of other paths whose outcome is not known yet, and which the same listing would show. */
+  #rivalsOf(path: MirrorPath, { purpose }: Intent): readonly Intent[] {
+    const { view, settings } = this.#core;
+    const oneList = !settings.trustReply.has('purpose');
+    return [...view.intents].flatMap(([other, intent]) =>
+      other !== path && (oneList || intent.purpose === purpose) ? [intent] : [],
+    );
   }
 
-  #matches(intent: Intent, file: RemoteFile): boolean {
-    if (file.filename === null) return false;
-    const sameName = sameRemoteName(file.filename) === sameRemoteName(intent.remoteName);
-    return sameName && file.bytes === intent.bytes && file.purpose === intent.purpose;
+  /** Another version has this id, or had it until lately. */
+  #isKnown(id: FileId): boolean {
+    const { index } = this.#core;
+    return index.isOwned(id) || index.wasOwned(id);
   }
 
   /** Joins a listing that has not begun yet: one that has begun may have passed over the file already. */
-  #listSince(purpose: string, sinceMs: number, signal: AbortSignal): Promise<readonly RemoteFile[]> {
+  #listSince(intent: Intent, signal: AbortSignal): Promise<Listed> {
+    const purpose = this.#core.settings.trustReply.has('purpose') ? intent.purpose : null;
+    const sinceMs = earliestCreationMs(intent);
     const joinable = this.#joinable.get(purpose);
     if (joinable !== undefined) {
       joinable.sinceMs = Math.min(joinable.sinceMs, sinceMs);
-      return joinable.files;
+      return joinable.listed;
     }
     const previous = this.#running.get(purpose) ?? Promise.resolve();
     const listing: Listing = {
       sinceMs,
-      files: previous.then(() => {
+      listed: previous.then(() => {
         this.#joinable.delete(purpose);
         return this.#list(purpose, listing.sinceMs, signal);
       }),
     };
     this.#joinable.set(purpose, listing);
-    const settled = listing.files.then(
+    const settled = listing.listed.then(
       () => {},
       () => {},
     );
     this.#running.set(purpose, settled);
-    return listing.files;
+    return listing.listed;
   }
 
-  async #list(purpose: string, sinceMs: number, signal: AbortSignal): Promise<readonly RemoteFile[]> {
-    const found: RemoteFile[] = [];
-    for await (const page of this.#core.api.list({ purpose, order: 'desc' }, signal)) {
+  async #list(purpose: string | null, sinceMs: number, signal: AbortSignal): Promise<Listed> {
+    const files: RemoteFile[] = [];
+    const doubts: ListDoubt[] = [];
+    const request = { purpose, order: 'desc', onDoubt: (doubt: ListDoubt) => doubts.push(doubt) } as const;
+    for await (const page of this.#core.api.list(request, signal)) {
       const recent = page.filter((file) => mayBeSince(file, sinceMs));
-      found.push(...recent);
+      files.push(...recent);
       if (recent.length === 0) break;
     }
-    return found;
+    return { files, doubts };
   }
 }
 
-function mayBeSince({ createdAt }: RemoteFile, sinceMs: number): boolean {
-  return createdAt === null || createdAt * 1000 >= sinceMs;
+const RETRY_HINT =
+  'it is not sent again by itself: change the file, or "files-mirror retry PATH" sends it anew';
+
+function unclearMessage({ files, doubt }: Extract<Finding, { kind: 'unclear' }>): string {
+  const ids = files.slice(0, IDS_TO_NAME).map(({ id }) => id);
+  const more = files.length > ids.length ? `, and ${files.length - ids.length} more` : '';
+  const some = files.length === 1 ? 'a listed file may be it' : 'several listed files may be it';
+  const shown =
+    ids.length === 0 ? null : `${some} (${ids.join(', ')}${more}), of which none is used or deleted`;
+  const why = [doubt, shown].filter((each) => each !== null).join('; ');
+  return `the reply to its upload was lost, and ${why}; ${RETRY_HINT}`;
 }
 
-/** The earliest `created_at` that an upload of this intent can have, unix milliseconds by the server's clock. */
-function startOf(intent: Intent): number {
-  return intent.serverStartedAtMs === null
-    ? intent.startedAtMs - UNKNOWN_CLOCK_SLACK_MS
-    : intent.serverStartedAtMs - KNOWN_CLOCK_SLACK_MS;
-}
-
-/** Further files that look like the same upload: one of them may be somebody else's, so a person decides. */
-function heldAside(
-  path: MirrorPath,
-  files: readonly RemoteFile[],
-  sent: Sent,
-  now: number,
-): Readonly<Record<FileId, Garbage>> {
-  return Object.fromEntries(
-    files.map((file) => [
-      file.id,
-      { path, ...describedOr(file, sent), since: now, reason: 'orphan', hold: true },
-    ]),
-  );
+/** E.g. `2026-11-25T13:45:02Z`. */
+function timeOf(wallMs: number): string {
+  return `${new Date(wallMs).toISOString().slice(0, 19)}Z`;
 }

@@ -1,4 +1,4 @@
-import { rejectionsForgotten } from './fold.ts';
+import { rejectionsForgotten, type RefusedView } from './fold.ts';
 import { isWithinAny } from './mirror-path.ts';
 import type { Change, ManifestView, MirrorPath, Rejection } from './types.ts';
 
@@ -28,13 +28,13 @@ export function rejectedAt(
  * `rejectedAt`. Throws what `commit` throws; what was committed until then is forgotten.
  */
 export async function forgetRejections(
-  view: Pick<ManifestView, 'rejected'>,
+  view: RefusedView,
   commit: (change: Change) => Promise<void>,
   wanted: readonly MirrorPath[] | null,
 ): Promise<readonly MirrorPath[]> {
   const paths = rejectedAt(view, wanted);
   for (let at = 0; at < paths.length; at += PATHS_PER_CHANGE) {
-    await commit(rejectionsForgotten(paths.slice(at, at + PATHS_PER_CHANGE)));
+    await commit(rejectionsForgotten(view, paths.slice(at, at + PATHS_PER_CHANGE)));
   }
   return paths;
 }

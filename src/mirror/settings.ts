@@ -1,4 +1,4 @@
-import type { FolderRules } from './types.ts';
+import type { FolderRules, ReplyField } from './types.ts';
 
 /** What the engine is told, already resolved from the configuration. */
 export interface MirrorSettings {
@@ -22,9 +22,8 @@ export interface MirrorSettings {
   readonly storageBytes: number | null;
   /** False: the server cannot delete. No DELETE is sent, and what nothing points to any more stays recorded. */
   readonly canDelete: boolean;
-  /**
-   * When to look for an upload of unknown outcome in the remote's listing, in milliseconds after it ended: lists
-   * may lag for seconds, so only the last empty look proves that nothing was stored.
-   */
-  readonly resolveLooksMs: readonly number[];
+  /** How long an upload of unknown outcome is looked for before it is sent anew: lists may lag. */
+  readonly lookMs: number;
+  /** The fields of the server's replies that are believed. */
+  readonly trustReply: ReadonlySet<ReplyField>;
 }

@@ -44,6 +44,11 @@ export interface Intent {
   readonly startedAtMs: number;
   /** The same instant by the server's clock as far as it was known (from its `Date` headers), else null. */
   readonly serverStartedAtMs: number | null;
+  /**
+   * The id that the reply named although another file has it, so that the upload was surely stored, and is never
+   * sent again by itself. Absent: there was no such reply.
+   */
+  readonly answered?: FileId | undefined;
 }
 
 export type GarbageReason = 'deleted' | 'replaced' | 'void' | 'mismatch' | 'orphan';
@@ -56,11 +61,21 @@ export interface Garbage {
   /** Unix seconds by the local clock. */
   readonly since: number;
   readonly reason: GarbageReason;
-  /** True: never deleted automatically, because the server's word about it was contradictory; `orphans delete` may. */
+  /**
+   * True: not deleted for now. It is of a version that is held because the server contradicts itself, until that
+   * version goes or a person decides. With reason `orphan` it is never deleted, by nobody: such an id was only found
+   * by its looks in a listing (by earlier versions of this program), so it may be somebody else's.
+   */
   readonly hold: boolean;
 }
 
-/** A version that the purpose's rules, or the server, refused. Not tried again until the file changes. */
+/** A field of the API's file objects, by its name there. */
+export type ReplyField = 'bytes' | 'purpose' | 'filename' | 'expires_at';
+
+/**
+ * A version that the purpose's rules, or the server, refused, or that is held because nobody can tell what the server
+ * made of it. Not tried again until the file changes.
+ */
 export interface Rejection {
   readonly stat: StatToken;
   readonly purpose: string;
@@ -72,6 +87,10 @@ export interface Rejection {
   readonly message: string;
   /** Unix seconds by the local clock. */
   readonly at: number;
+  /** The content of a version that is held: another stat with the same content is the same version. */
+  readonly sha256?: string | undefined;
+  /** What the server said that it stored of a version that is held; its id is on the garbage list, on hold. */
+  readonly kept?: RemoteFile | undefined;
 }
 
 /**

@@ -1,22 +1,24 @@
 import type { ApiHalts } from './api-halts.ts';
 import { ignoredExpiry } from './asked-expiry.ts';
+import { completed, contradictionOf, type Contradiction } from './belief.ts';
 import type { Core, Next } from './core.ts';
-import { again, movedUnderReader, nowSeconds, REST, WAIT } from './core.ts';
+import { again, movedUnderReader, nowSeconds, REST, serverNowSeconds, WAIT } from './core.ts';
 import type { Failures } from './failures.ts';
 import { type Fault, survivable } from './faults.ts';
 import {
   discardedAndRejected,
+  intentAnswered,
   intentCleared,
   intentOpened,
-  keptAside,
   rejected,
-  type Sent,
+  versionHeld,
   type Superseded,
 } from './fold.ts';
 import { recordUpload } from './record-upload.ts';
 import { KeyedLock } from './keyed-lock.ts';
 import type { LaneGovernor } from './lane-governor.ts';
 import { remoteNameOf } from './mirror-path.ts';
+import type { HoldRule } from './plan.ts';
 import type { OpenVersion } from './ports.ts';
 import { sameRemoteName } from './remote-name.ts';
 import type { Resolver } from './resolver.ts';
@@ -24,11 +26,10 @@ import type { RootGuard } from './root-guard.ts';
 import { type ScopeGuard, UNSURE_MS } from './scope-guard.ts';
 import { sizeOf } from './stat-token.ts';
 import type { Trial } from './trial.ts';
-import type { FolderRules, Intent, MirrorPath, RemoteFile, StatToken } from './types.ts';
+import type { FileId, FolderRules, Intent, MirrorPath, RemoteFile, ReplyField, StatToken } from './types.ts';
+import { earliestCreationMs, mayBeSince } from './whose-file.ts';
 
-/** After this many replies in a row that could not be believed, a version is left alone for a while. */
-const LIES_TO_PARK = 3;
-const PARKED_MS = 3_600_000;
+const CONTRADICTS: HoldRule = 'reply-contradicts';
 /** A root that another disk took the place of is found out this late at most before an upload. */
 const ROOT_MAX_AGE_MS = 50;
 
@@ -61,6 +62,7 @@ export class Uploader {
   /** Releases of the locks that open intents hold. */
   readonly #heldByIntent = new Map<MirrorPath, () => void>();
   #hasProbed = false;
+  #hasWarnedOfName = false;
   #probing: Promise<void> | null = null;
 
   constructor(
@@ -84,7 +86,7 @@ export class Uploader {
     this.#failures = failures;
     this.#locks = new KeyedLock(mark);
     for (const [path, intent] of core.view.intents) {
-      const release = this.#locks.take(keyOf(intent.purpose, intent.remoteName, intent.bytes), path);
+      const release = this.#locks.take(keyOf(intent, core.settings.trustReply), path);
       if (release !== null) this.#heldByIntent.set(path, release);
     }
   }
@@ -103,7 +105,13 @@ export class Uploader {
   async run(job: UploadJob, signal: AbortSignal): Promise<Next> {
     const { path, rules, stat } = job;
     const sizeBytes = sizeOf(stat);
-    const release = this.#locks.take(keyOf(rules.purpose, remoteNameOf(path), sizeBytes), path);
+    const release = this.#locks.take(
+      keyOf(
+        { purpose: rules.purpose, remoteName: remoteNameOf(path), bytes: sizeBytes },
+        this.#core.settings.trustReply,
+      ),
+      path,
+    );
     if (release === null) {
       this.#core.notes.set(path, 'pending', 'waits until another file of the same name and size is uploaded');
       return WAIT;
@@ -238,28 +246,43 @@ export class Uploader {
     this.#core.notes.set(path, 'pending', fault.message);
   }
 
-  /** The server says it stored the file: believes it only if nothing contradicts. */
+  /**
+   * The server says that it stored the file. INVARIANT: whatever else it says, this version is not sent again because
+   * of it: it is recorded, refused, held, or looked for.
+   */
   async #accepted(
     job: UploadJob,
     sha256: string,
-    remote: RemoteFile,
+    reply: RemoteFile,
     tookMs: number,
     signal: AbortSignal,
   ): Promise<Next> {
-    const { ledger, view, listener } = this.#core;
+    const { ledger, view, listener, settings, index } = this.#core;
     const { path, stat, rules, supersedes } = job;
-    const lie = this.#contradiction(job, remote);
-    if (lie !== null) return await this.#lied(job, sha256, remote, lie, signal);
-    using _ours = this.#core.index.holdId(remote.id);
+    if (index.isOwned(reply.id)) return await this.#ofAnother(job, sha256, reply.id, signal);
+    using _ours = index.holdId(reply.id);
+    const { remote, contradiction } = await this.#judged(job, reply, signal);
     const now = nowSeconds(this.#core);
-    const ignored = ignoredExpiry(rules, remote);
+    if (contradiction !== null) {
+      const intent = view.intents.get(path);
+      // It says itself that it existed before: the reply is about somebody else's file.
+      if (intent !== undefined && !mayBeSince(remote, earliestCreationMs(intent)))
+        return await this.#ofAnother(job, sha256, remote.id, signal);
+      const message = contradictionMessage(remote.id, contradiction);
+      const held = { path, stat, rules, sha256, kept: remote, rule: CONTRADICTS, message, now };
+      await ledger.record(versionHeld(view, held), signal);
+      return this.#refused(path, CONTRADICTS, message);
+    }
+    const ignored = ignoredExpiry(rules, remote, settings.trustReply);
     if (ignored !== null) {
       const refusal = { path, stat, rules, rule: 'expiry-ignored', message: ignored, now };
       await ledger.record(discardedAndRejected(view, remote, refusal), signal);
       return this.#refused(path, refusal.rule, ignored);
     }
     const replaced = view.files.get(path)?.id ?? null;
-    await recordUpload(this.#core, { path, stat, sha256, remote, rules, supersedes, now }, {}, signal);
+    const dated = { ...remote, createdAt: remote.createdAt ?? serverNowSeconds(this.#core) };
+    await recordUpload(this.#core, { path, stat, sha256, remote: dated, rules, supersedes, now }, signal);
+    this.#warnOfOtherName(path, remote);
     this.#failures.clear(path);
     this.#core.notes.clear(path);
     listener({
@@ -274,46 +297,72 @@ export class Uploader {
     return again(0);
   }
 
-  /** What a reply says against itself or against what we know; null: nothing. */
-  #contradiction(job: UploadJob, remote: RemoteFile): string | null {
-    const { index, view } = this.#core;
-    if (index.isOwned(remote.id)) {
-      const owner = index.ownerOf(remote.id) ?? view.garbage.get(remote.id)?.path;
-      return `replied with the id ${remote.id}, which already belongs to ${owner}`;
-    }
-    if (remote.bytes !== null && remote.bytes !== sizeOf(job.stat))
-      return `replied that ${remote.bytes} bytes were stored, not ${sizeOf(job.stat)}`;
-    if (remote.purpose !== null && remote.purpose !== job.rules.purpose) {
-      return `replied with purpose "${remote.purpose}", not "${job.rules.purpose}"`;
-    }
-    return null;
+  /**
+   * The reply, and what it says against what was sent. Where it leaves out what matters, or contradicts, the server is
+   * asked once more about this one file: what it says then may be the truth, and silence changes nothing.
+   */
+  async #judged(
+    job: UploadJob,
+    reply: RemoteFile,
+    signal: AbortSignal,
+  ): Promise<{ readonly remote: RemoteFile; readonly contradiction: Contradiction | null }> {
+    const { trustReply } = this.#core.settings;
+    const asked = { purpose: job.rules.purpose, bytes: sizeOf(job.stat) };
+    const contradiction = contradictionOf(asked, reply, trustReply);
+    const lacks =
+      reply.bytes === null ||
+      reply.createdAt === null ||
+      ignoredExpiry(job.rules, reply, trustReply) !== null;
+    if (contradiction === null && !lacks) return { remote: reply, contradiction };
+    const lookedUp = await this.#lookUp(reply.id, signal);
+    if (lookedUp === null) return { remote: reply, contradiction };
+    const agrees = contradiction !== null && contradictionOf(asked, lookedUp, trustReply) === null;
+    const remote = agrees ? completed(lookedUp, reply) : completed(reply, lookedUp);
+    return { remote, contradiction: contradictionOf(asked, remote, trustReply) };
   }
 
-  async #lied(
-    job: UploadJob,
-    sha256: string,
-    remote: RemoteFile,
-    lie: string,
-    signal: AbortSignal,
-  ): Promise<Next> {
-    const { path, stat } = job;
-    if (!this.#core.index.isOwned(remote.id)) {
-      const sent: Sent = { purpose: job.rules.purpose, bytes: sizeOf(stat) };
-      await this.#core.ledger.record(keptAside(path, remote, sent, nowSeconds(this.#core)), signal);
+  /** Null: it is not shown (yet), or the question failed. */
+  async #lookUp(id: FileId, signal: AbortSignal): Promise<RemoteFile | null> {
+    try {
+      return await this.#core.api.retrieve(id, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      survivable(error);
+      return null;
     }
-    this.#resolver.begin(path, sha256);
+  }
+
+  /** The reply names a file that is not this one. The true one is looked for, but the version is not sent again. */
+  async #ofAnother(job: UploadJob, sha256: string, id: FileId, signal: AbortSignal): Promise<Next> {
+    const { index, view, ledger } = this.#core;
+    const { path, stat } = job;
+    const intent = view.intents.get(path);
+    if (intent !== undefined) await ledger.record(intentAnswered(path, intent, id), signal);
+    const owner = index.ownerOf(id) ?? view.garbage.get(id)?.path ?? 'another file';
+    const why = `the server replied with the id ${id}, which already belongs to ${owner}`;
+    this.#resolver.begin(path, { sha256, why });
     const failures = this.#failures.add(path, stat);
-    const parkMs = failures >= LIES_TO_PARK ? PARKED_MS : this.#core.queue.backoffMs(failures);
-    this.#failures.holdUntil(path, this.#core.clock.monotonicMs() + parkMs);
-    this.#tellFailed(path, `the server ${lie}; nothing is deleted because of this`, parkMs, failures, null);
+    this.#tellFailed(path, why, 0, failures, null);
     return again(0);
+  }
+
+  /** Once: such a server cannot be asked for a lost upload by its name. */
+  #warnOfOtherName(path: MirrorPath, { filename }: RemoteFile): void {
+    const { listener, settings } = this.#core;
+    if (this.#hasWarnedOfName || filename === null || !settings.trustReply.has('filename')) return;
+    if (sameRemoteName(filename) === sameRemoteName(remoteNameOf(path))) return;
+    this.#hasWarnedOfName = true;
+    listener({
+      kind: 'warning',
+      message: `${path}: the server calls it "${filename}"; if it renames every file, take "filename" out of api.trustReply, or an upload whose reply is lost cannot be found`,
+    });
   }
 
   async #uploadFault(job: UploadJob, fault: Fault, signal: AbortSignal): Promise<Next> {
     const { ledger } = this.#core;
     const { path } = job;
     if (fault.outcome === 'unknown') {
-      this.#resolver.begin(path, null);
+      this.#resolver.begin(path, { sha256: null, why: fault.message });
       this.#governor.failed(fault, path);
       this.#retryLater(job, fault);
       return again(0);
@@ -406,7 +455,15 @@ export class Uploader {
   }
 }
 
-/** Equal for all that a listing cannot tell apart. */
-function keyOf(purpose: string, remoteName: string, bytes: number): string {
-  return `${purpose}\0${sameRemoteName(remoteName)}\0${bytes}`;
+function contradictionMessage(id: FileId, { field, said }: Contradiction): string {
+  return `stored as ${id}, but the server said ${said}; it is kept and not sent again: take "${field}" out of api.trustReply if this server rewrites files, or "files-mirror retry PATH" deletes it and sends the file anew`;
+}
+
+/** Equal for all that a listing cannot tell apart: what the server rewrites tells nothing. */
+function keyOf(
+  { purpose, remoteName, bytes }: Pick<Intent, 'purpose' | 'remoteName' | 'bytes'>,
+  trusted: ReadonlySet<ReplyField>,
+): string {
+  const name = trusted.has('filename') ? sameRemoteName(remoteName) : '';
+  return `${trusted.has('purpose') ? purpose : ''}\0${name}\0${trusted.has('bytes') ? bytes : ''}`;
 }

@@ -9,7 +9,7 @@ import { doubtLines } from './list-doubts.ts';
 import type { FilesApi, ListDoubt, ListRequest } from './ports.ts';
 import type { FileId, MirrorPath, RemoteFile } from './types.ts';
 
-/** A file that was recorded less than this ago may not be listed yet. */
+/** A file that was recorded less than this ago may not be listed yet, however soon an upload is looked for in vain. */
 const TOO_YOUNG_SECONDS = 60;
 /** Two looks this far apart must both miss a file before it counts as gone. */
 const CONFIRM_AFTER_MS = 5_000;
@@ -108,11 +108,11 @@ export class Verifier {
   }
 
   async #compare(signal: AbortSignal): Promise<Comparison> {
-    const { api, view } = this.#core;
+    const { api, view, settings } = this.#core;
     if (!(await this.#scope.admits())) throw this.#scope.refusal();
     const { files: listed, doubts } = await listEverything(api, signal);
     this.#tell(doubtLines(doubts));
-    const survey = surveyRemote(view, listed, serverNowSeconds(this.#core));
+    const survey = surveyRemote(view, listed, serverNowSeconds(this.#core), settings.trustReply);
     this.#onSurvey(survey);
     await this.#correctExpiry(survey);
     // A list that shows none of our files is rather one of another project than one from which all were deleted.
@@ -122,11 +122,16 @@ export class Verifier {
     return { survey, ...(await this.#judge(survey.unseen, signal)) };
   }
 
+  /** As long as a lost upload is looked for: new files may take that long to show up. */
+  #tooYoungSeconds(): number {
+    return Math.max(TOO_YOUNG_SECONDS, this.#core.settings.lookMs / 1000);
+  }
+
   /** How long until none of these is too young any more; 0 when that is not why they cannot be judged. */
   #untilJudgedMs(paths: readonly MirrorPath[]): number {
     const now = serverNowSeconds(this.#core);
     const created = paths.map((path) => this.#core.view.files.get(path)?.createdAt ?? 0);
-    const oldEnoughAt = Math.max(0, ...created) + TOO_YOUNG_SECONDS + 1;
+    const oldEnoughAt = Math.max(0, ...created) + this.#tooYoungSeconds() + 1;
     return Math.max(0, oldEnoughAt - now) * 1000;
   }
 
@@ -151,7 +156,7 @@ export class Verifier {
         const found = await this.#find(suspect.id, signal);
         if (found === 'there') continue;
         // A new file may be missing from look-ups as from lists.
-        const isYoung = suspect.createdAt > serverNowSeconds(this.#core) - TOO_YOUNG_SECONDS;
+        const isYoung = suspect.createdAt > serverNowSeconds(this.#core) - this.#tooYoungSeconds();
         if (found === 'unknown' || isYoung) unjudged.push(suspect.path);
         else still.push(suspect);
       }

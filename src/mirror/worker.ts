@@ -5,7 +5,15 @@ import { again, movedUnderReader, nowSeconds, PARK, REST, rulesOf, serverNowSeco
 import type { Deleter } from './deleter.ts';
 import type { Failures } from './failures.ts';
 import { type Fault, survivable } from './faults.ts';
-import { forgotten, moved, refreshed, rejected, rejectionForgotten } from './fold.ts';
+import {
+  forgotten,
+  holdRefreshed,
+  moved,
+  refreshed,
+  rejected,
+  rejectionForgotten,
+  uploaded,
+} from './fold.ts';
 import { findMovedFrom } from './moved-from.ts';
 import { plan, type Action, type Situation } from './plan.ts';
 import type { Inspection } from './ports.ts';
@@ -14,6 +22,7 @@ import type { RootGuard } from './root-guard.ts';
 import type { ScopeGuard } from './scope-guard.ts';
 import { Semaphore } from './semaphore.ts';
 import { situationOf } from './situation.ts';
+import { sizeOf } from './stat-token.ts';
 import type { Storage } from './storage.ts';
 import type { Entry, FileId, FolderRules, LocalLook, MirrorPath, StatToken } from './types.ts';
 import type { Trial } from './trial.ts';
@@ -150,6 +159,7 @@ export class Worker {
       inspection,
       lost,
       nowSeconds,
+      trusted: settings.trustReply,
     });
   }
 
@@ -181,6 +191,13 @@ export class Worker {
         if (entry !== undefined) await ledger.commit(refreshed(path, entry, action.stat));
         return again(0);
       }
+      case 'refresh-hold': {
+        const rejection = view.rejected.get(path);
+        if (rejection !== undefined) await ledger.commit(holdRefreshed(path, rejection, action.stat));
+        return again(0);
+      }
+      case 'believe':
+        return await this.#believe(path, action);
       case 'move':
         return await this.#move(path, action, movedFrom, signal);
       case 'reject': {
@@ -199,7 +216,7 @@ export class Worker {
       case 'forget':
         return await this.#forgetExpired(path, signal);
       case 'forget-rejection':
-        await ledger.commit(rejectionForgotten(path));
+        await ledger.commit(rejectionForgotten(view, path));
         return again(0);
     }
   }
@@ -225,14 +242,35 @@ export class Worker {
   async #resolve(path: MirrorPath, movedFrom: Situation['movedFrom'], signal: AbortSignal): Promise<Next> {
     const intent = this.#core.view.intents.get(path);
     if (intent === undefined) return again(0);
-    if (this.#core.notes.stateOf(path) !== 'failed') {
-      this.#core.notes.set(path, 'pending', 'finding out whether an earlier upload of it arrived');
-    }
     // In another project's list it is not, wherever it arrived.
-    if (this.#core.halts.holdsEverything() || !(await this.#scope.admits())) return again(RELOOK_MS);
+    if (this.#core.halts.holdsEverything() || !(await this.#scope.admits())) {
+      this.#core.notes.set(path, 'pending', 'whether an earlier upload of it arrived is found out later');
+      return again(RELOOK_MS);
+    }
     const next = await this.#resolver.look(path, intent, movedFrom, signal);
     if (!this.#core.view.intents.has(path)) this.#uploader.intentEnded(path);
     return next;
+  }
+
+  /** What is believed by now was stored long ago: it is only recorded. */
+  async #believe(path: MirrorPath, action: Extract<Action, { kind: 'believe' }>): Promise<Next> {
+    const { ledger, view, listener } = this.#core;
+    const rules = rulesOf(this.#core, path);
+    if (rules === null) return REST;
+    const { stat, remote, sha256 } = action;
+    const replaced = view.files.get(path)?.id ?? null;
+    const upload = { path, stat, sha256, remote, rules, supersedes: null, now: nowSeconds(this.#core) };
+    await ledger.commit(uploaded(view, upload));
+    listener({
+      kind: 'uploaded',
+      path,
+      id: remote.id,
+      bytes: sizeOf(stat),
+      tookMs: 0,
+      replaced,
+      adopted: true,
+    });
+    return again(0);
   }
 
   async #move(

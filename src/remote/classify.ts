@@ -53,9 +53,10 @@ export function classifyReply(reply: ReplyFacts, context: RequestContext, nowMs:
   const error = readServerError(reply.body);
   const retryAfterMs = parseRetryAfterMs(reply.headers, nowMs);
   const requestId = requestIdOf(reply.headers);
+  const verdict = judgeReply(reply.status, error, context, retryAfterMs !== null);
   return new Fault(replyMessage(reply, error, context, requestId), {
-    ...judgeReply(reply.status, error, context, retryAfterMs !== null),
-    outcome: reply.status >= 500 ? perhaps(context) : 'refused',
+    ...verdict,
+    outcome: leavesOpen(reply.status, verdict) ? perhaps(context) : 'refused',
     ...(retryAfterMs === null ? {} : { retryAfterMs }),
     status: reply.status,
     ...(requestId === null ? {} : { requestId }),
@@ -133,8 +134,17 @@ function judgeReply(status: number, error: ServerError, context: RequestContext,
   return { disposition: passes ? 'retry' : 'skip', rule: `server-${status}` };
 }
 
-/** Request timeout, conflict, misdirected request, too early: the same request may succeed later. */
-const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 409, 421, 425]);
+/** Request timeout, conflict, misdirected request, too early, client gone: the same request may succeed later. */
+const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 409, 421, 425, 499]);
+
+/**
+ * Whether a server that answers so may have stored the body that it took: it, or something on the way, gave up on
+ * itself (5xx), on the time (408, 499), or found that the same was going on already (409). A 4xx that names the quota
+ * is a plain no.
+ */
+function leavesOpen(status: number, { halt }: Verdict): boolean {
+  return status >= 500 || (halt !== 'quota' && (status === 408 || status === 409 || status === 499));
+}
 
 function isWrongUrl(status: number, error: ServerError, context: RequestContext): boolean {
   if (status !== 404 && status !== 405 && status !== 410) return false;

@@ -20,6 +20,7 @@ const longAgoMs = 3_600_000;
 
 /** Quick to converge, and never asks a person. */
 const settings = {
+  api: { lookSeconds: 10 },
   limits: { uploadsPerMinute: null, concurrentUploads: 16 },
   watch: { settleSeconds: 0.1, rescanSeconds: 5 },
   deletes: { graceSeconds: 0.3, maxFraction: 1, minCount: 1_000_000 },

@@ -2,11 +2,13 @@ import { describe, expect, test } from 'vitest';
 import {
   condemned,
   discarded,
-  keptAside,
   moved,
   orphansReleased,
   rejected,
+  rejectionForgotten,
   uploaded,
+  versionHeld,
+  type HeldVersion,
 } from '../../src/mirror/fold.ts';
 import type {
   Change,
@@ -73,6 +75,14 @@ function view(files: Record<string, Entry>, held: Record<string, Garbage> = {}):
     garbage: new Map(Object.entries(held)),
     rejected: new Map(),
   };
+}
+
+/** After a version was held. */
+function viewHeld(held: HeldVersion): ManifestView {
+  const change = versionHeld(view({}), held);
+  const present = <T>(part: Readonly<Record<string, T | null>> | undefined): Map<string, T> =>
+    new Map(Object.entries(part ?? {}).flatMap(([key, value]) => (value === null ? [] : [[key, value]])));
+  return { ...view({}), garbage: present(change.garbage), rejected: present(change.rejected) };
 }
 
 /** The ids that entries and the garbage list hold after the change. */
@@ -151,10 +161,69 @@ describe('an outcome as one record', () => {
     expect(change.garbage?.['gone']).toMatchObject({ reason: 'deleted', hold: false });
   });
 
-  test('a contradictory reply keeps the id aside, and its intent open', () => {
-    const change = keptAside('batch/a.jsonl', { ...remote('odd'), purpose: '', bytes: null }, sent, 9);
-    expect(change.garbage?.['odd']).toMatchObject({ ...sent, hold: true });
-    expect(change.intents).toBeUndefined();
+  describe('a version that is held', () => {
+    const path = 'batch/a.jsonl';
+    const held = {
+      path,
+      stat: '10 1 1 1 1',
+      rules: RULES,
+      rule: 'reply-contradicts',
+      message: 'm',
+      sha256: 'aa',
+      kept: { ...remote('odd'), bytes: 99 },
+      now: 9,
+    };
+
+    test('has its id on hold and its intent closed, in one record', () => {
+      const change = versionHeld(view({}), held);
+      expect(change.garbage?.['odd']).toMatchObject({ path, bytes: 10, hold: true });
+      expect(change.rejected?.[path]).toMatchObject({ sha256: 'aa', kept: held.kept });
+      expect(change.intents).toEqual({ [path]: null });
+      expect(change.files).toBeUndefined();
+    });
+
+    const ends: readonly [title: string, end: (before: ManifestView) => Change][] = [
+      ['its record is cleared', (before) => rejectionForgotten(before, path)],
+      ['its file is gone', (before) => condemned(before, path, 9)],
+      ['another version is refused', (before) => rejected(before, { ...held, rule: 'empty' })],
+      [
+        'another version is held',
+        (before) => versionHeld(before, { ...held, kept: { ...remote('odder'), bytes: 98 } }),
+      ],
+      [
+        'another version is uploaded',
+        (before) =>
+          uploaded(before, {
+            path,
+            stat: '10 2 2 2 1',
+            sha256: 'bb',
+            remote: remote('next'),
+            rules: RULES,
+            supersedes: null,
+            now: 9,
+          }),
+      ],
+    ];
+    test.each(ends)('gives its id free when %s', (_title, end) => {
+      const before = viewHeld(held);
+      expect(end(before).garbage?.['odd']).toMatchObject({ hold: false });
+    });
+
+    test('has its id taken over when it is believed after all', () => {
+      const { stat, sha256, kept, rules, now } = held;
+      const change = uploaded(viewHeld(held), {
+        path,
+        stat,
+        sha256,
+        remote: kept,
+        rules,
+        supersedes: null,
+        now,
+      });
+      expect(change.files?.[path]).toMatchObject({ id: 'odd', bytes: 10 });
+      expect(change.garbage).toEqual({ odd: null });
+      expect(change.rejected).toEqual({ [path]: null });
+    });
   });
 
   test('a void attempt is garbage, and its intent is answered', () => {
@@ -180,5 +249,10 @@ describe('an outcome as one record', () => {
   test('releasing orphans touches only what was kept aside', () => {
     const before = view({}, { held: garbage(true), moving: garbage(false) });
     expect(orphansReleased(before)).toEqual({ garbage: { held: garbage(false) } });
+  });
+
+  test('an id that was only found by its looks is not released, whoever asks', () => {
+    const found: Garbage = { ...garbage(true), reason: 'orphan' };
+    expect(orphansReleased(view({}, { found }))).toBeNull();
   });
 });

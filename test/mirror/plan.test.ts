@@ -1,7 +1,14 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { plan, renewalIsDue, rulesKey, type Situation } from '../../src/mirror/plan.ts';
-import type { Entry, FolderRules, LocalLook, Rejection } from '../../src/mirror/types.ts';
+import type {
+  Entry,
+  FolderRules,
+  LocalLook,
+  Rejection,
+  RemoteFile,
+  ReplyField,
+} from '../../src/mirror/types.ts';
 
 const RULES: FolderRules = {
   folder: 'batch',
@@ -38,6 +45,17 @@ const REJECTION: Rejection = {
 };
 const FILE: LocalLook = { kind: 'file', stat: STAT, sizeBytes: 10 };
 const ABSENT: LocalLook = { kind: 'absent', onDevice: '1' };
+const TRUSTED: ReadonlySet<ReplyField> = new Set(['bytes', 'purpose', 'filename', 'expires_at']);
+/** What the server said of a version that is held: it counts one byte too many. */
+const KEPT: RemoteFile = {
+  id: 'kept',
+  bytes: 11,
+  createdAt: 1,
+  expiresAt: null,
+  filename: 'a.jsonl',
+  purpose: 'batch',
+};
+const HELD: Rejection = { ...REJECTION, rule: 'reply-contradicts', sha256: 'bb', kept: KEPT };
 const BASE: Situation = {
   path: 'batch/a.jsonl',
   look: FILE,
@@ -51,6 +69,8 @@ const BASE: Situation = {
   movedFrom: null,
   lost: false,
   nowSeconds: 10_000,
+  kept: null,
+  trusted: TRUSTED,
 };
 const read = (
   sha256: string,
@@ -232,6 +252,66 @@ const TABLE: readonly (readonly [string, Partial<Situation>, object])[] = [
   ],
   ['no folder configured for it: ignored', { rules: null }, { kind: 'nothing', state: 'ignored' }],
   [
+    'held: not sent again',
+    { rejection: HELD, kept: KEPT },
+    { kind: 'nothing', state: 'rejected', reason: HELD.message },
+  ],
+  [
+    'held, whatever else its rules say by now',
+    { rejection: HELD, kept: KEPT, rules: { ...RULES, maxBytes: 999_999 } },
+    { kind: 'nothing', state: 'rejected' },
+  ],
+  [
+    'held under another purpose: sent',
+    { rejection: HELD, kept: KEPT, rules: { ...RULES, purpose: 'evals' } },
+    { kind: 'upload', why: 'new' },
+  ],
+  [
+    'held, and what was said is believed by now: recorded, not sent',
+    { rejection: HELD, kept: KEPT, trusted: new Set(['purpose']) },
+    { kind: 'believe', remote: KEPT, sha256: 'bb' },
+  ],
+  [
+    'held, and what was kept is deleted by now: not sent',
+    { rejection: HELD, kept: null, trusted: new Set() },
+    { kind: 'nothing', state: 'rejected' },
+  ],
+  [
+    'held, nothing was kept, touched only: read, and held on',
+    { rejection: { ...HELD, rule: 'look-alikes', kept: undefined }, look: file(OTHER_STAT) },
+    { kind: 'inspect' },
+  ],
+  [
+    'held and touched only',
+    { rejection: HELD, kept: KEPT, look: file(OTHER_STAT), inspection: read('bb') },
+    { kind: 'refresh-hold', stat: OTHER_STAT },
+  ],
+  [
+    'held, of other content by now: sent',
+    { rejection: HELD, kept: KEPT, look: file(OTHER_STAT), inspection: read('cc') },
+    { kind: 'upload' },
+  ],
+  [
+    'held, of another size by now: sent',
+    { rejection: HELD, kept: KEPT, look: file(OTHER_SIZE) },
+    { kind: 'upload' },
+  ],
+  [
+    'held and gone: what was kept passes the guards like any delete',
+    { rejection: HELD, kept: KEPT, look: ABSENT },
+    { kind: 'missing' },
+  ],
+  [
+    'held and gone, in a folder that keeps remote files',
+    { rejection: HELD, kept: KEPT, look: ABSENT, rules: { ...RULES, deletes: 'keep' } },
+    { kind: 'nothing', state: 'kept' },
+  ],
+  [
+    'held and gone, nothing kept: forgotten',
+    { rejection: HELD, kept: null, look: ABSENT },
+    { kind: 'forget-rejection' },
+  ],
+  [
     'an intent is open: resolve it before anything else',
     {
       look: ABSENT,
@@ -281,13 +361,15 @@ const anySituation: fc.Arbitrary<Situation> = fc.record({
     { ...ENTRY, purpose: 'evals' },
   ),
   intent: fc.constant(null),
-  rejection: fc.constantFrom(null, REJECTION, { ...REJECTION, stat: OTHER_STAT }),
+  rejection: fc.constantFrom(null, REJECTION, { ...REJECTION, stat: OTHER_STAT }, HELD),
   inspection: fc.constantFrom(null, read('aa'), read('bb'), read('bb', { rule: 'r', message: 'm' })),
   needsFullRead: fc.boolean(),
   precheck: fc.constantFrom(null, { rule: 'extension', message: 'm' }),
   movedFrom: fc.constantFrom(null, OLD),
   lost: fc.boolean(),
   nowSeconds: fc.constant(10_000),
+  kept: fc.constantFrom(null, KEPT),
+  trusted: fc.constantFrom(TRUSTED, new Set<ReplyField>()),
 });
 
 describe('plan, for every situation', () => {
@@ -304,7 +386,7 @@ describe('plan, for every situation', () => {
       fc.property(anySituation, (situation) => {
         if (plan(situation).kind !== 'missing') return;
         expect(situation.look.kind).toBe('absent');
-        expect(situation.entry).not.toBeNull();
+        expect(situation.entry ?? situation.kept).not.toBeNull();
         expect(situation.rules?.deletes).toBe('mirror');
       }),
     );

@@ -49,12 +49,12 @@ describe('what is tried again', () => {
     const sizes: number[] = [];
     const commit = async ({ rejected: gone = {} }: Change): Promise<void> =>
       void sizes.push(Object.keys(gone).length);
-    expect(await forgetRejections({ rejected: many }, commit, null)).toHaveLength(25_001);
+    expect(await forgetRejections({ rejected: many, garbage: new Map() }, commit, null)).toHaveLength(25_001);
     expect(sizes).toEqual([10_000, 10_000, 5_001]);
   });
 
   test('nothing to forget is no record', async () => {
     const commit = (): Promise<void> => Promise.reject(new Error('a record'));
-    expect(await forgetRejections({ rejected }, commit, ['vision'])).toEqual([]);
+    expect(await forgetRejections({ rejected, garbage: new Map() }, commit, ['vision'])).toEqual([]);
   });
 });

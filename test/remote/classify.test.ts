@@ -134,11 +134,30 @@ const replies: readonly Row[] = [
     want: { disposition: 'retry', scope: 'lane', rule: 'wrong-url' },
   },
   { what: '407', status: 407, want: { disposition: 'retry', scope: 'lane', rule: 'proxy' } },
-  ...[408, 409, 421, 425].map((status) => ({
+  ...[421, 425].map((status) => ({
     what: `${status} passes`,
     status,
     want: { disposition: 'retry', outcome: 'refused', scope: 'file', rule: `server-${status}` },
   })),
+  ...[408, 409, 499].flatMap((status) => [
+    {
+      what: `${status} after the whole body may have been stored`,
+      status,
+      want: { disposition: 'retry', outcome: 'unknown', scope: 'file', rule: `server-${status}` },
+    },
+    {
+      what: `${status} before the body was complete stored nothing`,
+      status,
+      context: { ...upload, progress: 'sending' as const },
+      want: { disposition: 'retry', outcome: 'refused', scope: 'file', rule: `server-${status}` },
+    },
+  ]),
+  {
+    what: '409 that names the quota is a plain no',
+    status: 409,
+    body: apiError('Storage quota exceeded'),
+    want: { halt: 'quota', outcome: 'refused' },
+  },
   {
     what: 'a refused delete is tried again',
     status: 400,

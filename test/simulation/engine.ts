@@ -52,7 +52,8 @@ export function startMirror(ports: SimPorts): MirrorEngine {
 }
 
 function mirrorSettings(settings: SimSettings): MirrorSettings {
-  const { folders, graceMs, maxDeleteFraction, minDeleteCount, rescanMs, verifyMs, listHorizonMs } = settings;
+  const { folders, graceMs, maxDeleteFraction, minDeleteCount, rescanMs, verifyMs, lookMs, trustReply } =
+    settings;
   return {
     root: '/root',
     api: 'sim',
@@ -65,6 +66,7 @@ function mirrorSettings(settings: SimSettings): MirrorSettings {
     verifyMs,
     storageBytes: null,
     canDelete: true,
-    resolveLooksMs: [0, 2_000, listHorizonMs],
+    lookMs,
+    trustReply,
   };
 }

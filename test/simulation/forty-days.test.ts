@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { FileId, FolderRules, MirrorPath } from '../../src/mirror/types.ts';
 import { LongWorld } from '../support/sim/long-world.ts';
 import { contentOf } from '../support/sim/sim-content.ts';
+import { allTrusted } from '../support/sim/sim-profile.ts';
 import type { SimSettings } from '../support/sim/sim-profile.ts';
 import { SimRandom } from '../support/sim/sim-random.ts';
 import type { StoredFile } from '../support/sim/sim-server.ts';
@@ -45,7 +46,8 @@ const SETTINGS: SimSettings = {
   minDeleteCount: 10,
   rescanMs: 6 * HOUR_MS,
   verifyMs: DAY_MS,
-  listHorizonMs: 10_000,
+  lookMs: 10_000,
+  trustReply: allTrusted,
 };
 
 /** A file under the policy `forget` that nobody changes or removes, here or there. */

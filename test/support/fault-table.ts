@@ -204,17 +204,34 @@ export const faultTable: readonly FaultRow[] = [
   },
   {
     fault: 'The server says that other bytes, or another purpose, were stored',
-    does: 'keeps that id aside and asks the list; deletes nothing because of it',
-    userSees: '`failed` with what it said; ids kept aside are counted in `status`',
+    does: 'asks about that file once more; if it says the same again, holds the version: it is kept, not sent again, and deleted with its file',
+    userSees:
+      '`rejected` with what it said and what to do (`api.trustReply`, `retry`); ids kept aside are counted in `status`',
     testFile: 'server-faults-lies.test.ts',
-    testTitle: 'other bytes in every reply: named in status, the id kept aside, no DELETE',
+    testTitle: 'other bytes in every reply: held by name, not sent again by a touch, a restart or a sync',
+  },
+  {
+    fault: 'The server leaves out the size, the purpose, the name or the time of a file',
+    does: 'takes what was sent for it',
+    userSees: 'nothing',
+    testFile: 'server-faults-lies.test.ts',
+    testTitle:
+      'a server that says no purpose, no name and no time contradicts nothing: four files are four uploads, whatever comes after',
   },
   {
     fault: 'The server gives the id of another file',
-    does: 'touches neither file, and finds the true id in the list',
-    userSees: '`failed`, with the file that the id belongs to',
+    does: 'touches neither file, and looks for the true id in the list for `api.lookSeconds`; never sends the version again by itself',
+    userSees: '`failed`, then `rejected`, with the file that the id belongs to',
     testFile: 'server-faults-lies.test.ts',
-    testTitle: 'an id that already belongs to another file: named, neither file is touched, no DELETE',
+    testTitle: 'an id of another file, and no true one in the list: named, and never sent again by itself',
+  },
+  {
+    fault: 'A reply is lost, and several listed files may be the upload',
+    does: 'uses and deletes none of them, and sends nothing again',
+    userSees: '`rejected`, with their ids',
+    testFile: 'server-faults-lies.test.ts',
+    testTitle:
+      'two files of which one may be a lost upload: neither is used or deleted, and nothing is sent again',
   },
   {
     fault:

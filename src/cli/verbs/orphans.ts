@@ -1,5 +1,6 @@
 import type { Config } from '../../config/config.ts';
 import { Fault } from '../../mirror/faults.ts';
+import { isSurelyOurs } from '../../mirror/fold.ts';
 import type { FileId, Garbage } from '../../mirror/types.ts';
 import { logEvents } from '../../service/event-log.ts';
 import { counted, formatBytes, formatTime } from '../../service/quantities.ts';
@@ -15,11 +16,11 @@ import { stopOnSignals } from '../stop-signals.ts';
 import { aligned, type Row } from '../table.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 
-/** A remote file that this mirror made and that no path has. */
+/** A remote file that this mirror made, or (`never deleted`) may have made, and that no path has. */
 interface Orphan extends Garbage {
   readonly id: FileId;
   /** What becomes of it by itself. */
-  readonly state: 'kept aside' | 'being deleted' | 'cannot be deleted';
+  readonly state: 'kept aside' | 'never deleted' | 'being deleted' | 'cannot be deleted';
 }
 
 /** What `orphans delete --json` prints. */
@@ -57,8 +58,14 @@ async function orphansOf(config: Config, context: Context): Promise<readonly Orp
   return Array.from(garbage, ([id, each]) => ({
     id,
     ...each,
-    state: !config.api.deletes ? 'cannot be deleted' : each.hold ? 'kept aside' : 'being deleted',
+    state: stateOf(each, config),
   }));
+}
+
+function stateOf(garbage: Garbage, config: Config): Orphan['state'] {
+  if (!isSurelyOurs(garbage)) return 'never deleted';
+  if (!config.api.deletes) return 'cannot be deleted';
+  return garbage.hold ? 'kept aside' : 'being deleted';
 }
 
 async function deleteThem(config: Config, context: Context): Promise<Deletion> {

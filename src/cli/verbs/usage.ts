@@ -34,7 +34,7 @@ export const verb = defineVerb({
     try {
       const { files: listed, doubts } = await listEverything(remote, stop.signal);
       for (const line of doubtLines(doubts)) tell(context.io, line);
-      const { usage } = surveyRemote(view, listed, Date.now() / 1000);
+      const { usage } = surveyRemote(view, listed, Date.now() / 1000, new Set(config.api.trustReply));
       const report: UsageReport = {
         version: 1,
         purposes: usage,

@@ -5,6 +5,7 @@ import type { configSchema } from '../../../src/config/schema.ts';
 export type TestConfig = z.input<typeof configSchema>;
 
 const FAST = {
+  api: { lookSeconds: 3 },
   limits: { uploadsPerMinute: null },
   watch: { settleSeconds: 0.2, rescanSeconds: 0 },
   deletes: { graceSeconds: 0.3 },
@@ -16,6 +17,7 @@ export function fastConfig(config: TestConfig): TestConfig {
   return {
     ...FAST,
     ...config,
+    api: { ...FAST.api, ...config.api },
     limits: { ...FAST.limits, ...config.limits },
     watch: { ...FAST.watch, ...config.watch },
     deletes: { ...FAST.deletes, ...config.deletes },

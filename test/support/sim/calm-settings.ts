@@ -1,4 +1,5 @@
 import type { FolderRules } from '../../../src/mirror/types.ts';
+import { allTrusted } from './sim-profile.ts';
 import type { SimSettings } from './sim-profile.ts';
 
 /** Guards that never trip, no verification: nothing happens but what a test does. */
@@ -13,6 +14,7 @@ export function calmSettings(folders: readonly FolderRules[]): SimSettings {
     minDeleteCount: 1_000,
     rescanMs: 600_000,
     verifyMs: 0,
-    listHorizonMs: 10_000,
+    lookMs: 10_000,
+    trustReply: allTrusted,
   };
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { folderOf, isWithin, remoteNameOf } from '../../../src/mirror/mirror-path.ts';
+import { isHold } from '../../../src/mirror/plan.ts';
 import type { Entry, FolderRules, ManifestView, MirrorPath } from '../../../src/mirror/types.ts';
 import { sha256Of, strayContent } from './sim-content.ts';
 import type { SimDisk } from './sim-disk.ts';
@@ -28,6 +29,7 @@ export function judgeRest(view: OracleView): string[] {
   const standing = survey(view);
   const problems: string[] = [];
   for (const [path, sha256] of standing.eligible) {
+    if (isHeldRightly(view, path, sha256)) continue;
     const problem = judgeEligible(view, path, sha256);
     if (problem !== null && !waitsForTwin(view, standing, path)) problems.push(problem);
   }
@@ -165,9 +167,37 @@ function isUnknown({ unlistable }: Standing, path: MirrorPath): boolean {
   return unlistable.some((directory) => isWithin(path, directory));
 }
 
-/** Every file that this mirror made is owned, and owned once. */
-function judgeOwnership({ manifest, server }: OracleView, standing: Standing): string[] {
+/**
+ * Whether the file is held instead of mirrored, by its name, and only because nobody can tell what the server made of
+ * it: it contradicted itself, or it does not say what a look-alike could be told by.
+ */
+function isHeldRightly({ manifest, server, knobs }: OracleView, path: MirrorPath, sha256: string): boolean {
+  const rejection = manifest.rejected.get(path);
+  if (rejection === undefined || !isHold(rejection) || rejection.sha256 !== sha256) return false;
+  if (rejection.rule === 'look-alikes') return saysTooLittle(knobs);
+  const purpose = rulesOf(knobs, path)?.purpose ?? '';
+  return server.hasContradicted({ purpose, filename: remoteNameOf(path) });
+}
+
+function saysTooLittle({ omits }: LifeKnobs): boolean {
+  return omits.some((field) => field !== 'purpose');
+}
+
+/** Ids on hold belong to a version that is held, and only then may stay. */
+function judgeHeld({ manifest, server }: OracleView): string[] {
+  const kept = new Set([...manifest.rejected.values()].map((rejection) => rejection.kept?.id));
   const problems: string[] = [];
+  for (const [id, { hold, path }] of manifest.garbage) {
+    if (hold && !kept.has(id)) problems.push(`${id} is kept aside for ${path}, which is not held`);
+    if (hold && server.get(id)?.madeBy === 'foreign') problems.push(`${id} is kept, and is not ours`);
+  }
+  return problems;
+}
+
+/** Every file that this mirror made is owned, and owned once. */
+function judgeOwnership(view: OracleView, standing: Standing): string[] {
+  const { manifest, server, knobs } = view;
+  const problems: string[] = judgeHeld(view);
   const owners = new Map<string, MirrorPath[]>();
   for (const [path, { id }] of manifest.files) owners.set(id, [...(owners.get(id) ?? []), path]);
   for (const [id, paths] of owners)
@@ -180,7 +210,7 @@ function judgeOwnership({ manifest, server }: OracleView, standing: Standing): s
     if (garbage?.hold === true && !server.hasContradicted(file))
       problems.push(`${file.id} ${text} is kept aside`);
     // After a crash nobody can tell what the server stored in another size than it was sent.
-    if (owners.has(file.id) || garbage !== undefined || file.damaged) continue;
+    if (owners.has(file.id) || garbage !== undefined || file.damaged || saysTooLittle(knobs)) continue;
     const isAwaited = [...manifest.intents].some(
       ([path, { purpose, remoteName, bytes }]) =>
         isUnknown(standing, path) &&

@@ -142,6 +142,12 @@ export class SafetyMonitor {
       this.add(`${this.#probes} requests in ${forMs} ms with a key that is not accepted`);
   }
 
+  /** Whether the manifest knows this id, as an entry's or as garbage. */
+  isRecorded(id: FileId): boolean {
+    const { files, garbage } = this.#tools.stateDir.survivor();
+    return garbage.has(id) || [...files.values()].some((entry) => entry.id === id);
+  }
+
   deleteStarted(id: FileId, incarnation: Incarnation): void {
     const { clock, disk, server, stateDir, trace } = this.#tools;
     this.#deletes += 1;

@@ -13,6 +13,7 @@ import {
   forbiddenFault,
   isContradiction,
   networkFault,
+  passingFault,
   quotaFault,
   rateLimitFault,
   refusedFault,
@@ -25,7 +26,6 @@ import type { PlainFate, UploadFate } from './sim-fates.ts';
 import type { Incarnation } from './sim-process.ts';
 import type { LifeKnobs } from './sim-profile.ts';
 import type { SimRandom } from './sim-random.ts';
-import { remoteOf } from './sim-server.ts';
 import type { Page, SimServer, StoredFile } from './sim-server.ts';
 import type { SimTrace } from './sim-trace.ts';
 
@@ -66,7 +66,8 @@ export class SimApi implements FilesApi {
     return this.#call('upload', async () => {
       signal.throwIfAborted();
       const { incarnation, knobs, random, safety } = this.#tools;
-      const fate = drawUploadFate(random, this.#faults(), knobs.profile.contradictions);
+      const drawn = drawUploadFate(random, this.#faults(), knobs.profile.contradictions);
+      const fate = canBeTold(drawn, knobs) ? drawn : 'ok';
       const attempt = safety.uploadStarted(request, incarnation);
       try {
         await this.#reach(fate, signal, safety.uploadArrived);
@@ -208,20 +209,41 @@ export class SimApi implements FilesApi {
   }
 
   #reply(fate: UploadFate, file: StoredFile | null): RemoteFile {
-    const { random, server, trace } = this.#tools;
+    const { random, safety, server, trace } = this.#tools;
     if (fate !== 'ok') trace.add('api', 'upload', fate, file?.id ?? '-');
     if (fate.startsWith('hang')) throw timeoutFault('unknown');
     if (fate.startsWith('reset')) throw networkFault('unknown', 'ECONNRESET after the body');
     if (fate.startsWith('5xx')) throw this.#answered(serverFault(random, 'unknown'));
+    if (fate.startsWith('4xx')) throw this.#answered(passingFault(random));
     if (fate === 'bad-json' || file === null) throw this.#answered(badReplyFault('unknown'));
     this.#noteDate();
-    const reply = remoteOf(file);
-    if (fate === 'wrong-bytes') return { ...reply, bytes: file.content.length + random.int(1, 9) };
-    if (fate !== 'foreign-reply') return reply;
+    const reply = server.describe(file);
+    switch (fate) {
+      case 'bare-reply':
+        return { ...reply, bytes: null, purpose: null, filename: null, createdAt: null };
+      case 'wrong-bytes':
+        return { ...reply, bytes: file.content.length + random.int(1, 9) };
+      case 'wrong-purpose':
+        return { ...reply, purpose: random.pick(['', 'other']) };
+      case 'foreign-reply':
+        return this.#describedAlien(file) ?? reply;
+      case 'repeated-id': {
+        const other = server.all().find(({ id }) => safety.isRecorded(id));
+        return other === undefined ? reply : { ...reply, id: other.id };
+      }
+      default:
+        return reply;
+    }
+  }
+
+  /** An old file of somebody else, which can be told from the one that was sent. */
+  #describedAlien({ createdAt, content }: StoredFile): RemoteFile | null {
+    const { server } = this.#tools;
+    const isOlder = (each: StoredFile): boolean => each.createdAt < createdAt - 3_600;
     const other = server
       .all()
-      .find((each) => each.madeBy === 'foreign' && each.content.length !== reply.bytes);
-    return other === undefined ? reply : remoteOf(other);
+      .find((each) => each.madeBy === 'foreign' && isOlder(each) && each.content.length !== content.length);
+    return other === undefined ? null : server.describe(other);
   }
 
   #page(request: ListRequest, cursor: number | null, signal: AbortSignal): Promise<Page> {
@@ -293,4 +315,14 @@ export class SimApi implements FilesApi {
   #call<T>(point: string, run: () => Promise<T>): Promise<T> {
     return this.#tools.incarnation.call(`api.${point}`, run);
   }
+}
+
+/**
+ * Whether anybody could find out that the answer is at odds with what was sent: not where this server leaves out, or
+ * rewrites, what would show it.
+ */
+function canBeTold(fate: UploadFate, { omits, rewrites }: LifeKnobs): boolean {
+  const saysBytes = !omits.includes('bytes') && rewrites !== 'bytes';
+  if (fate === 'wrong-bytes' || fate === 'short-store') return saysBytes;
+  return fate !== 'foreign-reply' || (saysBytes && !omits.includes('createdAt'));
 }

@@ -11,14 +11,22 @@ export type UploadFate =
   | 'reset-in-body'
   | '5xx-lost'
   | '5xx-stored'
+  /** 408 or 409 after the whole body. */
+  | '4xx-lost'
+  | '4xx-stored'
   | 'reset-lost'
   | 'reset-stored'
   | 'hang-lost'
   | 'hang-stored'
   | 'bad-json'
+  /** Stored, and the reply leaves out what is not the id. */
+  | 'bare-reply'
   | 'wrong-bytes'
+  | 'wrong-purpose'
   | 'short-store'
-  | 'foreign-reply';
+  /** The reply is about another file: of somebody else, or one of ours. */
+  | 'foreign-reply'
+  | 'repeated-id';
 
 export type PlainFate =
   | 'ok'
@@ -42,14 +50,23 @@ const uploadFaults = {
   'reset-in-body': 3,
   '5xx-lost': 2,
   '5xx-stored': 3,
+  '4xx-lost': 1,
+  '4xx-stored': 1,
   'reset-lost': 2,
   'reset-stored': 3,
   'hang-lost': 1,
   'hang-stored': 1,
   'bad-json': 2,
+  'bare-reply': 1,
 } as const;
 
-const contradictions = { 'wrong-bytes': 2, 'short-store': 1, 'foreign-reply': 1 } as const;
+const contradictions = {
+  'wrong-bytes': 2,
+  'wrong-purpose': 1,
+  'short-store': 1,
+  'foreign-reply': 1,
+  'repeated-id': 1,
+} as const;
 
 const plainFaults = {
   'no-connection': 2,
@@ -148,6 +165,17 @@ export function serverFault(random: SimRandom, outcome: 'refused' | 'unknown'): 
     ...(status === 503 && random.chance(0.5)
       ? { retryAfterMs: random.int(1, 10) * 1000, scope: 'lane' as const }
       : {}),
+  });
+}
+
+/** A status by which a server does not say whether it stored the body that it has taken. */
+export function passingFault(random: SimRandom): Fault {
+  const status = random.pick([408, 409]);
+  return new Fault(`${status} after the body`, {
+    disposition: 'retry',
+    outcome: 'unknown',
+    rule: `server-${status}`,
+    status,
   });
 }
 

@@ -1,4 +1,4 @@
-import type { FolderRules } from '../../../src/mirror/types.ts';
+import type { FolderRules, ReplyField } from '../../../src/mirror/types.ts';
 import type { SimRandom } from './sim-random.ts';
 
 export type Range = readonly [min: number, max: number];
@@ -46,6 +46,14 @@ export interface LifeProfile {
   readonly newDevices: number;
   /** The server's clock is at most this far from the local one at the start. */
   readonly skewMs: number;
+  /** The clock that `created_at` comes from is at most this far from the one of the `Date` headers. */
+  readonly createdSkewMs: number;
+  /** In some lives, some files show up only this late, at most. */
+  readonly longLagMs: number;
+  /** Share of lives whose server never says some of the fields of a file. */
+  readonly omissions: number;
+  /** Share of lives whose server rewrites a field of every file, and a person has said so. */
+  readonly rewrites: number;
   /** Demand promise 5 even where the wall clock was set between an upload and the restart after it. */
   readonly windowSurvivesJumps: boolean;
 }
@@ -77,6 +85,10 @@ export const calmProfile: LifeProfile = {
   refusals: 0,
   newDevices: 0,
   skewMs: 5 * 3_600_000,
+  createdSkewMs: 0,
+  longLagMs: 0,
+  omissions: 0,
+  rewrites: 0,
   windowSurvivesJumps: false,
 };
 
@@ -106,6 +118,10 @@ export const chaosProfile: LifeProfile = {
   contradictions: 0.1,
   refusals: 0.3,
   newDevices: 0.2,
+  createdSkewMs: 30_000,
+  longLagMs: 285_000,
+  omissions: 0.15,
+  rewrites: 0.1,
 };
 
 /** What the engine is configured with. */
@@ -119,8 +135,9 @@ export interface SimSettings {
   readonly minDeleteCount: number;
   readonly rescanMs: number;
   readonly verifyMs: number;
-  /** How long after the end of an attempt its file may still be missing from a listing. */
-  readonly listHorizonMs: number;
+  /** How long an upload of unknown outcome is looked for: as long as its file may be missing from a listing. */
+  readonly lookMs: number;
+  readonly trustReply: ReadonlySet<ReplyField>;
 }
 
 /** One life's own numbers. */
@@ -134,6 +151,14 @@ export interface LifeKnobs {
   readonly hintFaults: number;
   /** Server clock minus the local wall clock at the start. */
   readonly skewMs: number;
+  /** The clock of `created_at` minus that of the `Date` headers. */
+  readonly createdSkewMs: number;
+  /** A stored file is missing from lists and lookups for at most this long. */
+  readonly listLagMs: number;
+  /** What the server never says of a file. */
+  readonly omits: readonly OmittedField[];
+  /** What the server changes in every file that it describes. */
+  readonly rewrites: RewrittenField | null;
   /** Lifetime that the server gives a file on which no expiry was asked. */
   readonly serverLifetimeSeconds: number | null;
   /** The purposes that `serverLifetimeSeconds` is for; null: all. */
@@ -151,6 +176,13 @@ export interface LifeKnobs {
   readonly profile: LifeProfile;
 }
 
+/** Fields of a file that a server may leave out. */
+export type OmittedField = 'bytes' | 'purpose' | 'filename' | 'createdAt';
+export type RewrittenField = 'bytes' | 'purpose' | 'filename';
+
+/** What no server rewrites. */
+export const allTrusted: ReadonlySet<ReplyField> = new Set(['bytes', 'purpose', 'filename', 'expires_at']);
+
 const purposes = ['batch', 'fine-tune', 'user_data', 'vision', 'evals', 'assistants'];
 
 export function drawKnobs(profile: LifeProfile, random: SimRandom): LifeKnobs {
@@ -159,6 +191,10 @@ export function drawKnobs(profile: LifeProfile, random: SimRandom): LifeKnobs {
   const expires = random.chance(profile.expiry);
   const refuses = random.chance(profile.refusals);
   const rescanMs = random.pick([60_000, 120_000, 300_000]);
+  const listLagMs = random.chance(0.3) ? Math.max(profile.listLagMs, profile.longLagMs) : profile.listLagMs;
+  const rewrites = random.chance(profile.rewrites)
+    ? random.pick(['bytes', 'purpose', 'filename'] as const)
+    : null;
   return {
     settings: {
       // Renewal is due early enough for two rescans to see it.
@@ -171,7 +207,8 @@ export function drawKnobs(profile: LifeProfile, random: SimRandom): LifeKnobs {
       minDeleteCount: random.pick([3, 10]),
       rescanMs,
       verifyMs: random.pick([300_000, 900_000]),
-      listHorizonMs: profile.listLagMs + profile.staleMs + profile.lateEffectMs,
+      lookMs: listLagMs + profile.staleMs + profile.lateEffectMs,
+      trustReply: new Set([...allTrusted].filter((field) => field !== rewrites)),
     },
     settleMs: random.pick([500, 2_000, 5_000]),
     activeMs: between(profile.activeMs),
@@ -180,6 +217,12 @@ export function drawKnobs(profile: LifeProfile, random: SimRandom): LifeKnobs {
     localFaults: share(profile.localFaults),
     hintFaults: share(profile.hintFaults),
     skewMs: random.int(-profile.skewMs, profile.skewMs),
+    createdSkewMs: random.int(-profile.createdSkewMs, profile.createdSkewMs),
+    listLagMs,
+    omits: random.chance(profile.omissions)
+      ? random.shuffle(['bytes', 'purpose', 'filename', 'createdAt'] as const).slice(0, random.int(1, 2))
+      : [],
+    rewrites,
     serverLifetimeSeconds: expires ? random.int(900, 1_800) : null,
     expiringPurposes: null,
     ignoresExpiry: expires && random.chance(0.2),

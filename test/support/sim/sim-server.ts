@@ -3,7 +3,7 @@ import type { FileId, RemoteFile } from '../../../src/mirror/types.ts';
 import type { SimClock } from './sim-clock.ts';
 import { contentOf, sha256Of } from './sim-content.ts';
 import type { Project } from './sim-account.ts';
-import type { LifeKnobs } from './sim-profile.ts';
+import type { LifeKnobs, RewrittenField } from './sim-profile.ts';
 import type { SimRandom } from './sim-random.ts';
 import type { SimTrace } from './sim-trace.ts';
 
@@ -55,6 +55,9 @@ export interface ServerTools {
   readonly random: SimRandom;
   readonly trace: SimTrace;
 }
+
+/** What a server that rewrites purposes makes of all of them. */
+const OTHER_PURPOSE = 'general';
 
 /** What a Files API keeps, on its own clock. Faults of single requests are the business of `SimApi`. */
 export class SimServer {
@@ -129,11 +132,11 @@ export class SimServer {
   store(request: StoreRequest, madeBy: StoredFile['madeBy'] = 'mirror', ageSeconds = 0): StoredFile {
     const { clock, knobs, random, trace } = this.#tools;
     const nowMs = clock.monotonicMs();
-    const createdAt = Math.floor(this.wallMs() / 1000) - ageSeconds;
+    const createdAt = Math.floor((this.wallMs() + knobs.createdSkewMs) / 1000) - ageSeconds;
     const asked = knobs.ignoresExpiry ? null : request.expiresAfterSeconds;
     const expires = madeBy === 'mirror' && (knobs.expiringPurposes?.includes(request.purpose) ?? true);
     const lifetime = asked ?? (expires ? knobs.serverLifetimeSeconds : null);
-    const lagMs = !this.#isCalm && random.chance(0.3) ? random.int(0, knobs.profile.listLagMs) : 0;
+    const lagMs = !this.#isCalm && random.chance(0.3) ? random.int(0, knobs.listLagMs) : 0;
     this.#sequence += 1;
     const file: StoredFile = {
       id: `file-${madeBy === 'mirror' ? 'm' : 'f'}${this.#sequence.toString(36).padStart(4, '0')}`,
@@ -161,7 +164,7 @@ export class SimServer {
   }
 
   /** Whether any upload of this purpose and name was answered so. */
-  hasContradicted(file: StoredFile): boolean {
+  hasContradicted(file: Pick<StoredFile, 'purpose' | 'filename'>): boolean {
     return this.#contradicted.has(`${file.purpose} ${file.filename}`);
   }
 
@@ -178,8 +181,17 @@ export class SimServer {
   find(id: FileId, atMs: number, project: Project = 'home'): RemoteFile | null {
     const file = this.#files.get(id);
     return file !== undefined && file.project === project && this.#isShown(file, atMs)
-      ? remoteOf(file)
+      ? this.describe(file)
       : null;
+  }
+
+  /** A file as this server describes it. */
+  describe(file: StoredFile): RemoteFile {
+    const { omits, rewrites } = this.#tools.knobs;
+    const { id, createdAt, expiresAt, filename, purpose } = file;
+    const said = { id, bytes: file.content.length, createdAt, expiresAt, filename, purpose };
+    const rewritten = rewrites === null ? said : { ...said, ...rewriteOf(rewrites, said) };
+    return { ...rewritten, ...Object.fromEntries(omits.map((field) => [field, null])) };
   }
 
   /** One page of a listing of the state of `atMs`. */
@@ -189,13 +201,13 @@ export class SimServer {
       (file) =>
         file.project === project &&
         this.#isShown(file, atMs) &&
-        (request.purpose === null || file.purpose === request.purpose) &&
+        (request.purpose === null || this.#purposeOf(file) === request.purpose) &&
         (cursor === null || (newestFirst ? file.sequence < cursor : file.sequence > cursor)),
     );
     if (newestFirst) shown.reverse();
     const files = shown.slice(0, limit);
     return {
-      files: files.map(remoteOf),
+      files: files.map((file) => this.describe(file)),
       hasMore: shown.length > limit,
       cursor: files.at(-1)?.sequence ?? null,
     };
@@ -215,12 +227,19 @@ export class SimServer {
     );
   }
 
+  #purposeOf(file: StoredFile): string {
+    return this.#tools.knobs.rewrites === 'purpose' ? OTHER_PURPOSE : file.purpose;
+  }
+
   #isShown(file: StoredFile, atMs: number): boolean {
     return file.visibleAtMs <= atMs && this.isLive(file, atMs);
   }
 }
 
-export function remoteOf(file: StoredFile) {
-  const { id, createdAt, expiresAt, filename, purpose } = file;
-  return { id, bytes: file.content.length, createdAt, expiresAt, filename, purpose } satisfies RemoteFile;
+function rewriteOf(
+  field: RewrittenField,
+  { bytes, filename }: { readonly bytes: number; readonly filename: string },
+): Partial<RemoteFile> {
+  if (field === 'bytes') return { bytes: bytes + 100 };
+  return field === 'purpose' ? { purpose: OTHER_PURPOSE } : { filename: `${filename}.x` };
 }

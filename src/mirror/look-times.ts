@@ -1,0 +1,15 @@
+/** The first pause between two looks, and by how much each is longer than the one before. */
+const FIRST_PAUSE_MS = 2_000;
+const GROWTH = 4;
+
+/**
+ * When to look for an upload of unknown outcome in the listing, in milliseconds after it became unknown: at once,
+ * then ever more seldom, and for the last time when all of `lookMs` is over. Lists lag, so only that last empty look
+ * says that nothing was stored.
+ */
+export function lookTimesMs(lookMs: number): readonly number[] {
+  const times = [0];
+  for (let atMs = FIRST_PAUSE_MS; atMs < lookMs; atMs *= GROWTH) times.push(atMs);
+  if (lookMs > 0) times.push(lookMs);
+  return times;
+}
