@@ -99,7 +99,7 @@ describe('checks at the door', () => {
   });
 
   test('what files may hold: `check` names the line, `sync` sends the good ones, and neither needs much memory', async (context) => {
-    const mirror = await openTestMirror(context, { env: { NODE_OPTIONS: '--max-old-space-size=40' } });
+    const mirror = await openTestMirror(context, { env: { NODE_OPTIONS: '--max-old-space-size=100' } });
     const pathOf = ({ what }: Input): string => `batch/${what}.jsonl`;
     for (const input of INPUTS) await mirror.write(pathOf(input), input.content);
     const bad = INPUTS.filter(({ breaks }) => breaks !== null);
