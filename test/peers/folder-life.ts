@@ -8,9 +8,9 @@ import { judge, violationsOf } from '../crash/oracle.ts';
 import { fastConfig } from '../support/blackbox/fast-config.ts';
 import { RunningProgram, runProgram, type Exit } from '../support/blackbox/program.ts';
 import { LosingLine } from './losing-line.ts';
+import { peerKey } from './peer-store.ts';
 import type { Peer, RunningPeer } from './peer.ts';
 
-const key = 'sk-peers';
 const startTimeoutMs = 30_000;
 const flushTimeoutMs = 60_000;
 const restTimeoutMs = 30_000;
@@ -146,7 +146,7 @@ export class FolderLife {
   }
 
   #options(): { cwd: string; env: Record<string, string> } {
-    return { cwd: this.folder, env: { HOME: this.folder, OPENAI_API_KEY: key } };
+    return { cwd: this.folder, env: { HOME: this.folder, OPENAI_API_KEY: peerKey } };
   }
 
   #running(): RunningProgram {

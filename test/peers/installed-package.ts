@@ -34,6 +34,15 @@ export async function installPackage(name: string, version: string): Promise<str
   return join(folder, 'node_modules', name);
 }
 
+/** Unpacks `name@version` once, without its dependencies. Returns the folder of the package. */
+export async function unpackPackage(name: string, version: string): Promise<string> {
+  const folder = await once(name, version, async (cwd) => {
+    const tarball = (await npm(cwd, 'pack', `${name}@${version}`)).trim();
+    await exec('tar', ['xzf', tarball], { cwd });
+  });
+  return join(folder, 'package');
+}
+
 async function once(
   name: string,
   version: string,

@@ -2,6 +2,9 @@
 import type { Emulator } from '../../src/emulator/emulator.ts';
 import { sha256Of } from '../crash/oracle.ts';
 
+/** The key that all use, the mirror and whoever looks at what it did. */
+export const peerKey = 'sk-peers';
+
 export interface PeerFile {
   readonly id: string;
   readonly purpose: string;
@@ -81,7 +84,7 @@ export class HttpStore implements PeerStore {
   }
 
   async #ask(method: string, path: string, body?: FormData): Promise<Response> {
-    const init = { method, headers: { authorization: 'Bearer sk-somebody' } };
+    const init = { method, headers: { authorization: `Bearer ${peerKey}` } };
     const reply = await fetch(`${this.#baseUrl.href}${path}`, body === undefined ? init : { ...init, body });
     if (!reply.ok) throw new Error(`${method} ${path}: ${reply.status} ${await reply.text()}`);
     return reply;

@@ -1,7 +1,7 @@
 /** Servers that others wrote, or that are like those of others, as the life of a folder needs them. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,8 +12,8 @@ import { presetNames } from '../../src/config/preset-names.ts';
 import type { configSchema } from '../../src/config/schema.ts';
 import { dialects, type DialectName } from '../../src/emulator/dialects.ts';
 import { startEmulator } from '../../src/emulator/emulator.ts';
-import { installPackage, plainEnvironment } from './installed-package.ts';
-import { HttpStore, storeOf, type PeerStore } from './peer-store.ts';
+import { installPackage, plainEnvironment, unpackPackage } from './installed-package.ts';
+import { HttpStore, peerKey, storeOf, type PeerStore } from './peer-store.ts';
 
 const startTimeoutMs = 90_000;
 const pollMs = 100;
@@ -37,6 +37,7 @@ export interface Peer {
 
 const aimockVersion = '1.43.0';
 const portkeyVersion = '1.15.2';
+const omnirouteVersion = '3.7.9';
 
 /** The second folder of the emulator in each dialect that can be mirrored to without more ado. */
 const seconds: Readonly<Partial<Record<DialectName, string>>> = {
@@ -103,6 +104,41 @@ export const peers: readonly Peer[] = [
       };
     },
   },
+  {
+    name: 'omniroute',
+    what: `omniroute ${omnirouteVersion}, on node:sqlite`,
+    second: 'user_data',
+    start: async () => {
+      const folder = join(await unpackPackage('omniroute', omnirouteVersion), 'app');
+      const shim = fileURLToPath(new URL('sqlite-shim.cjs', import.meta.url));
+      await copyFile(shim, join(folder, 'node_modules/better-sqlite3/lib/index.js'));
+      const home = await mkdtemp(join(tmpdir(), 'omniroute-'));
+      const port = await freePort();
+      const server = await startProgram({
+        command: [process.execPath, join(folder, 'server.js')],
+        cwd: folder,
+        env: {
+          HOME: home,
+          DATA_DIR: home,
+          PORT: String(port),
+          HOSTNAME: '127.0.0.1',
+          NODE_ENV: 'production',
+          JWT_SECRET: 'j'.repeat(48),
+          API_KEY_SECRET: 'a'.repeat(48),
+          OMNIROUTE_API_KEY: peerKey,
+          NEXT_TELEMETRY_DISABLED: '1',
+        },
+        baseUrl: new URL(`http://127.0.0.1:${port}/v1`),
+      });
+      return {
+        ...server,
+        close: async () => {
+          await server.close();
+          await rm(home, { recursive: true, force: true });
+        },
+      };
+    },
+  },
 ];
 
 async function startAimock(): Promise<RunningPeer> {
@@ -147,7 +183,7 @@ async function startProgram({ command, cwd, env, baseUrl, headers = {} }: Progra
   const deadlineMs = performance.now() + startTimeoutMs;
   for (;;) {
     const reply = await fetch(`${baseUrl.href}/files`, {
-      headers: { authorization: 'Bearer sk-peer', ...headers },
+      headers: { authorization: `Bearer ${peerKey}`, ...headers },
     }).catch(() => null);
     await reply?.body?.cancel();
     if (reply?.status === 200) break;
