@@ -14,6 +14,7 @@ import { SimLocal } from './sim-local.ts';
 import { SimStateDir } from './sim-manifest.ts';
 import { Incarnation } from './sim-process.ts';
 import { calmProfile } from './sim-profile.ts';
+import { plainHabits } from './sim-listing.ts';
 import type { LifeKnobs, SimSettings } from './sim-profile.ts';
 import { SimRandom } from './sim-random.ts';
 import { SimServer } from './sim-server.ts';
@@ -281,6 +282,7 @@ function knobsOf<E extends SimEngine>(options: LongWorldOptions<E>): LifeKnobs {
     createdSkewMs: 0,
     listLagMs: 0,
     omits: [],
+    listing: plainHabits,
     rewrites: null,
     serverLifetimeSeconds: options.serverLifetimeSeconds,
     expiringPurposes: options.expiringPurposes,

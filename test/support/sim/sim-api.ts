@@ -1,6 +1,10 @@
 import type { FilesApi, ListRequest, UploadRequest } from '../../../src/mirror/ports.ts';
 import type { FileId, RemoteFile } from '../../../src/mirror/types.ts';
 import type { Project } from './sim-account.ts';
+import { listPages } from '../../../src/remote/listing.ts';
+import { PageAsker } from '../../../src/remote/page-asker.ts';
+import type { Query } from '../../../src/remote/page-asker.ts';
+import type { ListPage } from '../../../src/remote/replies.ts';
 import type { SafetyMonitor } from './safety.ts';
 import type { SimClock } from './sim-clock.ts';
 import { joined } from './sim-content.ts';
@@ -26,7 +30,7 @@ import type { PlainFate, UploadFate } from './sim-fates.ts';
 import type { Incarnation } from './sim-process.ts';
 import type { LifeKnobs } from './sim-profile.ts';
 import type { SimRandom } from './sim-random.ts';
-import type { Page, SimServer, StoredFile } from './sim-server.ts';
+import type { SimServer, StoredFile } from './sim-server.ts';
 import type { SimTrace } from './sim-trace.ts';
 
 export interface ApiTools {
@@ -46,6 +50,7 @@ const freely = { isRefused: false, onRateLimit: () => {} };
 /** `FilesApi` as one incarnation sees it: the client, the way to the server, and every fault on it. */
 export class SimApi implements FilesApi {
   readonly #tools: ApiTools;
+  readonly #asker = new PageAsker('full', null);
   #serverClock: { readonly serverMs: number; readonly atMs: number } | null = null;
 
   constructor(tools: ApiTools) {
@@ -80,14 +85,9 @@ export class SimApi implements FilesApi {
     });
   }
 
-  async *list(request: ListRequest, signal: AbortSignal): AsyncGenerator<readonly RemoteFile[]> {
-    let cursor: number | null = null;
-    for (;;) {
-      const page: Page = await this.#call('list', () => this.#page(request, cursor, signal));
-      if (page.files.length > 0) yield page.files;
-      if (!page.hasMore) return;
-      cursor = page.cursor;
-    }
+  /** By the reader of listings that the real client has: what is simulated is the server's part. */
+  list(request: ListRequest, signal: AbortSignal): AsyncIterable<readonly RemoteFile[]> {
+    return listPages(request, this.#asker, (query) => this.#call('list', () => this.#page(query, signal)));
   }
 
   retrieve(id: FileId, signal: AbortSignal): Promise<RemoteFile | null> {
@@ -246,11 +246,13 @@ export class SimApi implements FilesApi {
     return other === undefined ? null : server.describe(other);
   }
 
-  #page(request: ListRequest, cursor: number | null, signal: AbortSignal): Promise<Page> {
-    const { random, server } = this.#tools;
-    const limit = server.isCalm || random.chance(0.5) ? 10_000 : random.int(1, 8);
+  async #page(query: Query, signal: AbortSignal): Promise<ListPage> {
+    const { knobs, random, server } = this.#tools;
+    // Only who says that there is more may give less than it could.
+    const isShort = !server.isCalm && knobs.listing.more === 'has-more' && random.chance(0.5);
+    const most = isShort ? random.int(1, 8) : Number.POSITIVE_INFINITY;
     return this.#plain(signal, 'refused', () =>
-      server.page(request, cursor, limit, this.#stateOfMs(), this.#tools.project()),
+      server.page(query, most, this.#stateOfMs(), this.#tools.project()),
     );
   }
 

@@ -1,4 +1,6 @@
 import type { FolderRules, ReplyField } from '../../../src/mirror/types.ts';
+import { drawHabits, plainHabits } from './sim-listing.ts';
+import type { ListHabits } from './sim-listing.ts';
 import type { SimRandom } from './sim-random.ts';
 
 export type Range = readonly [min: number, max: number];
@@ -54,6 +56,8 @@ export interface LifeProfile {
   readonly omissions: number;
   /** Share of lives whose server rewrites a field of every file, and a person has said so. */
   readonly rewrites: number;
+  /** Share of lives whose server lists in a way of its own. */
+  readonly listHabits: number;
   /** Demand promise 5 even where the wall clock was set between an upload and the restart after it. */
   readonly windowSurvivesJumps: boolean;
 }
@@ -89,6 +93,7 @@ export const calmProfile: LifeProfile = {
   longLagMs: 0,
   omissions: 0,
   rewrites: 0,
+  listHabits: 0,
   windowSurvivesJumps: false,
 };
 
@@ -122,6 +127,7 @@ export const chaosProfile: LifeProfile = {
   longLagMs: 285_000,
   omissions: 0.15,
   rewrites: 0.1,
+  listHabits: 0.4,
 };
 
 /** What the engine is configured with. */
@@ -159,6 +165,7 @@ export interface LifeKnobs {
   readonly omits: readonly OmittedField[];
   /** What the server changes in every file that it describes. */
   readonly rewrites: RewrittenField | null;
+  readonly listing: ListHabits;
   /** Lifetime that the server gives a file on which no expiry was asked. */
   readonly serverLifetimeSeconds: number | null;
   /** The purposes that `serverLifetimeSeconds` is for; null: all. */
@@ -231,6 +238,7 @@ export function drawKnobs(profile: LifeProfile, random: SimRandom): LifeKnobs {
     contentRule: refuses && random.chance(0.7),
     serverRefuses: refuses,
     profile,
+    listing: random.chance(profile.listHabits) ? drawHabits(random) : plainHabits,
   };
 }
 

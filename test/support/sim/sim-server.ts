@@ -1,8 +1,10 @@
-import type { ListRequest } from '../../../src/mirror/ports.ts';
 import type { FileId, RemoteFile } from '../../../src/mirror/types.ts';
+import type { Query } from '../../../src/remote/page-asker.ts';
+import type { ListPage } from '../../../src/remote/replies.ts';
 import type { SimClock } from './sim-clock.ts';
 import { contentOf, sha256Of } from './sim-content.ts';
 import type { Project } from './sim-account.ts';
+import { listedPage } from './sim-listing.ts';
 import type { LifeKnobs, RewrittenField } from './sim-profile.ts';
 import type { SimRandom } from './sim-random.ts';
 import type { SimTrace } from './sim-trace.ts';
@@ -40,13 +42,6 @@ export interface StoreRequest {
   readonly damaged: boolean;
   /** Default: `home`. */
   readonly project?: Project;
-}
-
-export interface Page {
-  readonly files: readonly RemoteFile[];
-  readonly hasMore: boolean;
-  /** Where the next page goes on. */
-  readonly cursor: number | null;
 }
 
 export interface ServerTools {
@@ -194,23 +189,16 @@ export class SimServer {
     return { ...rewritten, ...Object.fromEntries(omits.map((field) => [field, null])) };
   }
 
-  /** One page of a listing of the state of `atMs`. */
-  page(request: ListRequest, cursor: number | null, limit: number, atMs: number, project: Project): Page {
-    const newestFirst = request.order === 'desc';
-    const shown = this.all().filter(
-      (file) =>
-        file.project === project &&
-        this.#isShown(file, atMs) &&
-        (request.purpose === null || this.#purposeOf(file) === request.purpose) &&
-        (cursor === null || (newestFirst ? file.sequence < cursor : file.sequence > cursor)),
-    );
-    if (newestFirst) shown.reverse();
-    const files = shown.slice(0, limit);
-    return {
-      files: files.map((file) => this.describe(file)),
-      hasMore: shown.length > limit,
-      cursor: files.at(-1)?.sequence ?? null,
-    };
+  /** One page of a listing of the state of `atMs`, of at most `most` files. Throws `Fault` for what it refuses. */
+  page(query: Query, most: number, atMs: number, project: Project): ListPage {
+    const { listing } = this.#tools.knobs;
+    const purpose = query['purpose'] ?? null;
+    const shown = this.all()
+      .filter((file) => file.project === project && this.#isShown(file, atMs))
+      .filter((file) => purpose === null || this.#purposeOf(file) === purpose)
+      .map((file) => ({ sequence: file.sequence, file: this.describe(file) }));
+    const cap = Math.min(most, listing.cap ?? most);
+    return listedPage(shown, query, { ...listing, cap }, (id) => this.#files.get(id)?.sequence ?? null);
   }
 
   /** Files of other users of the account: old ones that look like ours, young ones that do not. */
