@@ -157,7 +157,13 @@ function sealed(open: string): string {
 function unsealed(line: string): unknown {
   const open = line.slice(0, -sealLength);
   if (sealPattern.exec(line)?.[1] !== checksumOf(open)) return null;
-  return JSON.parse(`${open}}`);
+  // QUIRK: 0.1.0 wrote a change without content as nothing between two commas.
+  const whole = open.endsWith(',') ? open.slice(0, -1) : open;
+  try {
+    return JSON.parse(`${whole}}`);
+  } catch {
+    throw new Damage('is damaged: a line is not JSON, although its checksum fits');
+  }
 }
 
 function checksumOf(text: string): string {

@@ -1,4 +1,4 @@
-import { Damage, damagedManifest } from './manifest-fault.ts';
+import { Damage, damagedManifest, isErrno } from './manifest-fault.ts';
 import { replayJournal } from './journal-format.ts';
 import type { ReplayedJournal } from './journal-format.ts';
 import { readSnapshot } from './snapshot-format.ts';
@@ -62,7 +62,10 @@ async function withFile<T>(
   try {
     return await use(file);
   } catch (error) {
-    throw error instanceof Damage ? damagedManifest(files.pathOf(name), error) : error;
+    if (isErrno(error)) throw error;
+    // Whatever a reader stumbles over, a person is told which file that is and what to do.
+    const damage = error instanceof Damage ? error : new Damage(`is damaged: ${String(error)}`);
+    throw damagedManifest(files.pathOf(name), damage);
   } finally {
     await file.close();
   }

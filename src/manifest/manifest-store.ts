@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Low } from 'lowdb';
+import { changesNothing } from '../mirror/changes-nothing.ts';
 import { Fault } from '../mirror/faults.ts';
 import type { Clock, Manifest } from '../mirror/ports.ts';
 import type {
@@ -157,9 +158,10 @@ export class ManifestStore implements Manifest {
     return this.#attemptsBefore;
   }
 
-  /** An empty change is written too: that is how one finds out whether writing works again. */
   async commit(change: Change): Promise<void> {
     if (this.#closing.signal.aborted) throw new Error('the manifest is closed');
+    // INVARIANT: a line of the journal has content.
+    if (changesNothing(change)) return;
     const json = JSON.stringify(change);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ change, json, resolve, reject });

@@ -84,8 +84,13 @@ export function uploaded(view: ManifestView, upload: Upload): Change {
   return { files, garbage, ...clearOf(view, path) };
 }
 
-export function refreshed(path: MirrorPath, entry: Entry, stat: StatToken): Change {
-  return { files: { [path]: { ...entry, stat } } };
+/** The file is the mirrored version (again): whatever was refused in between is not there any more. */
+export function refreshed(view: ManifestView, path: MirrorPath, entry: Entry, stat: StatToken): Change {
+  return {
+    files: { [path]: { ...entry, stat } },
+    ...garbageIn(keptFreed(view, path)),
+    ...(view.rejected.has(path) ? { rejected: { [path]: null } } : {}),
+  };
 }
 
 /** The id keeps; a replaced entry at the new path becomes garbage. */

@@ -56,6 +56,14 @@ export class HaltBoard {
     return this.holds('upload') && this.holds('delete');
   }
 
+  /** Whether, besides this one, a halt is in force that lets nothing be sent: then it is not tried whether this has ended. */
+  holdsEverythingBesides(name: HaltName): boolean {
+    for (const halt of this.#halts.values()) {
+      if (halt.name !== name && HELD_LANES[halt.name].length === 2) return true;
+    }
+    return false;
+  }
+
   all(): readonly Halt[] {
     return [...this.#halts.values()];
   }

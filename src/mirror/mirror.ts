@@ -36,7 +36,7 @@ import { SendingRoom } from './sending-room.ts';
 import type { MirrorSettings } from './settings.ts';
 import { statusOf } from './status.ts';
 import { Storage } from './storage.ts';
-import type { MirrorPath } from './types.ts';
+import type { FileId, MirrorPath } from './types.ts';
 import { Trial } from './trial.ts';
 import { Uploader } from './uploader.ts';
 import { Verifier } from './verifier.ts';
@@ -171,12 +171,12 @@ export class Mirror implements MirrorControl {
       trial,
       scope: this.#scope,
     });
-    const lost = (path: MirrorPath): void => {
-      this.#worker.noteLost(path);
+    const lost = (path: MirrorPath, id: FileId): void => {
+      this.#worker.noteLost(id);
       mark(path);
     };
     const verifier = new Verifier(core, trial, this.#scope, lost, (survey) => storage.surveyed(survey));
-    this.#verifications = new VerifySchedule(core, verifier);
+    this.#verifications = new VerifySchedule(core, verifier, () => this.#worker.hasLost());
     this.#pool = new WorkerPool(
       core,
       this.#worker,
@@ -193,7 +193,7 @@ export class Mirror implements MirrorControl {
   start(): void {
     this.#tickedAtMs = this.#core.clock.monotonicMs();
     this.#scans.request('start');
-    this.#verifications.restart();
+    this.#verifications.resume();
     this.#loop = this.#run();
   }
 
@@ -238,7 +238,7 @@ export class Mirror implements MirrorControl {
     this.#foldersReady = false;
     // The new tree takes nothing for absent, a missing folder neither, before it was asked about the root.
     this.#nextRootMs = 0;
-    if (settings.verifyMs !== verifyMs) this.#verifications.restart();
+    if (settings.verifyMs !== verifyMs) this.#verifications.resume();
     this.#scope.reconsider();
     void this.#askAnew().catch((error: unknown) => this.#broke(error));
     this.#retryNow();
@@ -425,7 +425,7 @@ export class Mirror implements MirrorControl {
       this.#nextExpiryMs = now + EXPIRY_CHECK_MS;
       this.#scanner.sweepExpiry();
     }
-    this.#verifications.tick(signal);
+    await this.#verifications.tick(signal);
     const next = [
       worklist.wake(clock.monotonicMs()),
       this.#collector.tick(),

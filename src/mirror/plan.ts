@@ -80,13 +80,29 @@ export type Action =
       readonly remote: RemoteFile;
       readonly sha256: string;
     }
-  /** The path is gone, and with it the reason against it. */
+  /** What was refused is gone, or no longer refused: the reason against it goes too. */
   | { readonly kind: 'forget-rejection' };
 
 /**
  * The decision table (DESIGN §5), whole: total, pure, deterministic. Each branch is one row.
  */
 export function plan(situation: Situation): Action {
+  const action = planPath(situation);
+  return isOutlived(situation, action) ? { kind: 'forget-rejection' } : action;
+}
+
+/**
+ * Whether there is a rejection whose cause has ended, and nothing else to do that would clear it. What cannot be read
+ * at the moment may still be what was refused.
+ */
+function isOutlived({ look, kept, rejection }: Situation, action: Action): boolean {
+  if (rejection === null || action.kind !== 'nothing' || action.state === 'rejected') return false;
+  // A held version has a remote file, which its rejection speaks for: only another one in its place ends that.
+  if (kept !== null) return action.state === 'synced' || action.state === 'expired';
+  return look.kind !== 'unknown' && !(look.kind === 'skipped' && look.reason === 'unreadable');
+}
+
+function planPath(situation: Situation): Action {
   const { look, entry } = situation;
   if (situation.intent !== null) return { kind: 'resolve' };
   switch (look.kind) {
@@ -122,10 +138,8 @@ export function plan(situation: Situation): Action {
   }
 }
 
-function planAbsent({ entry, rejection, kept, rules, nowSeconds }: Situation): Action {
-  if (entry === null && kept === null) {
-    return rejection === null ? { kind: 'nothing', state: null, reason: null } : { kind: 'forget-rejection' };
-  }
+function planAbsent({ entry, kept, rules, nowSeconds }: Situation): Action {
+  if (entry === null && kept === null) return { kind: 'nothing', state: null, reason: null };
   if (entry !== null && kept === null && isExpired(entry, nowSeconds)) return { kind: 'forget' };
   if (rules === null) {
     return {

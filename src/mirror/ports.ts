@@ -160,7 +160,8 @@ export interface ApiMemory {
 /** What is remembered. */
 export interface Manifest extends ManifestView {
   /**
-   * Applies the change to memory and makes it durable; resolves when it is. When it cannot be made durable,
+   * Applies the change to memory and makes it durable; resolves when it is. Of one without content nothing is written.
+   * When it cannot be made durable,
    * memory is left as it was and a `Fault` with halt `state` is thrown.
    */
   commit(change: Change): Promise<void>;

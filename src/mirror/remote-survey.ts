@@ -20,6 +20,13 @@ export interface Difference {
   readonly what: string;
 }
 
+/** Of this very id: by the time it is recorded, the path may have another one. */
+export interface ExpiryCorrection {
+  readonly path: MirrorPath;
+  readonly id: FileId;
+  readonly expiresAt: number;
+}
+
 /** What a listing of everything says about the manifest. */
 export interface Survey {
   /** Entries whose file the listing does not show: gone, or not listed yet. */
@@ -27,7 +34,7 @@ export interface Survey {
   readonly expired: readonly MirrorPath[];
   readonly differing: readonly Difference[];
   /** Entries whose expiry the API now gives differently. */
-  readonly expiryCorrections: readonly { readonly path: MirrorPath; readonly expiresAt: number }[];
+  readonly expiryCorrections: readonly ExpiryCorrection[];
   readonly usage: readonly PurposeUsage[];
   readonly checked: number;
 }
@@ -42,7 +49,7 @@ export function surveyRemote(
   const unseen: MirrorPath[] = [];
   const expired: MirrorPath[] = [];
   const differing: Difference[] = [];
-  const expiryCorrections: { path: MirrorPath; expiresAt: number }[] = [];
+  const expiryCorrections: ExpiryCorrection[] = [];
   for (const [path, entry] of view.files) {
     const remote = listed.get(entry.id);
     if (remote === undefined) {
@@ -53,7 +60,7 @@ export function surveyRemote(
     if (what !== null) differing.push({ path, id: entry.id, what });
     // A listing that leaves the expiry out does not take back one that is recorded.
     if (remote.expiresAt !== null && remote.expiresAt !== entry.expiresAt)
-      expiryCorrections.push({ path, expiresAt: remote.expiresAt });
+      expiryCorrections.push({ path, id: entry.id, expiresAt: remote.expiresAt });
   }
   return {
     unseen,

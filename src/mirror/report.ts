@@ -57,6 +57,7 @@ export interface MirrorStatus {
   readonly nextExpiry: { readonly path: MirrorPath; readonly expiresAt: number } | null;
   /** Unix seconds; null before the first scan was complete. */
   readonly lastScanAt: number | null;
+  /** Unix seconds, of whichever run; null: never. */
   readonly lastVerifyAt: number | null;
   /** How the folder is watched, e.g. `native`, `polling (network file system nfs)`, `off`. */
   readonly watching: string;

@@ -57,7 +57,8 @@ export class Scanner {
         if (
           entry === undefined ||
           !isAtRest(item.path, entry, item.stat, rulesOf(this.#core, item.path), now) ||
-          notes.stateOf(item.path) !== 'synced'
+          notes.stateOf(item.path) !== 'synced' ||
+          view.rejected.has(item.path)
         ) {
           seen.addPath(item.path);
           this.noteArrival(item.path, item.stat);

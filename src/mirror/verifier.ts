@@ -49,17 +49,17 @@ export class Verifier {
   readonly #core: Core;
   readonly #trial: Trial;
   readonly #scope: ScopeGuard;
-  readonly #onLost: (path: MirrorPath) => void;
+  readonly #onLost: (path: MirrorPath, id: FileId) => void;
   readonly #onSurvey: (survey: Survey) => void;
   /** What was told already: an odd entry stays for as long as its owner leaves it there. */
   readonly #told = new Set<string>();
 
-  /** `onLost`: called with `repair` for each path whose remote file is surely gone. */
+  /** `onLost`: called with `repair` for each path and id whose remote file is surely gone. */
   constructor(
     core: Core,
     trial: Trial,
     scope: ScopeGuard,
-    onLost: (path: MirrorPath) => void,
+    onLost: (path: MirrorPath, id: FileId) => void,
     onSurvey: (survey: Survey) => void,
   ) {
     this.#core = core;
@@ -79,12 +79,12 @@ export class Verifier {
     if (waitMs > 0) await this.#core.clock.sleep(waitMs, signal);
     const { survey, missing, unjudged } = waitMs > 0 ? await this.#compare(signal) : first;
     if (repair) {
-      for (const { path } of missing) {
+      for (const { path, id } of missing) {
         this.#core.listener({
           kind: 'warning',
           message: `${path}: its remote file is gone; it is uploaded again`,
         });
-        this.#onLost(path);
+        this.#onLost(path, id);
       }
     }
     return {
@@ -181,11 +181,12 @@ export class Verifier {
 
   async #correctExpiry({ expiryCorrections }: Survey): Promise<void> {
     const { view, ledger, worklist } = this.#core;
-    for (const { path, expiresAt } of expiryCorrections) {
+    for (const { path, id, expiresAt } of expiryCorrections) {
       if (!worklist.claim(path)) continue;
       try {
         const entry = view.files.get(path);
-        if (entry !== undefined) await ledger.commit({ files: { [path]: { ...entry, expiresAt } } });
+        // RACE: it may have been replaced since it was listed, or since the first of these was recorded.
+        if (entry?.id === id) await ledger.commit({ files: { [path]: { ...entry, expiresAt } } });
       } finally {
         worklist.done(path, null);
       }

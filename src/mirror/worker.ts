@@ -47,8 +47,8 @@ export class Worker {
   readonly #scope: ScopeGuard;
   /** Which version of a path was warned about. */
   readonly #warned = new Map<MirrorPath, StatToken>();
-  /** Paths whose remote file was found to be gone, with its id. */
-  readonly #lost = new Map<MirrorPath, FileId>();
+  /** Ids whose remote file was found to be gone, for as long as an entry has them: under whatever path. */
+  readonly #lost = new Set<FileId>();
   readonly #reads = new Semaphore(CONCURRENT_READS);
   /** What was read of versions that are still to be sent: however often one is looked at or tried, it is read once. */
   readonly #read = new Map<MirrorPath, { stat: StatToken; rules: FolderRules; inspection: Inspection }>();
@@ -77,10 +77,20 @@ export class Worker {
     this.#scope = parts.scope;
   }
 
-  /** The path's remote file is gone: it is to be uploaded again. */
-  noteLost(path: MirrorPath): void {
+  /** The remote file of this id is gone: the file that has it is to be uploaded again. */
+  noteLost(id: FileId): void {
+    this.#lost.add(id);
+  }
+
+  /** Whether something that was found lost still waits to be uploaded again. */
+  hasLost(): boolean {
+    for (const id of this.#lost) if (this.#core.index.ownerOf(id) === null) this.#lost.delete(id);
+    return this.#lost.size > 0;
+  }
+
+  #isLost(path: MirrorPath): boolean {
     const entry = this.#core.view.files.get(path);
-    if (entry !== undefined) this.#lost.set(path, entry.id);
+    return entry !== undefined && this.#lost.has(entry.id);
   }
 
   /** One step. Throws only the signal's reason, or what the engine does not survive. */
@@ -95,7 +105,7 @@ export class Worker {
   async #step(path: MirrorPath, signal: AbortSignal): Promise<Next> {
     // While the root is bad nothing can be learned. When it is back, everything is looked at; but of a file whose
     // remote one is gone, no look at the disk tells.
-    if (this.#core.halts.has('root')) return this.#lost.has(path) ? again(RELOOK_MS) : REST;
+    if (this.#core.halts.has('root')) return this.#isLost(path) ? again(RELOOK_MS) : REST;
     const look = await this.#core.local.look(path);
     if (look.kind === 'unknown' && !(await this.#root.check(0))) return REST;
     if (look.kind === 'unknown') this.#deleter.doubt(path);
@@ -151,8 +161,7 @@ export class Worker {
     inspection: Inspection | null,
   ): Situation {
     const { view, local, settings } = this.#core;
-    const lostId = this.#lost.get(path);
-    const lost = lostId !== undefined && lostId === view.files.get(path)?.id;
+    const lost = this.#isLost(path);
     const nowSeconds = serverNowSeconds(this.#core);
     return situationOf({ view, local, folders: settings.folders }, path, look, {
       movedFrom,
@@ -188,7 +197,7 @@ export class Worker {
         return await this.#resolve(path, movedFrom, signal);
       case 'refresh': {
         const entry = view.files.get(path);
-        if (entry !== undefined) await ledger.commit(refreshed(path, entry, action.stat));
+        if (entry !== undefined) await ledger.commit(refreshed(view, path, entry, action.stat));
         return again(0);
       }
       case 'refresh-hold': {
@@ -229,7 +238,6 @@ export class Worker {
     if (state === null || state === 'synced') {
       notes.clear(path);
       this.#failures.clear(path);
-      this.#lost.delete(path);
       this.#warned.delete(path);
       return REST;
     }

@@ -256,3 +256,24 @@ test('a failure of the disk names the path and the cause, and what follows from 
     message: expect.stringMatching(/^batch\/long: cannot be read: ENAMETOOLONG/),
   });
 });
+
+test('what was read counts, although the disk fails to close it', async () => {
+  const eio = Object.assign(new Error('EIO: i/o error, close'), { code: 'EIO', syscall: 'close' });
+  const { absolute, stat, sha256 } = file('content');
+  const close = fs.closeSync;
+  using closing = vi.spyOn(fs, 'closeSync').mockImplementation((descriptor) => {
+    close(descriptor);
+    throw eio;
+  });
+  const version = await openVersion(absolute, 'batch/a.jsonl', stat, hashes);
+  await readAll(version.chunks());
+  await version.close();
+  expect(version.sha256()).toBe(sha256);
+  expect(closing).toHaveBeenCalledOnce();
+  closing.mockImplementation((descriptor) => {
+    close(descriptor);
+    throw Object.assign(new Error('EBADF: bad file descriptor, close'), { code: 'EBADF', syscall: 'close' });
+  });
+  const wrong = await openVersion(absolute, 'batch/a.jsonl', stat, hashes);
+  await expect(wrong.close()).rejects.toThrow('EBADF');
+});

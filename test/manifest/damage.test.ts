@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openManifest } from '../../src/manifest/manifest-store.ts';
 import type { ManifestStore } from '../../src/manifest/manifest-store.ts';
@@ -234,6 +235,27 @@ describe('a manifest that cannot be used never counts as empty', () => {
     expect([disk.read(json), disk.read(journal)]).toEqual(before);
   });
 
+  test('whatever byte is another one: a refusal that says what to do, or all that was durable', async () => {
+    const disk = await usedDisk();
+    const good = { [json]: content(disk, json), [journal]: content(disk, journal) };
+    const whole = JSON.stringify([...((await readManifest('/state', disk))?.files ?? [])]);
+    for (const [name, bytes] of Object.entries(good)) {
+      for (let at = 0; at < bytes.length; at += 1) {
+        for (const byte of [0x00, 0x22, 0x2c, 0x7b, bytes.readUInt8(at) ^ 1]) {
+          const bad = Buffer.from(bytes);
+          bad.writeUInt8(byte, at);
+          disk.put(name, bad);
+          const read = await readManifest('/state', disk).catch((error: Error) => error);
+          if (read instanceof Error) {
+            expect(read, `${name} at ${at}`).toMatchObject(fatal);
+            expect(read.message).toMatch(/^\/state\/manifest\.\w+ .*; nothing was changed or sent\. [^\n]+$/);
+          } else if (name === json) expect(JSON.stringify([...(read?.files ?? [])])).toBe(whole);
+        }
+      }
+      disk.put(name, bytes);
+    }
+  });
+
   test('a journal from before the snapshot, or from after a later one', async () => {
     const disk = await usedDisk();
     const old = { json: content(disk, json), journal: content(disk, journal) };
@@ -287,6 +309,17 @@ describe('what is no damage', () => {
     await store.commit({ files: { 'batch/new': entry('file-new') } });
     const again = await open(disk.afterPowerCut(() => 0));
     expect([...again.files.keys()]).toEqual(['batch/a', 'batch/b', 'batch/c', 'batch/new']);
+  });
+
+  test('a change without content, as 0.1.0 could write it, changes nothing', async () => {
+    const disk = await usedDisk();
+    const line = '{"seq":6,"durable":5,"at":1,';
+    const sealed = `${line},"crc32":"${crc32(line).toString(16).padStart(8, '0')}"}\n`;
+    disk.put(journal, Buffer.concat([content(disk, journal), Buffer.from(sealed)]));
+    const before = (await readManifest('/state', disk))?.files.size;
+    const store = await open(disk);
+    expect(store.seq).toBe(6);
+    expect(store.files.size).toBe(before);
   });
 
   test('rubbish after the last good line is dropped', async () => {

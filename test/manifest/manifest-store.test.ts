@@ -92,12 +92,16 @@ describe('what was committed', () => {
     expect(store.files.get('batch/a')?.id).toBe('3');
   });
 
-  test('is the change as it was handed over, and an empty change is written as well, to find out whether writing works', async () => {
+  test('without content is done at once and writes nothing, so that the manifest can be read again', async () => {
     const disk = new SimulatedDisk();
     const store = await open('/state', { files: disk });
+    const before = disk.read('manifest.journal');
     await store.commit({});
+    await store.commit({ files: {}, garbage: {} });
+    expect(disk.read('manifest.journal')).toEqual(before);
     await store.commit({ files: { 'batch/absent': null } });
-    expect(store.seq).toBe(2);
+    expect(store.seq).toBe(1);
+    expect((await readManifest('/state', disk))?.seq).toBe(1);
     await store.close();
     await expect(store.commit({ files: { 'batch/late': entry('x') } })).rejects.toThrow('closed');
   });

@@ -107,6 +107,26 @@ const TABLE: readonly (readonly [string, Partial<Situation>, object])[] = [
     { look: ABSENT, rejection: REJECTION },
     { kind: 'forget-rejection' },
   ],
+  [
+    'the mirrored version is back after another was rejected: the reason goes',
+    { entry: ENTRY, rejection: { ...REJECTION, stat: OTHER_STAT } },
+    { kind: 'forget-rejection' },
+  ],
+  [
+    'absent in a folder that keeps, after a rejection: the reason goes',
+    { look: ABSENT, entry: ENTRY, rejection: REJECTION, rules: { ...RULES, deletes: 'keep' } },
+    { kind: 'forget-rejection' },
+  ],
+  [
+    'ignored after a rejection: the reason goes',
+    { look: { kind: 'ignored', rule: '*.tmp' }, rejection: REJECTION },
+    { kind: 'forget-rejection' },
+  ],
+  [
+    'unreadable after a rejection: it may still be what was refused',
+    { look: { kind: 'skipped', reason: 'unreadable', detail: 'EACCES' }, rejection: REJECTION },
+    { kind: 'nothing', state: 'skipped' },
+  ],
   ['stat as recorded: nothing', { entry: ENTRY }, { kind: 'nothing', state: 'synced' }],
   [
     'only the device number differs (reboot): refresh',

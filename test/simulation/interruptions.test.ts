@@ -158,7 +158,7 @@ describe('deletes that the API refuses', () => {
   }
 });
 
-test('a file that is renamed while an upload of it may have arrived keeps its id, and the copy is deleted', async () => {
+test('a file that was found lost and is renamed while an upload of it may have arrived is sent from there, and the copies are deleted', async () => {
   const world = await atRest();
   await world.pass(120_000, 0);
   // It seems to be gone remotely, is uploaded again, and that seems to be lost too.
@@ -182,7 +182,8 @@ test('a file that is renamed while an upload of it may have arrived keeps its id
   world.disk.rename(from, to);
   await world.pass(60_000, 0);
   expect(await world.problems()).toEqual([]);
-  expect(idOf(world, to)).toBe(id);
+  expect(idOf(world, to)).not.toBe(id);
+  expect(world.deleted).toContain(id);
   expect(world.manifest.garbage.size).toBe(0);
 });
 

@@ -38,7 +38,7 @@ export function judgeRest(view: OracleView): string[] {
     const problem = judgeLeftover(view, standing, path, entry);
     if (problem !== null) problems.push(problem);
   }
-  problems.push(...judgeOwnership(view, standing), ...judgeForeign(view));
+  problems.push(...judgeOwnership(view, standing), ...judgeForeign(view), ...judgeRejections(view, standing));
   for (const path of view.manifest.intents.keys()) {
     // What became of it is known, but not whether the file still is that version.
     if (!isUnknown(standing, path)) problems.push(`the intent of ${path} is still open`);
@@ -235,6 +235,18 @@ function judgeForeign({ manifest, server }: OracleView): string[] {
     if (file.madeBy === 'foreign' && file.gone?.by === 'mirror')
       problems.push(`${file.id} was not ours to delete`);
     if (sha256Of(file.content) === stray) problems.push(`${file.id} came from a folder that is not the root`);
+  }
+  return problems;
+}
+
+/** What is recorded as refused is there, and has something wrong with it. */
+function judgeRejections({ manifest }: OracleView, standing: Standing): string[] {
+  const problems: string[] = [];
+  for (const [path, { rule }] of manifest.rejected) {
+    if (isUnknown(standing, path)) continue;
+    if (standing.eligible.has(path))
+      problems.push(`${path} is still rejected (${rule}), and nothing is wrong`);
+    else if (!standing.others.has(path)) problems.push(`${path} is gone, and still rejected (${rule})`);
   }
   return problems;
 }

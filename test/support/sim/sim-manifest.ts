@@ -1,3 +1,4 @@
+import { changesNothing } from '../../../src/mirror/changes-nothing.ts';
 import { Fault } from '../../../src/mirror/faults.ts';
 import type { Clock, Manifest } from '../../../src/mirror/ports.ts';
 import { NO_MEMORY } from '../../../src/mirror/types.ts';
@@ -171,6 +172,7 @@ export class SimManifest implements Manifest {
   }
 
   commit(change: Change): Promise<void> {
+    if (changesNothing(change)) return Promise.resolve();
     const written = serialised(change);
     return this.#incarnation.call('manifest.commit', () => {
       return new Promise((resolve, reject) => {
