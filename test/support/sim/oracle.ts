@@ -240,13 +240,16 @@ function judgeForeign({ manifest, server }: OracleView): string[] {
 }
 
 /** What is recorded as refused is there, and has something wrong with it. */
-function judgeRejections({ manifest }: OracleView, standing: Standing): string[] {
+function judgeRejections(view: OracleView, standing: Standing): string[] {
   const problems: string[] = [];
-  for (const [path, { rule }] of manifest.rejected) {
+  for (const [path, { rule }] of view.manifest.rejected) {
     if (isUnknown(standing, path)) continue;
-    if (standing.eligible.has(path))
+    const sha256 = standing.eligible.get(path);
+    if (sha256 === undefined && !standing.others.has(path)) {
+      problems.push(`${path} is gone, and still rejected (${rule})`);
+    } else if (sha256 !== undefined && !isHeldRightly(view, path, sha256)) {
       problems.push(`${path} is still rejected (${rule}), and nothing is wrong`);
-    else if (!standing.others.has(path)) problems.push(`${path} is gone, and still rejected (${rule})`);
+    }
   }
   return problems;
 }
