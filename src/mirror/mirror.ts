@@ -79,6 +79,7 @@ export class Mirror implements MirrorControl {
   readonly #failures = new Failures();
   readonly #root: RootGuard;
   readonly #scanner: Scanner;
+  readonly #trial: Trial;
   readonly #scans: ScanSchedule;
   readonly #quiet: Quiet;
   readonly #verifications: VerifySchedule;
@@ -131,6 +132,7 @@ export class Mirror implements MirrorControl {
     const mark = (path: MirrorPath): void => this.mark(path);
     this.#apiHalts = new ApiHalts(core);
     const trial = new Trial(core, this.#abort.signal);
+    this.#trial = trial;
     this.#apiMemory = parts.apiMemory;
     this.#scope = new ScopeGuard(core, parts.apiMemory, this.#abort.signal);
     this.#governors = { upload: new LaneGovernor(core, 'upload'), delete: new LaneGovernor(core, 'delete') };
@@ -240,6 +242,7 @@ export class Mirror implements MirrorControl {
     this.#nextRootMs = 0;
     if (settings.verifyMs !== verifyMs) this.#verifications.resume();
     this.#scope.reconsider();
+    this.#trial.keyChanged();
     void this.#askAnew().catch((error: unknown) => this.#broke(error));
     this.#retryNow();
     this.#scans.request('configuration');

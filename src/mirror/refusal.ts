@@ -14,22 +14,40 @@ export interface RefusalEvidence {
   readonly probe: Fault | null;
   /** Something was granted right before the refusal, or the same was refused once already while the probe was granted. */
   readonly hasWitness: boolean;
+  /** What was refused is the right to do it (401, 403), not the content. */
+  readonly isAboutRights: boolean;
+  /** An upload was granted with this key. */
+  readonly mayUpload: boolean;
 }
 
 /**
  * Is a refusal the file's own, or does every request meet it (a key that is not accepted, a gateway that misses a
  * header)? INVARIANT: it is only the file's own when other requests were granted before it and after it. A grant
- * after it alone could mean that a trouble of all has just ended.
+ * after it alone could mean that a trouble of all has just ended. INVARIANT: a missing right is only the file's own when
+ * this key has uploaded others: one that may only read gets every list, and no upload.
  */
-export function judgeRefusal({ probe, hasWitness }: RefusalEvidence): Blame {
+export function judgeRefusal(refused: Fault, evidence: RefusalEvidence): Blame {
+  const { probe, hasWitness, isAboutRights, mayUpload } = evidence;
   if (probe !== null) return { kind: 'lane', fault: probe };
+  if (isAboutRights && !mayUpload) return { kind: 'lane', fault: asKeyOfReaders(refused) };
   return hasWitness ? { kind: 'own' } : { kind: 'unproven' };
 }
 
 /** The same failure, as one of this id alone: it is tried again later, and nothing else waits for that. */
 export function asOneOnly(fault: Fault): Fault {
-  return new Fault(fault.message, {
+  return tryingAgain(fault, 'file', fault.message);
+}
+
+/** The same failure, as one that every upload is expected to meet. */
+function asKeyOfReaders(fault: Fault): Fault {
+  const why = 'lists are granted, but no upload was yet: may this key upload files?';
+  return tryingAgain(fault, 'lane', `${fault.message}; ${why}`);
+}
+
+function tryingAgain(fault: Fault, scope: Fault['scope'], message: string): Fault {
+  return new Fault(message, {
     disposition: 'retry',
+    scope,
     outcome: fault.outcome,
     rule: fault.rule,
     cause: fault,

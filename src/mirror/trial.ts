@@ -10,6 +10,9 @@ import type { MirrorPath, StatToken } from './types.ts';
  */
 const WITNESS_MS = 1_000;
 
+/** No probe is under way. */
+const NONE: Promise<Fault | null> = Promise.resolve(null);
+
 /** Finds out whose a refusal is, by a request that concerns no file. */
 export class Trial {
   readonly #core: Core;
@@ -17,9 +20,10 @@ export class Trial {
   /** Versions that were refused once while the probe was granted. */
   readonly #refusedOnce = new Map<MirrorPath, StatToken>();
   #grantedAtMs = Number.NEGATIVE_INFINITY;
+  #mayUpload = false;
   /** The probe that has not begun yet and may still be joined. */
   #joinable: Promise<Fault | null> | null = null;
-  #running: Promise<unknown> = Promise.resolve();
+  #running: Promise<Fault | null> = NONE;
 
   /** `signal` breaks off what is under way. One probe serves several, so it is not for one of them to end it. */
   constructor(core: Core, signal: AbortSignal) {
@@ -32,6 +36,17 @@ export class Trial {
     this.#grantedAtMs = this.#core.clock.monotonicMs();
   }
 
+  /** To be called when the API has granted an upload. */
+  uploadGranted(): void {
+    this.granted();
+    this.#mayUpload = true;
+  }
+
+  /** To be called when the key may be another one: what that may do is not known. */
+  keyChanged(): void {
+    this.#mayUpload = false;
+  }
+
   /** Whose is the refusal that the upload of this version has just met? Throws the signal's reason. */
   async ofUpload(path: MirrorPath, stat: StatToken, fault: Fault): Promise<Blame> {
     // What was under way together is refused together; the first of them has been judged.
@@ -40,7 +55,9 @@ export class Trial {
     const hasWitness =
       this.#core.clock.monotonicMs() - this.#grantedAtMs <= WITNESS_MS ||
       (before !== undefined && sameVersionByStat(before, stat));
-    const blame = judgeRefusal({ probe: await this.#probe(), hasWitness });
+    const isAboutRights = fault.halt === 'auth';
+    const probe = await this.#probe();
+    const blame = judgeRefusal(fault, { probe, hasWitness, isAboutRights, mayUpload: this.#mayUpload });
     if (blame.kind === 'unproven') this.#refusedOnce.set(path, stat);
     else if (blame.kind === 'own') this.#refusedOnce.delete(path);
     return blame;
@@ -55,15 +72,22 @@ export class Trial {
     return (await this.#probe()) ?? asOneOnly(fault);
   }
 
-  /** Joins a probe that has not begun yet: one that has begun may have been granted before the refusal. */
+  /**
+   * Joins a probe that has not begun yet: one that has begun may have been granted before the refusal. One that is
+   * refused answers those too who came meanwhile.
+   */
   #probe(): Promise<Fault | null> {
     if (this.#joinable !== null) return this.#joinable;
-    const probe = this.#running.then(() => {
+    const probe = this.#running.then(async (refused) => {
       this.#joinable = null;
-      return this.#ask();
+      if (refused !== null) return refused;
+      const asked = this.#ask();
+      this.#running = asked.catch(() => null);
+      const fault = await asked;
+      this.#running = NONE;
+      return fault;
     });
     this.#joinable = probe;
-    this.#running = probe.catch(() => {});
     return probe;
   }
 

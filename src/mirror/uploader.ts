@@ -186,7 +186,7 @@ export class Uploader {
       signal.throwIfAborted();
       return this.#uploadFault(job, survivable(error), signal);
     }
-    this.#trial.granted();
+    this.#trial.uploadGranted();
     this.#apiWorks();
     return this.#accepted(job, version.sha256(), remote, core.clock.monotonicMs() - startedMs, signal);
   }
@@ -393,9 +393,12 @@ export class Uploader {
       this.#apiWorks();
       return this.#refused(path, rule, message);
     }
-    await ledger.record(intentCleared(path), signal);
+    // At once, so that what is refused meanwhile knows whose fault it is, and asks no more.
     if (blame.kind === 'lane') this.#waitForApi(path, blame.fault);
-    return again(0);
+    await ledger.record(intentCleared(path), signal);
+    if (blame.kind !== 'lane' || blame.fault.disposition === 'halt') return again(0);
+    // Others go first: one of them may be granted, and show that this one is refused for itself.
+    return again(this.#rest(job));
   }
 
   /** The file could not be read as announced: what is there now is looked at afresh. */
@@ -408,11 +411,16 @@ export class Uploader {
   }
 
   /** Notes a failure of this version and returns how long it shall rest. */
-  #retryLater({ path, stat }: UploadJob, fault: Fault): number {
+  #retryLater(job: UploadJob, fault: Fault): number {
+    const waitMs = this.#rest(job, fault.retryAfterMs ?? 0);
+    this.#tellFailed(job.path, fault.message, waitMs, this.#failures.countOf(job.path, job.stat), fault);
+    return waitMs;
+  }
+
+  #rest({ path, stat }: UploadJob, leastMs = 0): number {
     const failures = this.#failures.add(path, stat);
-    const waitMs = Math.max(fault.retryAfterMs ?? 0, this.#core.queue.backoffMs(failures));
+    const waitMs = Math.max(leastMs, this.#core.queue.backoffMs(failures));
     this.#failures.holdUntil(path, this.#core.clock.monotonicMs() + waitMs);
-    this.#tellFailed(path, fault.message, waitMs, failures, fault);
     return waitMs;
   }
 

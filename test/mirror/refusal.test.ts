@@ -15,6 +15,12 @@ const header = new Fault('400 a header is missing', {
   rule: 'server-400',
   status: 400,
 });
+const refused = new Fault('403 not this one', {
+  disposition: 'halt',
+  halt: 'auth',
+  outcome: 'refused',
+  rule: 'auth',
+});
 const network = new Fault('ECONNRESET', { disposition: 'retry', outcome: 'refused', rule: 'network' });
 
 describe('whose a refusal is', () => {
@@ -31,9 +37,20 @@ describe('whose a refusal is', () => {
     },
     { what: 'and least of all without a witness', probe: network, hasWitness: false, kind: 'lane' },
   ])('$what', ({ probe, hasWitness, kind }) => {
-    expect(judgeRefusal({ probe, hasWitness })).toEqual(
-      kind === 'lane' ? { kind: 'lane', fault: probe } : { kind },
-    );
+    for (const isAboutRights of [true, false]) {
+      expect(judgeRefusal(refused, { probe, hasWitness, isAboutRights, mayUpload: true })).toEqual(
+        kind === 'lane' ? { kind: 'lane', fault: probe } : { kind },
+      );
+    }
+  });
+
+  test('a key that has uploaded nothing yet may be one that only reads: no file is to blame', () => {
+    const evidence = { probe: null, hasWitness: true, mayUpload: false };
+    expect(judgeRefusal(refused, { ...evidence, isAboutRights: true })).toMatchObject({
+      kind: 'lane',
+      fault: { disposition: 'retry', scope: 'lane', message: expect.stringContaining('may this key upload') },
+    });
+    expect(judgeRefusal(refused, { ...evidence, isAboutRights: false })).toEqual({ kind: 'own' });
   });
 
   test('a refusal of one id stops nothing else, and keeps its words', () => {

@@ -72,6 +72,16 @@ describe('a refused upload', () => {
     expect(await judge()).toEqual({ kind: 'lane', fault: badKey });
   });
 
+  test('for want of a right is the file’s own only when this key has uploaded others', async () => {
+    const judgeRight = () => trial.ofUpload('user_data/a.txt', STAT, forbidden);
+    trial.granted();
+    expect(await judgeRight()).toMatchObject({ kind: 'lane', fault: { disposition: 'retry' } });
+    trial.uploadGranted();
+    expect(await judgeRight()).toEqual({ kind: 'own' });
+    trial.keyChanged();
+    expect(await judgeRight()).toMatchObject({ kind: 'lane' });
+  });
+
   test('for the key, is not asked about again while that is known to be refused', async () => {
     halted = true;
     expect(await trial.ofUpload('user_data/a.txt', STAT, forbidden)).toEqual({
@@ -115,4 +125,18 @@ test('refusals that come while the probe is under way share the next one, which 
   replies[1]?.resolve(badKey);
   expect(await Promise.all(later)).toEqual([badKey, badKey]);
   expect(probes).toBe(2);
+});
+
+test('a probe that is refused answers those too who came while it was under way', async () => {
+  const reply = Promise.withResolvers<Fault | null>();
+  probe = () => reply.promise;
+  const first = trial.ofId(forbidden);
+  for (let turn = 0; turn < 5; turn += 1) await Promise.resolve();
+  const later = trial.ofId(forbidden);
+  reply.resolve(badKey);
+  expect(await Promise.all([first, later])).toEqual([badKey, badKey]);
+  expect(probes).toBe(1);
+  // Later it may be another key.
+  probe = async () => null;
+  expect(await trial.ofId(forbidden)).toMatchObject({ disposition: 'retry' });
 });

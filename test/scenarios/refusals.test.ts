@@ -34,6 +34,24 @@ describe('a refusal of one is not a refusal of all', { concurrent: true }, () =>
     });
   }
 
+  test('D11: a key that may list and not upload rejects no file; when it may, all are mirrored', async (context) => {
+    const mirror = await openTestMirror(context);
+    const fault = mirror.emulator.faults.add({ match: { method: 'POST' }, act: forbidden() });
+    for (const path of PATHS) await mirror.write(path, `content of ${path}`);
+    await mirror.start();
+    await mirror.until(
+      () => fault.hits,
+      (hits) => hits >= PATHS.length + 2,
+    );
+    const { uploads, counts, halts } = await mirror.untilStatus((status) => status.uploads.pause !== null);
+    expect({ rejected: counts.rejected, halts }).toEqual({ rejected: 0, halts: [] });
+    expect(uploads.pause?.why).toContain('may this key upload files?');
+    // One at a time, ever more seldom.
+    expect(fault.hits).toBeLessThan(20);
+    fault.remove();
+    await mirror.untilConverged({ deletes: 0 });
+  });
+
   test('D14: 403 to one DELETE halts nothing; that remote file stays ours, and is named', async (context) => {
     const mirror = await openTestMirror(context);
     for (const path of PATHS) await mirror.write(path, `content of ${path}`);
