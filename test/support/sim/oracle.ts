@@ -242,8 +242,10 @@ function judgeForeign({ manifest, server }: OracleView): string[] {
 /** What is recorded as refused is there, and has something wrong with it. */
 function judgeRejections(view: OracleView, standing: Standing): string[] {
   const problems: string[] = [];
-  for (const [path, { rule }] of view.manifest.rejected) {
-    if (isUnknown(standing, path)) continue;
+  for (const [path, { rule, kept }] of view.manifest.rejected) {
+    // What was kept of a held version stays where its folder keeps remote files, and is told by its rejection.
+    const isKept = kept !== undefined && rulesOf(view.knobs, path)?.deletes === 'keep';
+    if (isUnknown(standing, path) || isKept) continue;
     const sha256 = standing.eligible.get(path);
     if (sha256 === undefined && !standing.others.has(path)) {
       problems.push(`${path} is gone, and still rejected (${rule})`);
