@@ -5,34 +5,38 @@ type Page = readonly RemoteFile[];
 type Order = ListRequest['order'];
 
 /**
+ * So many times in the order that was asked for, and none against it, show that the server keeps it. A few files of
+ * somebody else may stand in any order by chance.
+ */
+const STEPS_TO_TRUST = 30;
+
+/**
  * The pages in the order that was asked for, whatever order the server has: who asks for the newest first stops at
- * the first page that is too old. Pages pass through as soon as their times show that order. Where the times do not
- * tell (all are equal) pages wait for one that does, and where they show another order everything waits for the end.
+ * the first page that is too old. Pages pass through once their times have shown that order; until then, and where
+ * they show another one, everything waits for the end.
  */
 export async function* inOrder(
   order: Order,
   pages: AsyncIterable<Page>,
 ): AsyncGenerator<Page, void, undefined> {
+  const sign = order === 'asc' ? 1 : -1;
   const waiting: Page[] = [];
-  let shown: 'unknown' | 'asked' | 'other' = 'unknown';
+  let steps = 0;
+  let isOther = false;
   let last: number | null = null;
   for await (const page of pages) {
-    const times = page.flatMap(({ createdAt }) => createdAt ?? []);
-    if (shown !== 'other') shown = orderOf(last === null ? times : [last, ...times], order) ?? shown;
-    last = times.at(-1) ?? last;
+    for (const { createdAt } of page) {
+      if (createdAt === null) continue;
+      const step = last === null ? 0 : sign * (createdAt - last);
+      if (step > 0) steps += 1;
+      if (step < 0) isOther = true;
+      last = createdAt;
+    }
     waiting.push(page);
-    if (shown === 'asked') yield* waiting.splice(0);
+    if (!isOther && steps >= STEPS_TO_TRUST) yield* waiting.splice(0);
   }
-  if (shown === 'other') yield waiting.flat().sort(comparer(order));
+  if (isOther) yield waiting.flat().sort(comparer(order));
   else yield* waiting;
-}
-
-/** Null: these times do not tell. */
-function orderOf(times: readonly number[], order: Order): 'asked' | 'other' | null {
-  const sign = order === 'asc' ? 1 : -1;
-  const steps = times.slice(1).map((time, at) => sign * (time - (times[at] ?? time)));
-  if (steps.some((step) => step < 0)) return 'other';
-  return steps.some((step) => step > 0) ? 'asked' : null;
 }
 
 function comparer(order: Order): (a: RemoteFile, b: RemoteFile) => number {
