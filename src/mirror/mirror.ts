@@ -242,7 +242,6 @@ export class Mirror implements MirrorControl {
     this.#nextRootMs = 0;
     if (settings.verifyMs !== verifyMs) this.#verifications.resume();
     this.#scope.reconsider();
-    this.#trial.keyChanged();
     void this.#askAnew().catch((error: unknown) => this.#broke(error));
     this.#retryNow();
     this.#scans.request('configuration');
@@ -368,6 +367,7 @@ export class Mirror implements MirrorControl {
   async #askAnew(): Promise<void> {
     try {
       if (!this.#apiMemory.isAskedOtherwise()) return;
+      this.#trial.keyChanged();
       const { view, ledger } = this.#core;
       const paths = await forgetRejections(view, (change) => ledger.commit(change), null);
       await this.#apiMemory.noteAsked();

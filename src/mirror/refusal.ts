@@ -9,14 +9,19 @@ export type Blame =
   /** Every request meets it: `fault` is what the request that concerns no file met. */
   | { readonly kind: 'lane'; readonly fault: Fault };
 
+/** A version that was refused so often while others had their chance is refused for itself, whatever the key may do. */
+const REFUSALS_TO_BELIEVE = 4;
+
 export interface RefusalEvidence {
   /** What a request that concerns no file met after the refusal; null: it was granted. */
   readonly probe: Fault | null;
-  /** Something was granted right before the refusal, or the same was refused once already while the probe was granted. */
-  readonly hasWitness: boolean;
+  /** Something was granted right before the refusal. */
+  readonly wasGranted: boolean;
+  /** How often the same version was refused before while the probe was granted. */
+  readonly before: number;
   /** What was refused is the right to do it (401, 403), not the content. */
   readonly isAboutRights: boolean;
-  /** An upload was granted with this key. */
+  /** With this key something was uploaded. */
   readonly mayUpload: boolean;
 }
 
@@ -24,13 +29,14 @@ export interface RefusalEvidence {
  * Is a refusal the file's own, or does every request meet it (a key that is not accepted, a gateway that misses a
  * header)? INVARIANT: it is only the file's own when other requests were granted before it and after it. A grant
  * after it alone could mean that a trouble of all has just ended. INVARIANT: a missing right is only the file's own when
- * this key has uploaded others: one that may only read gets every list, and no upload.
+ * this key has uploaded others, or it was refused again and again: one that may only read gets every list, and no upload.
  */
 export function judgeRefusal(refused: Fault, evidence: RefusalEvidence): Blame {
-  const { probe, hasWitness, isAboutRights, mayUpload } = evidence;
+  const { probe, wasGranted, before, isAboutRights, mayUpload } = evidence;
   if (probe !== null) return { kind: 'lane', fault: probe };
-  if (isAboutRights && !mayUpload) return { kind: 'lane', fault: asKeyOfReaders(refused) };
-  return hasWitness ? { kind: 'own' } : { kind: 'unproven' };
+  if (isAboutRights && !mayUpload && before < REFUSALS_TO_BELIEVE)
+    return { kind: 'lane', fault: asKeyOfReaders(refused) };
+  return wasGranted || before > 0 ? { kind: 'own' } : { kind: 'unproven' };
 }
 
 /** The same failure, as one of this id alone: it is tried again later, and nothing else waits for that. */

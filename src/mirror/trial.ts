@@ -17,10 +17,10 @@ const NONE: Promise<Fault | null> = Promise.resolve(null);
 export class Trial {
   readonly #core: Core;
   readonly #signal: AbortSignal;
-  /** Versions that were refused once while the probe was granted. */
-  readonly #refusedOnce = new Map<MirrorPath, StatToken>();
+  /** Versions that were refused while the probe was granted, and how often. */
+  readonly #refused = new Map<MirrorPath, { readonly stat: StatToken; readonly times: number }>();
   #grantedAtMs = Number.NEGATIVE_INFINITY;
-  #mayUpload = false;
+  #mayUpload: boolean;
   /** The probe that has not begun yet and may still be joined. */
   #joinable: Promise<Fault | null> | null = null;
   #running: Promise<Fault | null> = NONE;
@@ -29,6 +29,7 @@ export class Trial {
   constructor(core: Core, signal: AbortSignal) {
     this.#core = core;
     this.#signal = signal;
+    this.#mayUpload = core.view.files.size > 0;
   }
 
   /** To be called when the API has granted a request. */
@@ -42,7 +43,7 @@ export class Trial {
     this.#mayUpload = true;
   }
 
-  /** To be called when the key may be another one: what that may do is not known. */
+  /** To be called when the key is another one than what is recorded was uploaded with: what it may do is not known. */
   keyChanged(): void {
     this.#mayUpload = false;
   }
@@ -51,15 +52,15 @@ export class Trial {
   async ofUpload(path: MirrorPath, stat: StatToken, fault: Fault): Promise<Blame> {
     // What was under way together is refused together; the first of them has been judged.
     if (fault.halt === 'auth' && this.#core.halts.has('auth')) return { kind: 'lane', fault };
-    const before = this.#refusedOnce.get(path);
-    const hasWitness =
-      this.#core.clock.monotonicMs() - this.#grantedAtMs <= WITNESS_MS ||
-      (before !== undefined && sameVersionByStat(before, stat));
+    const known = this.#refused.get(path);
+    const before = known !== undefined && sameVersionByStat(known.stat, stat) ? known.times : 0;
+    const wasGranted = this.#core.clock.monotonicMs() - this.#grantedAtMs <= WITNESS_MS;
     const isAboutRights = fault.halt === 'auth';
     const probe = await this.#probe();
-    const blame = judgeRefusal(fault, { probe, hasWitness, isAboutRights, mayUpload: this.#mayUpload });
-    if (blame.kind === 'unproven') this.#refusedOnce.set(path, stat);
-    else if (blame.kind === 'own') this.#refusedOnce.delete(path);
+    const mayUpload = this.#mayUpload;
+    const blame = judgeRefusal(fault, { probe, wasGranted, before, isAboutRights, mayUpload });
+    if (blame.kind === 'own') this.#refused.delete(path);
+    else if (probe === null) this.#refused.set(path, { stat, times: before + 1 });
     return blame;
   }
 

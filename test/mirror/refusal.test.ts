@@ -38,19 +38,28 @@ describe('whose a refusal is', () => {
     { what: 'and least of all without a witness', probe: network, hasWitness: false, kind: 'lane' },
   ])('$what', ({ probe, hasWitness, kind }) => {
     for (const isAboutRights of [true, false]) {
-      expect(judgeRefusal(refused, { probe, hasWitness, isAboutRights, mayUpload: true })).toEqual(
+      const evidence = { probe, wasGranted: hasWitness, before: 0, isAboutRights, mayUpload: true };
+      expect(judgeRefusal(refused, evidence)).toEqual(
         kind === 'lane' ? { kind: 'lane', fault: probe } : { kind },
       );
     }
   });
 
   test('a key that has uploaded nothing yet may be one that only reads: no file is to blame', () => {
-    const evidence = { probe: null, hasWitness: true, mayUpload: false };
+    const evidence = { probe: null, wasGranted: true, before: 3, mayUpload: false };
     expect(judgeRefusal(refused, { ...evidence, isAboutRights: true })).toMatchObject({
       kind: 'lane',
       fault: { disposition: 'retry', scope: 'lane', message: expect.stringContaining('may this key upload') },
     });
     expect(judgeRefusal(refused, { ...evidence, isAboutRights: false })).toEqual({ kind: 'own' });
+    // Again and again, while others had their chance.
+    expect(judgeRefusal(refused, { ...evidence, before: 4, isAboutRights: true })).toEqual({ kind: 'own' });
+  });
+
+  test('what was refused before, with lists granted after it, is the file’s own', () => {
+    const evidence = { probe: null, wasGranted: false, isAboutRights: false, mayUpload: true };
+    expect(judgeRefusal(refused, { ...evidence, before: 0 })).toEqual({ kind: 'unproven' });
+    expect(judgeRefusal(refused, { ...evidence, before: 1 })).toEqual({ kind: 'own' });
   });
 
   test('a refusal of one id stops nothing else, and keeps its words', () => {

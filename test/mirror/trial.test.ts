@@ -32,6 +32,7 @@ beforeEach(() => {
   const core = {
     clock: { monotonicMs: () => nowMs },
     halts: { has: () => halted },
+    view: { files: new Map() },
     api: {
       probe: async () => {
         probes += 1;

@@ -51,8 +51,8 @@ export function judgeRest(view: OracleView): string[] {
 
 /**
  * Uploads, of those that were made while nothing changed, that nothing explains. What need not be mirrored, such as
- * a version that the server refuses, may wait for its turn until then: once, and what the server alone refuses once
- * more, to be sure that it is not everybody who is refused.
+ * a version that the server refuses, may wait for its turn until then: once, and what the server alone refuses a few
+ * times more, to be sure that it is not everybody who is refused, or a key that may upload nothing.
  */
 export function needlessUploads(view: OracleView, uploadKeys: readonly string[]): string[] {
   const explained: string[] = [];
@@ -60,7 +60,7 @@ export function needlessUploads(view: OracleView, uploadKeys: readonly string[])
   for (const { path, node } of view.disk.walk()) {
     const rules = rulesOf(view.knobs, path);
     if (node.kind !== 'file' || rules === null || !others.has(path)) continue;
-    const attempts = view.server.refusalOf(node.content) === null ? 1 : 2;
+    const attempts = view.server.refusalOf(node.content) === null ? 1 : 6;
     const key = uploadKeyOf(rules.purpose, remoteNameOf(path), node.content.length);
     for (let attempt = 1; attempt <= attempts; attempt += 1) explained.push(key);
   }
