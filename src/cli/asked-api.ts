@@ -2,9 +2,9 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasApiKey } from '../config/api-key.ts';
 import type { Config } from '../config/config.ts';
+import { command } from '../mirror/command.ts';
 import { Fault } from '../mirror/faults.ts';
 import type { Context } from './context.ts';
-import { sameOptions } from './same-options.ts';
 
 /** The API that the mirror uses, as far as nothing need be asked of it. */
 export interface UsedApi {
@@ -42,21 +42,19 @@ export async function askedApi(context: Context): Promise<AskedApi> {
   if (!isEmulator) return { config, apiKey: await context.readApiKey(config), isEmulator };
   const baseUrl = await emulatorUrl(config.stateDir);
   // The file may have outlived its daemon; then nobody answers there.
-  if (baseUrl === null || (await context.findDaemon(config)) === null) throw emulatorDoesNotRun(context);
+  if (baseUrl === null || (await context.findDaemon(config)) === null) throw emulatorDoesNotRun();
   return { config: { ...config, api: { ...config.api, baseUrl } }, apiKey: null, isEmulator };
 }
 
 /** What is the matter when the emulator does not run, and what can be done. */
-export function emulatorAbsence({ flags }: Context): { readonly detail: string; readonly next: string } {
-  return {
-    detail:
-      'without a key this folder is mirrored to the emulator of files-mirror itself, which does not run now',
-    next: `start it with: files-mirror run --emulator-without-key${sameOptions(flags)}; or set OPENAI_API_KEY to mirror to the real API from now on`,
-  };
-}
+export const emulatorAbsence = {
+  detail:
+    'without a key this folder is mirrored to the emulator of files-mirror itself, which does not run now',
+  next: `start it with: ${command('run', '--emulator-without-key')}; or set OPENAI_API_KEY to mirror to the real API from now on`,
+} as const;
 
-function emulatorDoesNotRun(context: Context): Fault {
-  const { detail, next } = emulatorAbsence(context);
+function emulatorDoesNotRun(): Fault {
+  const { detail, next } = emulatorAbsence;
   return new Fault(`${detail}; ${next}`, { disposition: 'retry', outcome: 'refused', rule: 'emulator' });
 }
 

@@ -1,10 +1,12 @@
 import type * as compose from '../compose.ts';
 import type { Config } from '../config/config.ts';
 import type { ConfigFlags, LoadedConfig } from '../config/load.ts';
+import type { Invocation } from '../mirror/command.ts';
 import { Fault } from '../mirror/faults.ts';
 import type { DaemonClient } from '../service/control-client.ts';
 import type { LogLevel } from '../service/logger.ts';
 import type { FoundProcess } from './found-process.ts';
+import { invocationOf } from './invocation.ts';
 import type { Io } from './io.ts';
 
 /** The parts of the program that verbs build on. */
@@ -47,6 +49,8 @@ export interface Context {
   /** Throws `Fault` with rule `not-running` or `no-answer`. */
   daemon(): Promise<DaemonClient>;
   compose(): Promise<Compose>;
+  /** How commands that are printed are to be written; never throws. */
+  invocation(): Promise<Invocation>;
 }
 
 function fatal(rule: string, message: string): Fault {
@@ -62,6 +66,11 @@ export function createContext(io: Io, verb: string, flags: Flags, compose: () =>
     async loadConfig() {
       const { loadConfig } = await import('../config/load.ts');
       return loadConfig({ flags, env: io.env, cwd: io.cwd, homeDir: io.homeDir });
+    },
+    async invocation() {
+      // A configuration that cannot be read is told by whoever needs it.
+      const loaded = await context.loadConfig().catch(() => null);
+      return invocationOf({ flags, env: io.env, cwd: io.cwd, loaded });
     },
     async readApiKey(config) {
       const { readApiKey } = await import('../config/api-key.ts');
@@ -85,9 +94,10 @@ export function createContext(io: Io, verb: string, flags: Flags, compose: () =>
       const found = await context.findProcess(config);
       const { runningText } = await import('./found-process.ts');
       const instead = found.kind === 'busy' ? ` (${runningText(found)})` : '';
+      const { startAdvice } = await import('./start-advice.ts');
       throw fatal(
         'not-running',
-        `no daemon runs for ${config.root}${instead}; start one with: files-mirror run`,
+        `no daemon runs for ${config.root}${instead}; ${await startAdvice(context)}`,
       );
     },
   };

@@ -1,9 +1,11 @@
 /** What `doctor` makes of what it found. Pure: facts in, words out. */
 import type { Places } from '../compose.ts';
 import type { Config } from '../config/config.ts';
+import { command } from '../mirror/command.ts';
 import { remembersNothing } from '../mirror/remembers-nothing.ts';
 import type { ManifestView } from '../mirror/types.ts';
-import { counted, formatBytes, formatDuration } from '../service/quantities.ts';
+import { counted } from '../mirror/counted.ts';
+import { formatBytes, formatDuration } from '../service/quantities.ts';
 
 export interface Check {
   readonly what: string;
@@ -39,12 +41,11 @@ export function nodeCheck(version: string, wanted: string): Check {
 export function rootCheck({ root }: Config, places: Places, manifest: ManifestView | null): Check {
   const { look, markedFor, writable } = places.root;
   if (look.kind === 'bad') {
-    const next =
-      'mount or restore the right folder, give another --root, or create one with: files-mirror init';
+    const next = `mount or restore the right folder, give another --root, or create it with: ${command('init')}`;
     return fail('root', look.reason, next);
   }
   if (manifest === null && markedFor !== null) {
-    const next = 'point stateDir to it, or take the remote files over with: files-mirror adopt';
+    const next = `point stateDir to it, or take the remote files over with: ${command('adopt')}`;
     return fail(
       'root',
       `${root} belongs to mirror ${markedFor}, whose manifest is not in the state folder`,

@@ -1,16 +1,25 @@
+import { withCommands, withCommandsIn } from '../mirror/command.ts';
 import type { FlushResult } from '../mirror/report.ts';
 import { renderHalt, renderProblems } from '../service/status-text.ts';
-import { tell, type Io } from './io.ts';
+import type { Context } from './context.ts';
+import { tell } from './io.ts';
 import { printJson } from './json-output.ts';
 
-/** `{ version, problems, halts }`, or for people what is not mirrored and why. */
-export async function printFlushResult(io: Io, result: FlushResult, json: boolean): Promise<void> {
+/** `{ version, problems, halts }` and `more`, or for people what is not mirrored and why. */
+export async function printFlushResult(
+  context: Context,
+  result: FlushResult,
+  json: boolean,
+  more: Readonly<Record<string, unknown>> = {},
+): Promise<void> {
+  const { io } = context;
+  const invocation = await context.invocation();
   if (json) {
-    await printJson(io, { version: 1, ...result });
+    await printJson(io, { version: 1, ...withCommandsIn(result, invocation), ...more });
     return;
   }
   const nowSeconds = Date.now() / 1000;
-  for (const halt of result.halts) tell(io, renderHalt(halt, nowSeconds));
+  for (const halt of result.halts) tell(io, withCommands(renderHalt(halt, nowSeconds), invocation));
   const problems = renderProblems(result.problems);
-  if (problems !== '') tell(io, problems);
+  if (problems !== '') tell(io, withCommands(problems, invocation));
 }

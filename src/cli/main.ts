@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import yargs, { type Argv } from 'yargs';
 import { didYouMean } from '../config/nearest-name.ts';
+import { plainInvocation, withCommands, type Invocation } from '../mirror/command.ts';
 import { Fault } from '../mirror/faults.ts';
 import type { LogLevel } from '../service/logger.ts';
 import { redactor } from '../service/redaction.ts';
 import { StopRequest } from '../service/signals.ts';
 import { printable } from '../service/terminal-text.ts';
-import { createContext, type Compose } from './context.ts';
+import { createContext, type Compose, type Context } from './context.ts';
 import { exitCode, exitCodeOf } from './exit-code.ts';
 import { hasPrinted, print, tell, type Io } from './io.ts';
 import { printJson } from './json-output.ts';
@@ -40,6 +41,7 @@ export async function main(
   compose: () => Promise<Compose>,
 ): Promise<number> {
   let verb: Verb | null = null;
+  let context: Context | null = null;
   try {
     const name = verbName(argv);
     const entry = name === null ? undefined : verbs.get(name);
@@ -61,9 +63,10 @@ export async function main(
       stateDir: args['state-dir'] as string | undefined,
       logLevel: args['log-level'] as LogLevel,
     };
-    return await verb.run(args, createContext(io, name, flags, compose));
+    context = createContext(io, name, flags, compose);
+    return await verb.run(args, context);
   } catch (error) {
-    const { code, message } = reportFailure(error, io);
+    const { code, message } = reportFailure(error, io, await context?.invocation());
     // Behind half a list it would not be understood either.
     if (wantsJson(argv, verb) && !hasPrinted(io))
       await printJson(io, { version: 1, error: { code, message } });
@@ -173,9 +176,14 @@ interface Failure {
 }
 
 /** Says on stderr what went wrong. Never shows the key. */
-export function reportFailure(error: unknown, io: Pick<Io, 'env' | 'stderr'>): Failure {
+export function reportFailure(
+  error: unknown,
+  io: Pick<Io, 'env' | 'stderr'>,
+  invocation: Invocation = plainInvocation,
+): Failure {
   const redact = redactor([io.env['OPENAI_API_KEY']?.trim() ?? null]);
-  const message = redact(error instanceof Error ? error.message : String(error));
+  const said = error instanceof Error ? error.message : String(error);
+  const message = redact(error instanceof Fault ? withCommands(said, invocation) : said);
   if (error instanceof Fault || error instanceof UsageError || error instanceof StopRequest) {
     for (const line of message.split('\n')) tell(io, `files-mirror: ${printable(line)}`);
   } else {

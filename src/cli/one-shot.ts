@@ -13,8 +13,9 @@ interface OneShot {
   readonly listener?: Listener;
 }
 
-export function createOneShotLogger(context: Context): Promise<Logger> {
-  return createLogger({
+export async function createOneShotLogger(context: Context): Promise<Logger> {
+  return await createLogger({
+    invocation: await context.invocation(),
     level: context.flags.logLevel,
     pretty: context.io.stderrIsTerminal,
     destination: context.io.stderr,

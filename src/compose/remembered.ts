@@ -9,6 +9,7 @@ import { openManifestOf } from '../manifest/manifest-of-api.ts';
 import { openManifest, type ManifestStore } from '../manifest/manifest-store.ts';
 import { hasManifest, readManifest } from '../manifest/read-manifest.ts';
 import type { StateLock } from '../manifest/state-lock.ts';
+import { command } from '../mirror/command.ts';
 import { Fault } from '../mirror/faults.ts';
 import type { Listener } from '../mirror/ports.ts';
 import type { ManifestView } from '../mirror/types.ts';
@@ -104,7 +105,7 @@ export async function refuseLostManifest(config: Config): Promise<void> {
   const marked = await readMirrorId(config.root);
   if (marked === null || (await hasManifest(config.stateDir))) return;
   throw new Fault(
-    `${config.root} belongs to mirror ${marked}, but ${config.stateDir} holds no manifest; restore that folder or point stateDir to it, or take the remote files over with: files-mirror adopt`,
+    `${config.root} belongs to mirror ${marked}, but ${config.stateDir} holds no manifest; restore that folder or point stateDir to it, or take the remote files over with: ${command('adopt')}`,
     { disposition: 'fatal', outcome: 'refused', rule: 'manifest' },
   );
 }

@@ -55,7 +55,7 @@ export class WorkingMirror implements MirrorApp {
 
   /** `held`: what goes with it when it is closed. */
   constructor(
-    { config, apiKey, listener }: MirrorOptions,
+    { config, apiKey, listener, verb }: MirrorOptions,
     { manifest, memory }: { readonly manifest: ManifestStore; readonly memory: RecordedApi },
     held: Held,
   ) {
@@ -79,6 +79,7 @@ export class WorkingMirror implements MirrorApp {
       queue: this.#queue,
       apiMemory: memory,
       settings: settingsOf(config),
+      stay: verb === 'run' ? 'daemon' : 'pass',
       listener,
     });
   }

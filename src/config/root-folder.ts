@@ -1,5 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { command } from '../mirror/command.ts';
 import { Fault } from '../mirror/faults.ts';
 import type { Config } from './config.ts';
 
@@ -12,7 +13,7 @@ export async function checkRoot(root: string): Promise<void> {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'ENOENT')
       throw rootFault(
-        `the root ${root} does not exist; mount it, or create it with: files-mirror init`,
+        `the root ${root} does not exist; mount it, or create it with: ${command('init')}`,
         error,
       );
     if (code === 'ENOTDIR')

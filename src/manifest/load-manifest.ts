@@ -1,3 +1,4 @@
+import { command } from '../mirror/command.ts';
 import { Damage, damagedManifest, isErrno } from './manifest-fault.ts';
 import { replayJournal } from './journal-format.ts';
 import type { ReplayedJournal } from './journal-format.ts';
@@ -37,7 +38,7 @@ export async function loadManifest(files: StateFiles): Promise<LoadedManifest | 
 const journalLost = new Damage(
   'is missing, but manifest.json is there',
   'nothing was changed or sent. Restore it; if it is lost for good, remove the last field `crc32` from ' +
-    'manifest.json to go on with what that holds, and run `files-mirror verify`',
+    `manifest.json to go on with what that holds, and compare it with the API: ${command('verify')}`,
 );
 
 function loadedSnapshot({ data, sizeBytes, handwritten }: ReadSnapshot): Omit<LoadedManifest, 'journal'> {

@@ -1,3 +1,4 @@
+import { command } from '../mirror/command.ts';
 import { Fault } from '../mirror/faults.ts';
 
 /** Something is wrong inside one of the files; which file, and what to do, is added by `damagedManifest`. */
@@ -13,7 +14,7 @@ export class Damage extends Error {
 
 const startAnew =
   'nothing was changed or sent. Restore manifest.json and manifest.journal together from one backup; without ' +
-  'a backup, move both away and run `files-mirror adopt`';
+  `a backup, move both away and take the remote files over with: ${command('adopt')}`;
 
 /** The manifest exists and cannot be used as it is. */
 export function damagedManifest(filePath: string, damage: Damage): Fault {

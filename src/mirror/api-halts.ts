@@ -37,7 +37,6 @@ export class ApiHalts {
         since,
         cause,
         held: 'nothing is sent; files stay queued',
-        next: 'give it a valid API key, then reload (SIGHUP) or restart; it also tries again once a minute',
         folder: null,
       });
     } else if (fault.halt === 'quota' && !this.#core.halts.has('quota')) {
@@ -49,7 +48,6 @@ export class ApiHalts {
         since,
         cause,
         held: 'uploads wait; deletes go on',
-        next: 'free storage or raise the limit at the API; it tries again by itself',
         folder: null,
       });
     }

@@ -1,5 +1,6 @@
 import type { Collector } from './collector.ts';
 import type { Core, Next } from './core.ts';
+import { counted } from './counted.ts';
 import { again, nowSeconds, REST, rulesOf } from './core.ts';
 import { condemned } from './fold.ts';
 import { guardDeletes, type DeleteVerdict, type Trip, type WaitingDelete } from './guards.ts';
@@ -322,8 +323,7 @@ export class Deleter {
         name: 'mass-delete',
         since: nowSeconds(this.#core),
         cause: `${halt.cause} (${halt.count}/${halt.of})`,
-        held: `${halt.waiting} deletes wait; uploads go on`,
-        next: `files-mirror approve${halt.folder === null ? '' : ` ${halt.folder}`} to delete them remotely, or put the files back`,
+        held: `${counted(halt.waiting, 'delete waits', 'deletes wait')}; uploads go on`,
         folder: halt.folder,
       });
     }

@@ -1,3 +1,4 @@
+import { haltAdvice, type Stay } from './halt-advice.ts';
 import type { Listener, SendQueue } from './ports.ts';
 import type { Halt, HaltName } from './types.ts';
 
@@ -18,13 +19,16 @@ export class HaltBoard {
   readonly #halts = new Map<string, Halt>();
   readonly #queue: SendQueue;
   readonly #listener: Listener;
+  readonly #stay: Stay;
 
-  constructor(queue: SendQueue, listener: Listener) {
+  constructor(queue: SendQueue, listener: Listener, stay: Stay) {
     this.#queue = queue;
     this.#listener = listener;
+    this.#stay = stay;
   }
 
-  raise(halt: Halt): void {
+  raise(raised: Omit<Halt, 'next'>): void {
+    const halt: Halt = { ...raised, next: haltAdvice(raised.name, raised.folder, this.#stay) };
     const key = keyOf(halt.name, halt.folder);
     const known = this.#halts.get(key);
     this.#halts.set(key, known === undefined ? halt : { ...halt, since: known.since });

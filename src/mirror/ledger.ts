@@ -124,7 +124,6 @@ export class Ledger {
       since: Math.floor(this.#clock.wallMs() / 1000),
       cause: fault.message,
       held: 'nothing is uploaded and nothing is deleted, since it could not be recorded',
-      next: 'make the state folder writable or free disk space; it then goes on by itself',
       folder: null,
     });
   }

@@ -6,6 +6,7 @@ import { Deleter } from './deleter.ts';
 import { Failures } from './failures.ts';
 import { survivable } from './faults.ts';
 import { isSurelyOurs, orphansReleased } from './fold.ts';
+import type { Stay } from './halt-advice.ts';
 import { HaltBoard } from './halts.ts';
 import { IdentityIndex } from './identity-index.ts';
 import { LaneGovernor } from './lane-governor.ts';
@@ -60,6 +61,8 @@ export interface MirrorParts {
   readonly queue: SendQueue;
   readonly apiMemory: ApiMemory;
   readonly settings: MirrorSettings;
+  /** Whether it goes on when a halt ends: what is advised depends on it. */
+  readonly stay: Stay;
   readonly listener: Listener;
 }
 
@@ -100,7 +103,7 @@ export class Mirror implements MirrorControl {
   constructor(parts: MirrorParts) {
     const { clock, local, api, manifest, queue, listener } = parts;
     const index = new IdentityIndex(manifest);
-    const halts = new HaltBoard(queue, listener);
+    const halts = new HaltBoard(queue, listener, parts.stay);
     const settings = parts.settings;
     const worklist = new Worklist((path) => this.#core.settings.folders.get(folderOf(path))?.priority ?? 0);
     this.#core = {
@@ -323,9 +326,8 @@ export class Mirror implements MirrorControl {
     this.#core.halts.raise({
       name: 'paused',
       since: nowSeconds(this.#core),
-      cause: 'paused by hand',
+      cause: 'by hand',
       held: 'nothing is sent; changes are noted',
-      next: 'files-mirror resume',
       folder: null,
     });
   }

@@ -1,3 +1,4 @@
+import { command } from './command.ts';
 import { ignoredExpiry } from './asked-expiry.ts';
 import { completed } from './belief.ts';
 import type { Core, Next } from './core.ts';
@@ -188,8 +189,8 @@ export class Resolver {
     const rule: HoldRule = finding.kind === 'unclear' ? 'look-alikes' : 'reply-of-another';
     const message =
       finding.kind === 'unclear'
-        ? unclearMessage(finding)
-        : `the server answered its upload with the id ${answered}, which belongs to ${index.ownerOf(answered ?? '') ?? 'another file'}, and does not list it; ${RETRY_HINT}`;
+        ? unclearMessage(path, finding)
+        : `the server answered its upload with the id ${answered}, which belongs to ${index.ownerOf(answered ?? '') ?? 'another file'}, and does not list it; ${retryHint(path)}`;
     if (local.kind === 'other') {
       listener({ kind: 'warning', message: `${path}: of an earlier version: ${message}` });
       await ledger.record(intentCleared(path), signal);
@@ -302,17 +303,18 @@ export class Resolver {
   }
 }
 
-const RETRY_HINT =
-  'it is not sent again by itself: change the file, or "files-mirror retry PATH" sends it anew';
+function retryHint(path: MirrorPath): string {
+  return `it is not sent again by itself: change the file, or send it anew with: ${command('retry', path)}`;
+}
 
-function unclearMessage({ files, doubt }: Extract<Finding, { kind: 'unclear' }>): string {
+function unclearMessage(path: MirrorPath, { files, doubt }: Extract<Finding, { kind: 'unclear' }>): string {
   const ids = files.slice(0, IDS_TO_NAME).map(({ id }) => id);
   const more = files.length > ids.length ? `, and ${files.length - ids.length} more` : '';
   const some = files.length === 1 ? 'a listed file may be it' : 'several listed files may be it';
   const shown =
     ids.length === 0 ? null : `${some} (${ids.join(', ')}${more}), of which none is used or deleted`;
   const why = [doubt, shown].filter((each) => each !== null).join('; ');
-  return `the reply to its upload was lost, and ${why}; ${RETRY_HINT}`;
+  return `the reply to its upload was lost, and ${why}; ${retryHint(path)}`;
 }
 
 /** E.g. `2026-11-25T13:45:02Z`. */

@@ -80,7 +80,6 @@ export class RootGuard {
       since: nowSeconds(this.#core),
       cause: `${this.#core.settings.root}: ${cause}`,
       held: 'nothing is uploaded and nothing is deleted',
-      next: 'mount or restore the root; it then goes on by itself',
       folder: null,
     });
   }

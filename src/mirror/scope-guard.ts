@@ -133,7 +133,6 @@ export class ScopeGuard {
       since: nowSeconds(this.#core),
       cause: fault.message,
       held: 'nothing is sent, and no id is forgotten',
-      next: 'give it the key, project and address that these files were uploaded with, then reload (SIGHUP) or restart; to begin anew at this API, see “Another key, another project” in the README',
       folder: null,
     });
   }

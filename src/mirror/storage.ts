@@ -65,7 +65,6 @@ export class Storage {
       since: nowSeconds(this.#core),
       cause,
       held: 'files that do not fit wait; smaller ones and deletes go on',
-      next: 'remove files, or raise limits.storageBytes; it ends by itself when there is room',
       folder: null,
     });
   }

@@ -1,4 +1,5 @@
 import type { ApiHalts } from './api-halts.ts';
+import { command } from './command.ts';
 import { ignoredExpiry } from './asked-expiry.ts';
 import { completed, contradictionOf, type Contradiction } from './belief.ts';
 import type { Core, Next } from './core.ts';
@@ -268,7 +269,7 @@ export class Uploader {
       // It says itself that it existed before: the reply is about somebody else's file.
       if (intent !== undefined && !mayBeSince(remote, earliestCreationMs(intent)))
         return await this.#ofAnother(job, sha256, remote.id, signal);
-      const message = contradictionMessage(remote.id, contradiction);
+      const message = contradictionMessage(path, remote.id, contradiction);
       const held = { path, stat, rules, sha256, kept: remote, rule: CONTRADICTS, message, now };
       await ledger.record(versionHeld(view, held), signal);
       return this.#refused(path, CONTRADICTS, message);
@@ -463,8 +464,8 @@ export class Uploader {
   }
 }
 
-function contradictionMessage(id: FileId, { field, said }: Contradiction): string {
-  return `stored as ${id}, but the server said ${said}; it is kept and not sent again: take "${field}" out of api.trustReply if this server rewrites files, or "files-mirror retry PATH" deletes it and sends the file anew`;
+function contradictionMessage(path: MirrorPath, id: FileId, { field, said }: Contradiction): string {
+  return `stored as ${id}, but the server said ${said}; it is kept and not sent again: take "${field}" out of api.trustReply if this server rewrites files, or delete it and send the file anew with: ${command('retry', path)}`;
 }
 
 /** Equal for all that a listing cannot tell apart: what the server rewrites tells nothing. */

@@ -1,3 +1,4 @@
+import { plainInvocation, withCommands, withCommandsIn, type Invocation } from '../mirror/command.ts';
 import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino';
 import { redactor } from './redaction.ts';
 import { terminalSafeJson } from './terminal-text.ts';
@@ -18,6 +19,8 @@ export interface LoggerOptions {
   readonly pretty: boolean;
   /** Where lines go; without it, stderr, so that stdout is for facts. */
   readonly destination?: DestinationStream;
+  /** How this process was called, for the commands that lines name. */
+  readonly invocation?: Invocation;
 }
 
 /** More than this is not kept for a log that takes nothing: later lines are dropped. */
@@ -28,6 +31,7 @@ const MAX_UNWRITTEN_BYTES = 16 * 1024 * 1024;
  * API key or an `Authorization` header, and none can command a terminal.
  */
 export async function createLogger(options: LoggerOptions): Promise<Logger> {
+  const { invocation = plainInvocation } = options;
   const secrets = new Set<string>();
   let redact = redactor([]);
   let stderr: Stderr | null = null;
@@ -49,7 +53,8 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
     { write: (line) => lines.write(terminalSafeJson(redact(line))) },
   );
   return {
-    log: (level, message, fields = {}) => logger[level](fields, message),
+    log: (level, message, fields = {}) =>
+      logger[level](withCommandsIn(fields, invocation), withCommands(message, invocation)),
     hide(secret) {
       secrets.add(secret);
       redact = redactor([...secrets]);

@@ -30,8 +30,3 @@ export function formatTime(unixSeconds: number): string {
     .replace('.000', '')
     .replace(/\.\d+Z$/, 'Z');
 }
-
-/** `1 file`, `2 files`. */
-export function counted(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`;
-}

@@ -1,7 +1,9 @@
 import { groupProblems, type Need, type ProblemGroup } from '../mirror/attention.ts';
+import { command } from '../mirror/command.ts';
 import type { Halt, PathState } from '../mirror/types.ts';
 import type { MirrorStatus, PathReport } from '../mirror/report.ts';
-import { counted, formatDuration, formatTime } from './quantities.ts';
+import { counted } from '../mirror/counted.ts';
+import { formatDuration, formatTime } from './quantities.ts';
 import { printable } from './terminal-text.ts';
 
 /** Of each state so many are named, by what they need; the others are counted. */
@@ -65,7 +67,7 @@ export function renderProblems(
         group.state,
         `${printable(path)}${reason === null ? '' : `: ${printable(reason)}`}`,
       ]),
-      ...(more > 0 ? [[group.state, `… and ${more} more (list names them all)`] as const] : []),
+      ...(more > 0 ? [[group.state, `… and ${more} more; all of them: ${command('list')}`] as const] : []),
     ];
   });
   return aligned(lines);
@@ -99,10 +101,11 @@ export interface LastKnownState {
   readonly problemGroups: MirrorStatus['problemGroups'];
 }
 
-export function renderLastKnown(state: LastKnownState, nowSeconds: number): string {
+/** `start`: how a daemon is started. */
+export function renderLastKnown(state: LastKnownState, start: string, nowSeconds: number): string {
   const next = state.process?.next ?? null;
   const facts = aligned([
-    ['mirror', state.mirrorId ?? 'none yet; start one with: files-mirror run'],
+    ['mirror', state.mirrorId ?? `none yet; ${start}`],
     ['running', `${state.process?.text ?? 'no'}; this is what was recorded last`],
     ...(next === null ? [] : [['next', next] as const]),
     ['files', `${state.files} mirrored${state.rejected === 0 ? '' : `, ${state.rejected} rejected`}`],
@@ -154,7 +157,7 @@ function leftovers(state: Leftovers, unsure: number): readonly Fact[] {
       : [
           [
             'left',
-            `${counted(state.undeletable, 'replaced remote file')} that this server cannot delete; see: files-mirror orphans`,
+            `${counted(state.undeletable, 'replaced remote file')} that this server cannot delete; see: ${command('orphans')}`,
           ] as const,
         ]),
     ...(state.heldGarbage === 0

@@ -216,7 +216,7 @@ describe('what is wrong outside', () => {
     expect(await run([verb])).toEqual({
       code: 78,
       out: '',
-      err: `files-mirror: the root ${root} does not exist; mount it, or create it with: files-mirror init\n`,
+      err: `files-mirror: the root ${root} does not exist; mount it, or create it with: files-mirror init --root ${root} --state-dir ${join(folder, 'state')}\n`,
     });
   });
 
@@ -259,7 +259,7 @@ describe('what is wrong outside', () => {
       const { code, err } = await run(command.split(' '));
       expect([code, err]).toEqual([
         3,
-        `files-mirror: no daemon runs for ${root}; start one with: files-mirror run\n`,
+        `files-mirror: no daemon runs for ${root}; start one with: files-mirror run --root ${root} --state-dir ${join(folder, 'state')}\n`,
       ]);
     },
   );
@@ -533,6 +533,7 @@ describe('sync and plan', () => {
     expect(JSON.parse((await run(['sync', '--json'], { compose: withMirror({ result }) })).out)).toEqual({
       version: 1,
       ...result,
+      done: { uploaded: 0, replaced: 0, adopted: 0, moved: 0, deleted: 0, rejected: 0, failed: 0 },
     });
   });
 });

@@ -18,7 +18,7 @@ test('a root must be a folder that is there', async () => {
   writeFileSync(join(folder, 'file'), '');
   await expect(checkRoot(folder)).resolves.toBeUndefined();
   await expect(checkRoot(join(folder, 'none'))).rejects.toThrow(
-    `the root ${join(folder, 'none')} does not exist; mount it, or create it with: files-mirror init`,
+    `the root ${join(folder, 'none')} does not exist; mount it, or create it with: \`files-mirror init\``,
   );
   await expect(checkRoot(join(folder, 'file'))).rejects.toThrow(
     `the root ${join(folder, 'file')} is a file; give a folder with --root`,

@@ -23,9 +23,9 @@ async function started(mirror: TestMirror, paths: readonly string[]): Promise<vo
   mirror.emulator.requests.clear();
 }
 
-/** The halt's own words on what to do are a command line that works. */
+/** The halt's own words on what to do are a command that works. */
 async function doAsTold(mirror: TestMirror, next: string): Promise<void> {
-  const [verb = '', ...args] = /^files-mirror (\S+(?: \S+)*?) to /.exec(next)?.[1]?.split(' ') ?? [];
+  const [verb = '', ...args] = /`files-mirror (.+?)`/.exec(next)?.[1]?.split(' ') ?? [];
   const { code, stderr } = await mirror.run(verb, ...args);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
 }

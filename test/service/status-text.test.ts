@@ -64,7 +64,7 @@ test('a mirror in trouble: halts first, then facts, then every problem with its 
       'last scan    not yet',
       '',
       'rejected  batch/\\u001b[31mred: line 3\\nis not JSON',
-      'pending   … and 40 more (list names them all)',
+      'pending   … and 40 more; all of them: `files-mirror list`',
       '',
     ].join('\n'),
   );
@@ -75,9 +75,9 @@ test('many problems are counted', () => {
   const lines = renderProblems([...of('pending'), ...of('rejected')]).split('\n');
   expect(lines).toEqual([
     ...Array.from({ length: 20 }, () => 'rejected  batch/a.jsonl: so'),
-    'rejected  … and 5 more (list names them all)',
+    'rejected  … and 5 more; all of them: `files-mirror list`',
     ...Array.from({ length: 5 }, () => 'pending   batch/a.jsonl: so'),
-    'pending   … and 20 more (list names them all)',
+    'pending   … and 20 more; all of them: `files-mirror list`',
   ]);
   expect(renderProblems([])).toBe('');
 });
@@ -100,6 +100,7 @@ test('a mirror that does not run', () => {
       problemsTotal: 1,
       problemGroups: [{ state: 'rejected', needs: 'person', count: 1 }],
     },
+    'start one with: `files-mirror run`',
     1000,
   );
   expect(text).toContain('no; this is what was recorded last');

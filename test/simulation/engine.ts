@@ -29,6 +29,7 @@ export function startMirror(ports: SimPorts): MirrorEngine {
     apiMemory,
     queue,
     settings: mirrorSettings(settings),
+    stay: 'daemon',
     listener,
   });
   const unsubscribe = ports.subscribe((hint) => mirror.hint(hint));

@@ -4,7 +4,7 @@ import type { Config } from '../../config/config.ts';
 import { didYouMean } from '../../config/nearest-name.ts';
 import { Fault } from '../../mirror/faults.ts';
 import type { FolderRules } from '../../mirror/types.ts';
-import { counted } from '../../service/quantities.ts';
+import { counted } from '../../mirror/counted.ts';
 import { printable } from '../../service/terminal-text.ts';
 import type { Compose, Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';

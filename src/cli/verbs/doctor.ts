@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { hasApiKey } from '../../config/api-key.ts';
 import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
+import { command, withCommands } from '../../mirror/command.ts';
 import { Fault } from '../../mirror/faults.ts';
 import { doubtLines } from '../../mirror/list-doubts.ts';
 import type { FilesApi, ListDoubt } from '../../mirror/ports.ts';
@@ -25,6 +26,7 @@ import {
   type Check,
 } from '../diagnosis.ts';
 import { exitCode } from '../exit-code.ts';
+import { startAdvice } from '../start-advice.ts';
 import { print } from '../io.ts';
 import { printJson } from '../json-output.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
@@ -37,7 +39,13 @@ export const verb = defineVerb({
   options: jsonOption,
   async run({ json }, context) {
     const checks: Check[] = [];
-    for await (const check of examine(context)) {
+    const invocation = await context.invocation();
+    for await (const found of examine(context)) {
+      const check = {
+        ...found,
+        detail: withCommands(found.detail, invocation),
+        next: found.next === null ? null : withCommands(found.next, invocation),
+      };
       checks.push(check);
       if (!json) await print(context.io, checkLine(check));
     }
@@ -88,7 +96,7 @@ async function daemonCheck(config: Config, context: Context): Promise<Check> {
   try {
     const daemon = await context.findDaemon(config);
     return daemon === null
-      ? warn('daemon', 'does not run', 'start it with: files-mirror run')
+      ? warn('daemon', 'does not run', await startAdvice(context, 'start it with'))
       : ok('daemon', `runs, pid ${daemon.pid}`);
   } catch (error) {
     return fail('daemon', faultOf(error).message, null);
@@ -128,7 +136,7 @@ async function* emulatorChecks(context: Context): AsyncIterable<Check> {
     asked = await askedApi(context);
   } catch (error) {
     const fault = faultOf(error);
-    const { detail, next } = emulatorAbsence(context);
+    const { detail, next } = emulatorAbsence;
     yield fault.rule === 'emulator' ? warn('api', detail, next) : fail('api', fault.message, null);
     return;
   }
@@ -186,7 +194,7 @@ async function listingCheck(remote: FilesApi, signal: AbortSignal): Promise<Chec
     const [line] = doubtLines(doubts);
     return line === undefined
       ? ok('listing', 'is readable')
-      : warn('listing', line, 'look at it with: files-mirror list --remote');
+      : warn('listing', line, `look at it with: ${command('list', '--remote')}`);
   } catch (error) {
     return fail('listing', whyNoAnswer(error), nextFor(error));
   }

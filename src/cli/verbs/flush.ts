@@ -8,7 +8,7 @@ export const verb = defineVerb({
   async run({ json, timeout }, context) {
     const timeoutMs = timeoutMsOf(timeout);
     const result = await (await context.daemon()).flush(timeoutMs);
-    await printFlushResult(context.io, result, json);
+    await printFlushResult(context, result, json);
     return exitCodeOfResult(result);
   },
 });

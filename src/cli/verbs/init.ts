@@ -1,8 +1,10 @@
 import { createRoot } from '../../config/root-folder.ts';
+import { withCommands } from '../../mirror/command.ts';
 import { printable } from '../../service/terminal-text.ts';
 import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';
 import { printJson } from '../json-output.ts';
+import { startAdvice } from '../start-advice.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 
 export const verb = defineVerb({
@@ -17,7 +19,7 @@ export const verb = defineVerb({
     const lines = [
       ...created.map((folder) => `created ${printable(folder)}`),
       `${printable(config.root)} is ready: put files into ${config.folders.map(({ folder }) => `${printable(folder)}/`).join(', ')}`,
-      'next: set OPENAI_API_KEY, then: files-mirror run',
+      withCommands(`next: ${await startAdvice(context, 'mirror it with')}`, await context.invocation()),
     ];
     await print(context.io, `${lines.join('\n')}\n`);
     return exitCode.done;

@@ -1,3 +1,4 @@
+import { command, withCommands } from '../../mirror/command.ts';
 import { tell } from '../io.ts';
 import { exitCode } from '../exit-code.ts';
 import { defineVerb } from '../verb.ts';
@@ -6,7 +7,8 @@ export const verb = defineVerb({
   async run(_args, context) {
     const daemon = await context.daemon();
     await daemon.pause();
-    tell(context.io, 'paused: nothing is sent until: files-mirror resume');
+    const resume = withCommands(command('resume'), await context.invocation());
+    tell(context.io, `paused: nothing is sent; go on with: ${resume}`);
     return exitCode.done;
   },
 });

@@ -1,10 +1,12 @@
 import { checkRoot } from '../../config/root-folder.ts';
+import { withCommands, withCommandsIn } from '../../mirror/command.ts';
 import type { PlannedAction } from '../../mirror/planned.ts';
 import { formatBytes } from '../../service/quantities.ts';
 import { printable } from '../../service/terminal-text.ts';
 import { usedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
+import { tell } from '../io.ts';
 import { printJson, printLines } from '../json-output.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
@@ -21,8 +23,10 @@ export async function printPlan(json: boolean, context: Context): Promise<number
   const { planMirror } = await context.compose();
   using stop = stopOnSignals();
   const actions = await planMirror({ config, isEmulator }, stop.signal);
-  if (json) await printJson(context.io, { version: 1, actions });
-  else await printLines(context.io, '', actions, planLine);
+  const invocation = await context.invocation();
+  if (json) await printJson(context.io, { version: 1, actions: withCommandsIn(actions, invocation) });
+  else if (actions.length === 0) tell(context.io, 'nothing to do');
+  else await printLines(context.io, '', actions, (action) => withCommands(planLine(action), invocation));
   if (actions.some(({ op, needs }) => op !== '!' || needs === 'time')) return exitCode.pending;
   return actions.some(({ needs }) => needs === 'person') ? exitCode.someFailed : exitCode.done;
 }

@@ -4,6 +4,7 @@ import type { MirrorApp } from '../../compose.ts';
 import { hasApiKey } from '../../config/api-key.ts';
 import type { Config } from '../../config/config.ts';
 import { checkRoot, createRoot } from '../../config/root-folder.ts';
+import { command } from '../../mirror/command.ts';
 import { Fault } from '../../mirror/faults.ts';
 import { remembersNothing } from '../../mirror/remembers-nothing.ts';
 import { mirrorRoutes } from '../../service/control-routes.ts';
@@ -40,7 +41,11 @@ export const verb = defineVerb({
     const { config, baseUrlGiven } = await context.loadConfig();
     if (args.init) await initUnlessUsed(config, context);
     await checkRoot(config.root);
-    const logger = await createLogger({ level: context.flags.logLevel, pretty: context.io.stderrIsTerminal });
+    const logger = await createLogger({
+      level: context.flags.logLevel,
+      pretty: context.io.stderrIsTerminal,
+      invocation: await context.invocation(),
+    });
     const alone = args['emulator-without-key'] && !baseUrlGiven && !hasApiKey(config, context.io.env);
     const api = alone ? await startOwnApi(config, context, logger) : await configuredApi(config, context);
     try {
@@ -80,7 +85,7 @@ async function startOwnApi(config: Config, context: Context, logger: Logger): Pr
   if (daemon !== null) {
     // Two servers must not share one data folder; the mirror's own lock would notice too late.
     throw new Fault(
-      `another files-mirror (pid ${daemon.pid}) mirrors ${config.root}; see: files-mirror status`,
+      `another files-mirror (pid ${daemon.pid}) mirrors ${config.root}; see: ${command('status')}`,
       {
         disposition: 'fatal',
         outcome: 'refused',

@@ -1,7 +1,10 @@
 import type { Listener, MirrorEvent } from '../../mirror/ports.ts';
 import { logEvents } from '../../service/event-log.ts';
 import { keepHeapSmall } from '../../service/small-heap.ts';
-import { exitCodeOfResult } from '../exit-code.ts';
+import { Fault } from '../../mirror/faults.ts';
+import { StopRequest } from '../../service/signals.ts';
+import { exitCode, exitCodeOf, exitCodeOfResult } from '../exit-code.ts';
+import { printJson } from '../json-output.ts';
 import { printFlushResult } from '../flush-report.ts';
 import { print } from '../io.ts';
 import { systemClock } from '../../service/system-clock.ts';
@@ -26,28 +29,69 @@ export const verb = defineVerb({
       // A pass with nothing to do is over before that pays.
       if (event.kind === 'scanned' && event.dirty > 0) keepHeapSmall();
     };
-    const result = await mirrorOnce(context, { logger, listener }, (mirror, signal) =>
-      mirror.converge(signal),
-    );
-    await printFlushResult(context.io, result, args.json);
-    if (!args.json) await print(context.io, `${tally.summary()}\n`);
-    return exitCodeOfResult(result);
+    try {
+      const result = await mirrorOnce(context, { logger, listener }, (mirror, signal) =>
+        mirror.converge(signal),
+      );
+      const code = exitCodeOfResult(result);
+      await printFlushResult(context, result, args.json, { done: tally.done });
+      if (!args.json) await print(context.io, `${tally.summary(code === exitCode.done)}\n`);
+      return code;
+    } catch (error) {
+      // Broken off, or the API went away: some of it may be done all the same.
+      if (!(error instanceof StopRequest || (error instanceof Fault && error.rule === 'unreachable')))
+        throw error;
+      if (!args.json) await print(context.io, `${tally.summary(false)}\n`);
+      else {
+        const failure = { code: exitCodeOf(error), message: error.message };
+        await printJson(context.io, { version: 1, error: failure, done: tally.done });
+      }
+      throw error;
+    }
   },
 });
 
-/** What a pass did, for people. */
+/** What a pass did: how many files (of `rejected` and `failed`: versions, and attempts) by what became of them. */
+type Done = Record<(typeof kinds)[number], number>;
+
+const kinds = ['uploaded', 'replaced', 'adopted', 'moved', 'deleted', 'rejected', 'failed'] as const;
+
 class Tally {
-  readonly #counts = new Map<MirrorEvent['kind'], number>();
+  readonly done: Done = {
+    uploaded: 0,
+    replaced: 0,
+    adopted: 0,
+    moved: 0,
+    deleted: 0,
+    rejected: 0,
+    failed: 0,
+  };
 
   count(event: MirrorEvent): void {
-    this.#counts.set(event.kind, (this.#counts.get(event.kind) ?? 0) + 1);
+    const kind = kindOf(event);
+    if (kind !== null) this.done[kind] += 1;
   }
 
-  summary(): string {
-    const parts = (['uploaded', 'moved', 'deleted', 'rejected'] as const)
-      .map((kind) => ({ kind, count: this.#counts.get(kind) ?? 0 }))
-      .filter(({ count }) => count > 0)
-      .map(({ kind, count }) => `${count} ${kind}`);
-    return parts.length === 0 ? 'nothing to do' : parts.join(', ');
+  /** `isAll`: nothing was left undone. */
+  summary(isAll: boolean): string {
+    const parts = kinds.filter((kind) => this.done[kind] > 0).map((kind) => `${this.done[kind]} ${kind}`);
+    if (parts.length > 0) return parts.join(', ');
+    return isAll ? 'nothing to do' : 'nothing was done';
+  }
+}
+
+function kindOf(event: MirrorEvent): keyof Done | null {
+  switch (event.kind) {
+    case 'uploaded':
+      return event.adopted ? 'adopted' : event.replaced === null ? 'uploaded' : 'replaced';
+    case 'moved':
+    case 'rejected':
+    case 'failed':
+      return event.kind;
+    case 'deleted':
+      // The old file of one that was replaced is counted there.
+      return event.why === 'replaced' ? null : 'deleted';
+    default:
+      return null;
   }
 }

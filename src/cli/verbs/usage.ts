@@ -1,7 +1,8 @@
 import { doubtLines } from '../../mirror/list-doubts.ts';
 import { listEverything } from '../../mirror/verifier.ts';
 import { surveyRemote, type PurposeUsage } from '../../mirror/remote-survey.ts';
-import { counted, formatBytes } from '../../service/quantities.ts';
+import { counted } from '../../mirror/counted.ts';
+import { formatBytes } from '../../service/quantities.ts';
 import { printable } from '../../service/terminal-text.ts';
 import { askedApi } from '../asked-api.ts';
 import { exitCode } from '../exit-code.ts';

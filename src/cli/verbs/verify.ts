@@ -1,5 +1,6 @@
 import type { FlushResult, VerifyReport } from '../../mirror/report.ts';
-import { counted, formatBytes } from '../../service/quantities.ts';
+import { counted } from '../../mirror/counted.ts';
+import { formatBytes } from '../../service/quantities.ts';
 import { printable } from '../../service/terminal-text.ts';
 import type { Context } from '../context.ts';
 import { exitCode, exitCodeOfResult } from '../exit-code.ts';
@@ -33,7 +34,7 @@ export const verb = defineVerb({
     const { report, repair } = await verification(wanted, wait, context);
     if (json) await printJson(context.io, report);
     else await print(context.io, verifyText(report));
-    if (repair !== null && !json) await printFlushResult(context.io, repair, false);
+    if (repair !== null && !json) await printFlushResult(context, repair, false);
     const missing = repair === null ? report.missing.length : 0;
     const { differing, expired, unjudged } = report;
     const amiss = missing + differing.length + expired.length + unjudged.length > 0;
