@@ -8,6 +8,7 @@ import { lookTimesMs } from './look-times.ts';
 import type { HoldRule } from './plan.ts';
 import type { ListDoubt } from './ports.ts';
 import { recordUpload } from './record-upload.ts';
+import { SeenFiles } from './seen-files.ts';
 import { sameVersionByStat } from './stat-token.ts';
 import type { FileId, FolderRules, Intent, MirrorPath, RemoteFile, StatToken } from './types.ts';
 import { earliestCreationMs, findingOf, fitOf, mayBeSince, type Finding } from './whose-file.ts';
@@ -41,6 +42,8 @@ interface Attempt {
   readonly sha256: string | null;
   /** Why its outcome is unknown, in one line. */
   readonly why: string;
+  /** When it was sent, monotonic. */
+  readonly startedMs: number;
 }
 
 /** The local side of an attempt, as it is now. */
@@ -62,6 +65,7 @@ export class Resolver {
   readonly #core: Core;
   readonly #looks = new Map<MirrorPath, Looks>();
   readonly #attempts = new Map<MirrorPath, Attempt>();
+  readonly #seen = new SeenFiles();
   /** Per purpose, null for all: the listing that has not begun yet and may still be joined. */
   readonly #joinable = new Map<string | null, Listing>();
   readonly #running = new Map<string | null, Promise<unknown>>();
@@ -101,7 +105,7 @@ export class Resolver {
     const finding = findingOf(
       intent,
       this.#rivalsOf(path, intent),
-      await this.#confirmed(intent, listed.files, signal),
+      await this.#confirmed(path, intent, listed.files, signal),
       listed.doubts,
       settings.trustReply,
     );
@@ -230,18 +234,20 @@ export class Resolver {
   }
 
   /**
-   * What may be the upload, without what is known to be somebody's. QUIRK: a stale listing shows files that are
+   * What may be the upload, without what is known to be somebody's or was there before it. QUIRK: a stale listing shows files that are
    * deleted by now, and one that leaves fields out may tell more when it is asked for the file alone.
    */
   async #confirmed(
+    path: MirrorPath,
     intent: Intent,
     listed: readonly RemoteFile[],
     signal: AbortSignal,
   ): Promise<readonly RemoteFile[]> {
     const { api, settings } = this.#core;
+    const startedMs = this.#attempts.get(path)?.startedMs ?? null;
     const confirmed: RemoteFile[] = [];
     for (const file of listed) {
-      if (this.#isKnown(file.id)) continue;
+      if (this.#isKnown(file.id) || this.#seen.isOlderThan(file.id, startedMs)) continue;
       if (fitOf(intent, file, settings.trustReply) === 'other') continue;
       const lookedUp = await api.retrieve(file.id, signal);
       if (lookedUp !== null) confirmed.push(completed(file, lookedUp));
@@ -296,6 +302,10 @@ export class Resolver {
     const request = { purpose, order: 'desc', onDoubt: (doubt: ListDoubt) => doubts.push(doubt) } as const;
     for await (const page of this.#core.api.list(request, signal)) {
       const recent = page.filter((file) => mayBeSince(file, sinceMs));
+      this.#seen.note(
+        recent.map(({ id }) => id),
+        this.#core.clock.monotonicMs(),
+      );
       files.push(...recent);
       if (recent.length === 0) break;
     }

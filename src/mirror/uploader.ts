@@ -185,11 +185,11 @@ export class Uploader {
     } catch (error) {
       // Whether the broken-off request was stored is found out at the next start: the intent stays.
       signal.throwIfAborted();
-      return this.#uploadFault(job, survivable(error), signal);
+      return this.#uploadFault(job, survivable(error), startedMs, signal);
     }
     this.#trial.uploadGranted();
     this.#apiWorks();
-    return this.#accepted(job, version.sha256(), remote, core.clock.monotonicMs() - startedMs, signal);
+    return this.#accepted(job, version.sha256(), remote, startedMs, signal);
   }
 
   #knowsServerClock(): boolean {
@@ -255,12 +255,13 @@ export class Uploader {
     job: UploadJob,
     sha256: string,
     reply: RemoteFile,
-    tookMs: number,
+    startedMs: number,
     signal: AbortSignal,
   ): Promise<Next> {
-    const { ledger, view, listener, settings, index } = this.#core;
+    const { ledger, view, listener, settings, index, clock } = this.#core;
     const { path, stat, rules, supersedes } = job;
-    if (index.isOwned(reply.id)) return await this.#ofAnother(job, sha256, reply.id, signal);
+    const tookMs = clock.monotonicMs() - startedMs;
+    if (index.isOwned(reply.id)) return await this.#ofAnother(job, sha256, reply.id, startedMs, signal);
     using _ours = index.holdId(reply.id);
     const { remote, contradiction } = await this.#judged(job, reply, signal);
     const now = nowSeconds(this.#core);
@@ -268,7 +269,7 @@ export class Uploader {
       const intent = view.intents.get(path);
       // It says itself that it existed before: the reply is about somebody else's file.
       if (intent !== undefined && !mayBeSince(remote, earliestCreationMs(intent)))
-        return await this.#ofAnother(job, sha256, remote.id, signal);
+        return await this.#ofAnother(job, sha256, remote.id, startedMs, signal);
       const message = contradictionMessage(path, remote.id, contradiction);
       const held = { path, stat, rules, sha256, kept: remote, rule: CONTRADICTS, message, now };
       await ledger.record(versionHeld(view, held), signal);
@@ -334,14 +335,20 @@ export class Uploader {
   }
 
   /** The reply names a file that is not this one. The true one is looked for, but the version is not sent again. */
-  async #ofAnother(job: UploadJob, sha256: string, id: FileId, signal: AbortSignal): Promise<Next> {
+  async #ofAnother(
+    job: UploadJob,
+    sha256: string,
+    id: FileId,
+    startedMs: number,
+    signal: AbortSignal,
+  ): Promise<Next> {
     const { index, view, ledger } = this.#core;
     const { path, stat } = job;
     const intent = view.intents.get(path);
     if (intent !== undefined) await ledger.record(intentAnswered(path, intent, id), signal);
     const owner = index.ownerOf(id) ?? view.garbage.get(id)?.path ?? 'another file';
     const why = `the server replied with the id ${id}, which already belongs to ${owner}`;
-    this.#resolver.begin(path, { sha256, why });
+    this.#resolver.begin(path, { sha256, why, startedMs });
     const failures = this.#failures.add(path, stat);
     this.#tellFailed(path, why, 0, failures, null);
     return again(0);
@@ -359,11 +366,11 @@ export class Uploader {
     });
   }
 
-  async #uploadFault(job: UploadJob, fault: Fault, signal: AbortSignal): Promise<Next> {
+  async #uploadFault(job: UploadJob, fault: Fault, startedMs: number, signal: AbortSignal): Promise<Next> {
     const { ledger } = this.#core;
     const { path } = job;
     if (fault.outcome === 'unknown') {
-      this.#resolver.begin(path, { sha256: null, why: fault.message });
+      this.#resolver.begin(path, { sha256: null, why: fault.message, startedMs });
       this.#governor.failed(fault, path);
       this.#retryLater(job, fault);
       return again(0);

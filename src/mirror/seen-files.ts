@@ -1,0 +1,24 @@
+import type { FileId } from './types.ts';
+
+/** Far longer than a look-up goes back before its upload. */
+const REMEMBER_MS = 3_600_000;
+
+/** Which files of nobody a listing has shown, and since when: what was there before an upload is not what it made. */
+export class SeenFiles {
+  /** Monotonic times of the first sight, oldest first. */
+  readonly #firstMs = new Map<FileId, number>();
+
+  note(ids: Iterable<FileId>, nowMs: number): void {
+    for (const id of ids) if (!this.#firstMs.has(id)) this.#firstMs.set(id, nowMs);
+    for (const [id, firstMs] of this.#firstMs) {
+      if (nowMs - firstMs < REMEMBER_MS) return;
+      this.#firstMs.delete(id);
+    }
+  }
+
+  /** `startedMs`: monotonic; null when an attempt is of an earlier run, which tells nothing. */
+  isOlderThan(id: FileId, startedMs: number | null): boolean {
+    const firstMs = this.#firstMs.get(id);
+    return startedMs !== null && firstMs !== undefined && firstMs <= startedMs;
+  }
+}

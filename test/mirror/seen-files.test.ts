@@ -1,0 +1,26 @@
+import { expect, test } from 'vitest';
+import { SeenFiles } from '../../src/mirror/seen-files.ts';
+
+const HOUR_MS = 3_600_000;
+
+test('what a listing showed before an upload was sent is not what that made; what came later may be', () => {
+  const seen = new SeenFiles();
+  seen.note(['file-1'], 1_000);
+  seen.note(['file-1', 'file-2'], 5_000);
+  expect(seen.isOlderThan('file-1', 3_000)).toBe(true);
+  expect(seen.isOlderThan('file-2', 3_000)).toBe(false);
+  expect(seen.isOlderThan('file-3', 3_000)).toBe(false);
+});
+
+test('of an upload of an earlier run nothing is known', () => {
+  const seen = new SeenFiles();
+  seen.note(['file-1'], 1_000);
+  expect(seen.isOlderThan('file-1', null)).toBe(false);
+});
+
+test('is forgotten in time', () => {
+  const seen = new SeenFiles();
+  seen.note(['file-1'], 0);
+  seen.note([], HOUR_MS);
+  expect(seen.isOlderThan('file-1', HOUR_MS)).toBe(false);
+});
