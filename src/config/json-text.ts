@@ -1,7 +1,6 @@
-/**
- * Reads JSON and remembers on which line every key stood, so that errors can point at it. `JSON.parse` knows
- * neither lines (not for every error) nor double keys, and a configuration is small enough to be read slowly.
- */
+import { findNodeAtLocation, getNodeValue, parseTree, printParseErrorCode, visit } from 'jsonc-parser';
+
+/** JSON that was read, comments and all, with the line of every key, so that errors can point at it. */
 export interface JsonText {
   readonly value: unknown;
   /** The line (from 1) of the key or item at this path; of the nearest one above when it has none of its own. */
@@ -20,115 +19,90 @@ export class JsonSyntaxError extends Error {
   }
 }
 
-const space = /[ \t\r\n]*/y;
-const scalar =
-  /"(?:[^"\\\u0000-\u001f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null/y;
 const deepest = 64;
+
+/** What is wrong inside a word; everything else is a word in the wrong place. */
+const brokenWords: Readonly<Record<string, string>> = {
+  UnexpectedEndOfString: 'a text in quotes does not end in its line',
+  InvalidCharacter: 'a control character in a text, which must be written as an escape',
+  InvalidEscapeCharacter: 'a backslash in a text is followed by what is no escape',
+  InvalidUnicode: 'a "\\u" in a text is not followed by four hexadecimal digits',
+  UnexpectedEndOfComment: 'a comment does not end',
+};
 
 /** Throws `JsonSyntaxError`. */
 export function readJsonText(source: string): JsonText {
   const text = source.startsWith('\uFEFF') ? source.slice(1) : source;
-  const lines = new Map<string, number>();
-  let at = 0;
-
-  const lineAt = (offset: number) => text.slice(0, offset).split('\n').length;
-
-  function fail(expected: string, offset = at): never {
-    const found =
-      offset >= text.length
-        ? 'the end of the file'
-        : JSON.stringify(String.fromCodePoint(text.codePointAt(offset) ?? 0));
-    const column = offset - text.lastIndexOf('\n', offset - 1);
-    throw new JsonSyntaxError(`not JSON: expected ${expected}, found ${found}`, lineAt(offset), column);
-  }
-
-  function skipSpace(): void {
-    space.lastIndex = at;
-    space.test(text);
-    at = space.lastIndex;
-  }
-
-  function take(character: string): boolean {
-    skipSpace();
-    if (text[at] !== character) return false;
-    at += 1;
-    return true;
-  }
-
-  function readScalar(expected: string): unknown {
-    skipSpace();
-    scalar.lastIndex = at;
-    const match = scalar.exec(text);
-    if (match === null) fail(expected);
-    at = scalar.lastIndex;
-    return JSON.parse(match[0]);
-  }
-
-  function readObject(path: readonly PropertyKey[]): Record<string, unknown> {
-    const members: [string, unknown][] = [];
-    const names = new Set<string>();
-    if (take('}')) return {};
-    do {
-      skipSpace();
-      const start = at;
-      if (text[at] !== '"')
-        fail(
-          members.length === 0 ? 'a key in quotes or "}"' : 'a key in quotes (no comma after the last one)',
-        );
-      const name = String(readScalar('a key in quotes'));
-      if (names.has(name)) {
-        throw new JsonSyntaxError(
-          `the key "${name}" is there twice`,
-          lineAt(start),
-          start - text.lastIndexOf('\n', start - 1),
-        );
-      }
-      names.add(name);
-      const memberPath = [...path, name];
-      lines.set(pathKey(memberPath), lineAt(start));
-      if (!take(':')) fail('":"');
-      members.push([name, readValue(memberPath)]);
-    } while (take(','));
-    if (!take('}')) fail('"," or "}"');
-    return Object.fromEntries(members);
-  }
-
-  function readArray(path: readonly PropertyKey[]): unknown[] {
-    const items: unknown[] = [];
-    if (take(']')) return items;
-    do {
-      skipSpace();
-      const itemPath = [...path, items.length];
-      lines.set(pathKey(itemPath), lineAt(at));
-      items.push(readValue(itemPath));
-    } while (take(','));
-    if (!take(']')) fail('"," or "]"');
-    return items;
-  }
-
-  function readValue(path: readonly PropertyKey[]): unknown {
-    if (path.length > deepest) fail(`at most ${deepest} levels`);
-    if (take('{')) return readObject(path);
-    if (take('[')) return readArray(path);
-    return readScalar('a value');
-  }
-
-  const value = readValue([]);
-  skipSpace();
-  if (at < text.length) fail('the end of the file');
-
+  refuseFaults(text);
+  const tree = parseTree(text);
+  if (tree === undefined) throw new Error('a text without faults has no tree');
   return {
-    value,
+    value: getNodeValue(tree),
     lineOf(path) {
       for (let length = path.length; length > 0; length--) {
-        const line = lines.get(pathKey(path.slice(0, length)));
-        if (line !== undefined) return line;
+        const steps = path.slice(0, length).map((step) => (typeof step === 'number' ? step : String(step)));
+        const node = findNodeAtLocation(tree, steps);
+        if (node === undefined) continue;
+        const { offset } = node.parent?.type === 'property' ? node.parent : node;
+        return text.slice(0, offset).split('\n').length;
       }
       return 1;
     },
   };
 }
 
-function pathKey(path: readonly PropertyKey[]): string {
-  return JSON.stringify(path.map(String));
+/**
+ * Throws at the first fault: the parser knows where, and what comes before it says what was expected there. A key that
+ * is there twice is one too, which JSON itself allows.
+ */
+function refuseFaults(text: string): void {
+  /** The keys of each object that is open; null for a list. */
+  const open: (Set<string> | null)[] = [];
+  let expected = 'a value';
+
+  const fail = (message: string, line: number, character: number): never => {
+    throw new JsonSyntaxError(message, line + 1, character + 1);
+  };
+  const begin = (keys: Set<string> | null, line: number, character: number): void => {
+    open.push(keys);
+    if (open.length > deepest) fail(`not JSON: more than ${deepest} levels`, line, character);
+    expected = keys === null ? 'a value' : 'a key in quotes or "}"';
+  };
+  const endValue = (): void => {
+    const within = open.at(-1);
+    if (within === undefined) expected = 'the end of the file';
+    else expected = within === null ? '"," or "]"' : '"," or "}"';
+  };
+  // The parser tells of an end that is missing as well, before it says that it is.
+  const end = (offset: number): void => {
+    if (offset === text.length) return;
+    open.pop();
+    endValue();
+  };
+
+  visit(text, {
+    onObjectBegin: (_offset, _length, line, character) => begin(new Set(), line, character),
+    onArrayBegin: (_offset, _length, line, character) => begin(null, line, character),
+    onObjectEnd: end,
+    onArrayEnd: end,
+    onLiteralValue: endValue,
+    onObjectProperty: (key, _offset, _length, line, character) => {
+      const keys = open.at(-1);
+      if (keys?.has(key)) fail(`the key "${key}" is there twice`, line, character);
+      keys?.add(key);
+      expected = '":"';
+    },
+    onSeparator: (separator) => {
+      const isKeyNext = separator === ',' && open.at(-1) !== null;
+      expected = isKeyNext ? 'a key in quotes (no comma after the last one)' : 'a value';
+    },
+    onError: (code, offset, _length, line, character) => {
+      const found =
+        offset >= text.length
+          ? 'the end of the file'
+          : JSON.stringify(String.fromCodePoint(text.codePointAt(offset) ?? 0));
+      const broken = brokenWords[printParseErrorCode(code)];
+      fail(`not JSON: ${broken ?? `expected ${expected}, found ${found}`}`, line, character);
+    },
+  });
 }

@@ -55,7 +55,11 @@ describe('readJsonText', () => {
       '3:1 not JSON: expected a key in quotes (no comma after the last one), found "}"',
     ],
     ['a missing comma', '{\n  "a": 1\n  "b": 2\n}', '3:3 not JSON: expected "," or "}", found "\\""'],
-    ['a comment', '{\n  // no\n}', '2:3 not JSON: expected a key in quotes or "}", found "/"'],
+    ['a comment that does not end', '{\n  /* no\n}', '2:3 not JSON: a comment does not end'],
+    ['a hash', '{\n  # no\n}', '2:3 not JSON: expected a key in quotes or "}", found "#"'],
+    ['a text that does not end', '{ "a": "b\n}', '1:8 not JSON: a text in quotes does not end in its line'],
+    ['no value', '{ "a": yes }', '1:8 not JSON: expected a value, found "y"'],
+    ['too many levels', '['.repeat(65), '1:65 not JSON: more than 64 levels'],
     ['single quotes', "{ 'a': 1 }", '1:3 not JSON: expected a key in quotes or "}", found "\'"'],
     ['an end too early', '{ "a": [1, 2', '1:13 not JSON: expected "," or "]", found the end of the file'],
     ['an empty file', '', '1:1 not JSON: expected a value, found the end of the file'],
@@ -63,6 +67,12 @@ describe('readJsonText', () => {
     ['a key that is there twice', '{\n  "a": 1,\n  "a": 2\n}', '3:3 the key "a" is there twice'],
   ])('%s', (_, text, error) => {
     expect(errorOf(text)).toBe(error);
+  });
+
+  test('reads past comments', () => {
+    const { value, lineOf } = readJsonText('// why\n{ /* how */ "a": [1, // one\n2] }\n// end');
+    expect(value).toEqual({ a: [1, 2] });
+    expect(lineOf(['a', 1])).toBe(3);
   });
 
   test('knows the line of a key, or of the nearest one above it', () => {
