@@ -174,33 +174,45 @@ export interface Manifest extends ManifestView {
 export interface UploadSlot {
   readonly path: MirrorPath;
   readonly sizeBytes: number;
-  /** The folder's priority; higher goes first. */
+  /** The folder's priority: higher goes first, but only before what has not waited much longer, so that nothing starves. */
   readonly priority: number;
 }
 
 export type Lane = 'upload' | 'delete';
 
-/** When things are sent: the lanes, the upload window, and holds. */
+/**
+ * When things are sent: the lanes, the upload window, and holds. What waits starts by itself when it may. Who gives up
+ * waiting (`signal`) is let go at once, with the signal's reason, and is never started; an attempt that runs has to
+ * heed its signal itself.
+ */
 export interface SendQueue {
   /**
    * Runs `attempt` when the upload lane, its concurrency and the window of 60 s allow one more. One call is at most
    * one attempt: once it has called `sending`, it keeps its unit of the window until 60 s after it ended; otherwise
-   * the unit is free as soon as it ended.
+   * the unit is free as soon as it ended. Large files never have every place, unless there is but one.
    */
   upload<T>(slot: UploadSlot, attempt: (sending: () => void) => Promise<T>, signal: AbortSignal): Promise<T>;
   /** Runs a delete in the delete lane. */
   delete<T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T>;
-  /** Nothing starts in this lane until `release(lane, name)`, or for `forMs`. Holding again replaces the hold. */
+  /**
+   * Nothing starts in this lane until `release(lane, name)`, or for `forMs`; what runs goes on. Holding again replaces
+   * the hold, whichever of the two lasts longer. A lane moves when its last hold is over.
+   */
   hold(lane: Lane, name: string, why: string, forMs: number | null): void;
+  /** Does nothing when there is no such hold. */
   release(lane: Lane, name: string): void;
   /** The holds of a lane, for status. `remainingMs` null: until released. */
   holds(
     lane: Lane,
   ): readonly { readonly name: string; readonly why: string; readonly remainingMs: number | null }[];
-  /** On: one request at a time in this lane, to find out whether the API works again. */
+  /** On: one request at a time in this lane, to find out whether the API works again; what runs already goes on. */
   setProbing(lane: Lane, on: boolean): void;
-  /** Full-jitter exponential backoff for the n-th failure in a row (n ≥ 1), milliseconds. */
+  /**
+   * Full-jitter exponential backoff for the n-th failure in a row (n ≥ 1), milliseconds: at least 100, at most 500 for
+   * the first and twice that for each further one, up to 300,000.
+   */
   backoffMs(failures: number): number;
+  /** `inWindow`: units that are taken. `waiting`: uploads that wait, without those that gave up. */
   uploadWindow(): {
     readonly inWindow: number;
     readonly limit: number | null;

@@ -35,6 +35,8 @@ export class LaneQueue implements SendQueue {
   readonly #holds: Readonly<Record<Lane, Holds>>;
   readonly #places: Record<Lane, number>;
   readonly #probing: Record<Lane, boolean> = { upload: false, delete: false };
+  /** Uploads that wait and have not given up; the order below also holds those that have. */
+  #waiting = 0;
   #running = 0;
   #runningLarge = 0;
   #windowTimer: Promise<void> | null = null;
@@ -78,7 +80,13 @@ export class LaneQueue implements SendQueue {
   ): Promise<T> {
     const large = slot.sizeBytes >= LARGE_BYTES;
     const turnMs = virtualArrivalMs(this.#clock.monotonicMs(), slot.priority, slot.sizeBytes);
-    const started = this.#enqueue(this.#uploads, signal, { priority: -turnMs, large }, async (isWanted) => {
+    signal.throwIfAborted();
+    this.#waiting += 1;
+    const leave = (): void => {
+      this.#waiting -= 1;
+    };
+    const place = { priority: -turnMs, large };
+    const started = this.#enqueue(this.#uploads, signal, place, leave, async (isWanted) => {
       this.#running += 1;
       let sent = false;
       const sending = (): void => {
@@ -98,8 +106,12 @@ export class LaneQueue implements SendQueue {
   }
 
   async delete<T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    return await this.#enqueue(this.#deletes, signal, {}, async (isWanted) =>
-      isWanted ? { value: await attempt() } : null,
+    return await this.#enqueue(
+      this.#deletes,
+      signal,
+      {},
+      () => {},
+      async (isWanted) => (isWanted ? { value: await attempt() } : null),
     );
   }
 
@@ -145,7 +157,7 @@ export class LaneQueue implements SendQueue {
     return {
       inWindow: this.#window.inWindow(this.#clock.monotonicMs()),
       limit: this.#window.limit,
-      waiting: this.#order.waiting,
+      waiting: this.#waiting,
       running: this.#running,
     };
   }
@@ -161,18 +173,24 @@ export class LaneQueue implements SendQueue {
   /**
    * Waits for a place in the queue. An abort rejects the waiter at once; its place, when it comes, is passed on
    * unused (`isWanted` false), so that what the queue counted when it gave the place is always given back.
+   * `leave`: called once, when it waits no more.
    */
   async #enqueue<T>(
     queue: PQueue<SendOrder, SendOptions> | PQueue,
     signal: AbortSignal,
     options: SendOptions,
+    leave: () => void,
     run: (isWanted: boolean) => Promise<{ readonly value: T } | null>,
   ): Promise<T> {
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<T>();
-    const stopWaiting = this.#aborts.wait(signal, reject);
+    const stopWaiting = this.#aborts.wait(signal, (reason) => {
+      leave();
+      reject(reason);
+    });
     const task = async (): Promise<void> => {
       stopWaiting();
+      if (!signal.aborted) leave();
       try {
         const result = await run(!signal.aborted);
         if (result !== null) resolve(result.value);
