@@ -19,6 +19,10 @@ export const exitCode = {
   internal: 70,
   auth: 77,
   config: 78,
+  /** Broken off by Ctrl-C; 128 and the number of the signal, as a shell has it. */
+  interrupted: 130,
+  /** `SIGTERM`; a daemon that ends in time ends with 0. */
+  terminated: 143,
 } as const;
 
 /** Faults that are named by their rule; all others go by what they halt and by their disposition. */

@@ -156,7 +156,7 @@ function usageMessage(message: string, argv: readonly string[], verb: Verb | nul
     const given = argv.find((argument) => argument.replace(/^-+/, '').split('=')[0] === unknown) ?? unknown;
     if (!given.startsWith('-')) return `unexpected argument "${given}"`;
     const known = [...Object.keys(globalOptions), ...Object.keys(verb?.options ?? {}), 'help', 'version'];
-    return `unknown option "${given.split('=')[0]}"${didYouMean(unknown, known)}`;
+    return `unknown option "${given.split('=')[0]}"${didYouMean(unknown, known, '--')}`;
   }
   if (line.startsWith('Not enough non-option arguments')) return `missing ${verb?.operands ?? 'verb'}`;
   const choice = /^Invalid values: Argument: (.+), Given: (.+), Choices: (.+)$/.exec(line);

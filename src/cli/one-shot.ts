@@ -6,7 +6,7 @@ import { createLogger, type Logger } from '../service/logger.ts';
 import { systemClock } from '../service/system-clock.ts';
 import { askedApi } from './asked-api.ts';
 import type { Context } from './context.ts';
-import { stopOnSignals } from './stop-signals.ts';
+import { sayWhenStopping, stopOnSignals } from './stop-signals.ts';
 
 interface OneShot {
   readonly logger: Logger;
@@ -34,6 +34,7 @@ export async function mirrorOnce<T>(
   const { openMirror } = await context.compose();
   using stop = stopOnSignals();
   const mirror = await openMirror({ config, apiKey, isEmulator, listener, verb: context.verb });
+  sayWhenStopping(stop, mirror.control, logger);
   try {
     return await work(mirror, stop.signal);
   } finally {

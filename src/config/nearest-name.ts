@@ -16,10 +16,10 @@ export function nearestName(name: string, candidates: Iterable<string>): string 
   return nearest;
 }
 
-/** `; did you mean "batch"?`, or nothing. */
-export function didYouMean(name: string, candidates: Iterable<string>): string {
+/** `; did you mean "batch"?`, or nothing. `before`: what stands before the name, e.g. `--`. */
+export function didYouMean(name: string, candidates: Iterable<string>, before = ''): string {
   const nearest = nearestName(name, candidates);
-  return nearest === null ? '' : `; did you mean "${nearest}"?`;
+  return nearest === null ? '' : `; did you mean "${before}${nearest}"?`;
 }
 
 function folded(name: string): string {

@@ -7,7 +7,7 @@ export function hintForRootFile(folders: readonly string[]): string {
 export function hintForFolder(name: string, folders: readonly string[]): string {
   const meant = nearestFolder(name, folders);
   const hint = 'no purpose folder of this name is configured';
-  return meant === null ? hint : `${hint}; did you mean \`${meant}\`?`;
+  return meant === null ? hint : `${hint}; did you mean "${meant}"?`;
 }
 
 /** The folder whose name differs only by case, separators, or at most two slips of the keyboard; null if none does. */

@@ -113,7 +113,7 @@ export class Collector {
 
   /** Returns how long to wait before the next try; null: it is gone. */
   async #delete(id: FileId, garbage: Garbage): Promise<number | null> {
-    const { api, ledger, listener, halts, index } = this.#core;
+    const { api, ledger, listener, halts, index, view } = this.#core;
     const notYetMs = await this.#unlessAdmitted(id, garbage);
     if (notYetMs !== null) return notYetMs;
     // RACE: a halt may have come while this waited for its place in the lane.
@@ -136,7 +136,8 @@ export class Collector {
     this.#governor.works();
     await ledger.record(garbageDeleted(id), this.#signal);
     this.#failures.delete(id);
-    listener({ kind: 'deleted', path: garbage.path, id, why: garbage.reason });
+    const isRenamed = garbage.reason === 'replaced' && !view.files.has(garbage.path);
+    listener({ kind: 'deleted', path: garbage.path, id, why: isRenamed ? 'renamed' : garbage.reason });
     return null;
   }
 

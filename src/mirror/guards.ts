@@ -75,13 +75,21 @@ export function guardDeletes(input: DeleteGuardInput): DeleteVerdict {
   };
 
   const whole = extentOf(null, unapproved.length, input);
+  const ofFolders = [...byFolder(unapproved)].map(([folder, deletes]) => {
+    return { folder, deletes, cause: folderCause(folder, deletes, input) };
+  });
   if (unapproved.length > 0 && isMassDelete(whole, input)) {
-    const words = `${whole.count} of ${whole.of} mirrored files disappeared${alreadyGone(input.letGoTotal)}`;
+    // One halt for the same deletes: what is the matter with single folders is told with it.
+    const more = ofFolders
+      .filter(
+        ({ deletes, cause }) => cause !== null && !(cause.isCount && deletes.length === unapproved.length),
+      )
+      .map(({ cause }) => `; ${cause?.words}`)
+      .join('');
+    const words = `${whole.count} of ${whole.of} mirrored files disappeared${alreadyGone(input.letGoTotal)}${more}`;
     hold(null, unapproved, { words, isTrip: true });
-  }
-  for (const [folder, deletes] of byFolder(unapproved)) {
-    const cause = folderCause(folder, deletes, input);
-    if (cause !== null) hold(folder, deletes, cause);
+  } else {
+    for (const { folder, deletes, cause } of ofFolders) if (cause !== null) hold(folder, deletes, cause);
   }
   const others = unapproved.filter(({ path, trip }) => trip !== null && !held.has(path));
   for (const [folder, deletes] of Map.groupBy(others, ({ trip }) => trip?.folder ?? null)) {
@@ -118,6 +126,8 @@ interface Cause {
   readonly words: string;
   /** True for what only `approve` or the files themselves can end. */
   readonly isTrip: boolean;
+  /** It says no more than how many disappeared. */
+  readonly isCount?: boolean;
 }
 
 function folderCause(
@@ -138,7 +148,11 @@ function folderCause(
   const extent = extentOf(folder, count, input);
   if (extent.count > input.minCount && extent.count >= extent.of) {
     const gone = alreadyGone(input.letGoInFolder(folder));
-    return { words: `all ${extent.count} mirrored files of ${folder}/ disappeared${gone}`, isTrip: true };
+    return {
+      words: `all ${extent.count} mirrored files of ${folder}/ disappeared${gone}`,
+      isTrip: true,
+      isCount: true,
+    };
   }
   return null;
 }

@@ -212,6 +212,8 @@ export class Mirror implements MirrorControl {
   hint(hint: Hint): void {
     switch (hint.kind) {
       case 'path':
+        // Only a scan tells what it is: its words, and those of the log, are the same at any time then.
+        if (!hint.path.includes('/')) return this.#scans.requestTree(hint.path);
         this.mark(hint.path);
         this.#lookForRename(hint.path);
         return;

@@ -1,3 +1,4 @@
+import { skipText } from './skip-text.ts';
 import { needOfSkip, type Need } from './attention.ts';
 import { contradictionOf } from './belief.ts';
 import type { Inspection } from './ports.ts';
@@ -114,7 +115,7 @@ function planPath(situation: Situation): Action {
       return {
         kind: 'nothing',
         state: 'skipped',
-        reason: `${look.reason}: ${look.detail}`,
+        reason: skipText(look),
         needs: needOfSkip(look.reason),
       };
     case 'ignored':
@@ -126,7 +127,7 @@ function planPath(situation: Situation): Action {
         return {
           kind: 'nothing',
           state: 'ignored',
-          reason: `no folder "${folderOf(situation.path)}" is configured`,
+          reason: `no purpose folder "${folderOf(situation.path)}" is configured`,
         };
       }
       return (

@@ -222,6 +222,9 @@ export interface SendQueue {
 }
 
 /** What happened, for logs, status and metrics. The engine only tells; it never waits for a listener. */
+/** `renamed`: its path is none of the mirror's any more; a file that was uploaded under another one replaced it. */
+export type DeletedWhy = GarbageReason | 'renamed';
+
 export type MirrorEvent =
   | {
       readonly kind: 'uploaded';
@@ -233,7 +236,7 @@ export type MirrorEvent =
       readonly adopted: boolean;
     }
   | { readonly kind: 'moved'; readonly path: MirrorPath; readonly from: MirrorPath; readonly id: FileId }
-  | { readonly kind: 'deleted'; readonly path: MirrorPath; readonly id: FileId; readonly why: GarbageReason }
+  | { readonly kind: 'deleted'; readonly path: MirrorPath; readonly id: FileId; readonly why: DeletedWhy }
   | { readonly kind: 'rejected'; readonly path: MirrorPath; readonly rule: string; readonly message: string }
   | { readonly kind: 'skipped'; readonly path: MirrorPath; readonly reason: string }
   | {

@@ -1,3 +1,4 @@
+import { skipText } from './skip-text.ts';
 import { needOf, needOfSkip, type Need } from './attention.ts';
 import { survivable } from './faults.ts';
 import { guardDeletes, type WaitingDelete } from './guards.ts';
@@ -65,9 +66,10 @@ class Preview {
       for (const item of items) {
         seen.add(item.path);
         if (item.kind === 'unlistable') unlistable.add(item.path);
-        if (item.kind === 'unlistable') this.#planned.push(problem(item.path, item.reason));
+        if (item.kind === 'unlistable')
+          this.#planned.push(problem(item.path, skipText({ reason: 'unreadable', detail: item.reason })));
         if (item.kind === 'skipped')
-          this.#planned.push(problem(item.path, item.reason, needOfSkip(item.reason)));
+          this.#planned.push(problem(item.path, skipText(item), needOfSkip(item.reason)));
         if (item.kind !== 'file' || this.#isAtRest(item.path, item.stat)) continue;
         await this.#present(item.path, item.stat, signal);
       }

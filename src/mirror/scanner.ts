@@ -4,6 +4,7 @@ import { rulesOf, serverNowSeconds } from './core.ts';
 import type { Deleter } from './deleter.ts';
 import { isWithin, isWithinAny } from './mirror-path.ts';
 import { expiryWantsLook, isAtRest } from './plan.ts';
+import { skipText } from './skip-text.ts';
 import type { Entry, ScanItem } from './types.ts';
 import type { MirrorPath, StatToken } from './types.ts';
 
@@ -98,7 +99,7 @@ export class Scanner {
     switch (item.kind) {
       case 'skipped':
       case 'ignored': {
-        const reason = item.kind === 'skipped' ? `${item.reason}: ${item.detail}` : item.rule;
+        const reason = item.kind === 'skipped' ? skipText(item) : item.rule;
         const needs = item.kind === 'skipped' ? needOfSkip(item.reason) : needOf('ignored');
         const news = notes.set(item.path, item.kind, reason, needs);
         if (news && item.kind === 'skipped') listener({ kind: 'skipped', path: item.path, reason });
@@ -107,9 +108,7 @@ export class Scanner {
         return;
       }
       case 'unlistable':
-        if (notes.set(item.path, 'skipped', `unreadable: ${item.reason}`)) {
-          listener({ kind: 'skipped', path: item.path, reason: item.reason });
-        }
+        this.#noteUnlistable(item.path, skipText({ reason: 'unreadable', detail: item.reason }));
         return;
       case 'outside':
         notes.set(item.path, 'ignored', item.hint);
@@ -119,6 +118,11 @@ export class Scanner {
         }
         return;
     }
+  }
+
+  #noteUnlistable(path: MirrorPath, reason: string): void {
+    const { notes, listener } = this.#core;
+    if (notes.set(path, 'skipped', reason)) listener({ kind: 'skipped', path, reason });
   }
 
   #markUnseen(

@@ -1,5 +1,5 @@
-import type { Clock, Listener, MirrorEvent } from '../mirror/ports.ts';
-import type { GarbageReason } from '../mirror/types.ts';
+import { counted } from '../mirror/counted.ts';
+import type { Clock, DeletedWhy, Listener, MirrorEvent } from '../mirror/ports.ts';
 import type { LogFields, Logger, LogLevel } from './logger.ts';
 import { formatBytes, formatDuration } from './quantities.ts';
 import { printable } from './terminal-text.ts';
@@ -24,9 +24,10 @@ const levels: Readonly<Record<MirrorEvent['kind'], LogLevel>> = {
   halted: 'error',
 };
 
-const whyDeleted: Readonly<Record<GarbageReason, string>> = {
+const whyDeleted: Readonly<Record<DeletedWhy, string>> = {
   deleted: 'removed locally',
   replaced: 'a newer version took its place',
+  renamed: 'a remote file of another name took its place',
   void: 'the file changed while it was sent',
   mismatch: 'it was not stored as asked',
   orphan: 'kept aside, and released',
@@ -98,11 +99,11 @@ function messageOf(event: MirrorEvent): string {
     case 'expired':
       return `expired ${event.id} of ${printable(event.path)}`;
     case 'halted':
-      return `halted (${event.name}): ${printable(event.cause)}; ${printable(event.held)}; ${printable(event.next)}`;
+      return `${event.name === 'paused' ? 'paused' : `halted (${event.name}): ${printable(event.cause)}`}; ${printable(event.held)}; ${printable(event.next)}`;
     case 'resumed':
-      return `resumed (${event.name})`;
+      return event.name === 'paused' ? 'resumed' : `resumed: the halt ${printable(event.name)} is over`;
     case 'scanned':
-      return `looked at ${event.files} files in ${formatDuration(event.tookMs)}, ${event.dirty} to work on (${printable(event.why)})`;
+      return `looked at ${counted(event.files, 'file')} in ${formatDuration(event.tookMs)}, ${event.dirty} to work on (${printable(event.why)})`;
     default:
       return printable(event.message);
   }

@@ -35,9 +35,11 @@ export interface SignalWatch extends Disposable {
 /** Why work was broken off: a person or the service manager asked for it. Not an error. */
 export class StopRequest extends Error {
   readonly exitCode: number;
+  readonly signal: StopSignal;
 
   constructor(signal: StopSignal) {
     super(`stopped by ${signal}`);
+    this.signal = signal;
     this.name = 'StopRequest';
     this.exitCode = exitCodes[signal];
   }

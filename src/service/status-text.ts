@@ -1,6 +1,6 @@
 import { groupProblems, type Need, type ProblemGroup } from '../mirror/attention.ts';
 import { command } from '../mirror/command.ts';
-import type { Halt, PathState } from '../mirror/types.ts';
+import type { Halt, HaltName, PathState } from '../mirror/types.ts';
 import type { MirrorStatus, PathReport } from '../mirror/report.ts';
 import { counted } from '../mirror/counted.ts';
 import { formatDuration, formatTime } from './quantities.ts';
@@ -8,6 +8,9 @@ import { printable } from './terminal-text.ts';
 
 /** Of each state so many are named, by what they need; the others are counted. */
 const mostProblems: Readonly<Record<Need, number>> = { person: 20, time: 5, nothing: 5 };
+
+/** While one of these is in force, nothing is sent. */
+const STOPS_ALL: ReadonlySet<HaltName> = new Set<HaltName>(['root', 'auth', 'scope', 'state']);
 
 /** In the order in which they are shown. */
 const stateOrder: readonly PathState[] = [
@@ -130,7 +133,7 @@ function factsOf(status: MirrorStatus, nowSeconds: number): readonly Fact[] {
       : `; ${printable(uploads.pause.why)}, resumes in ${formatDuration(uploads.pause.remainingMs)}`;
   return [
     ['mirror', `${printable(status.root)} -> ${printable(status.api)}`],
-    ['running', `${status.phase}${status.paused ? ', paused' : ''}; watching: ${status.watching}`],
+    ['running', `${phaseText(status)}; watching: ${status.watching}`],
     ['files', counts.length === 0 ? 'none' : counts.join(', ')],
     ['uploads', `${uploads.running} running, ${uploads.waiting} waiting${window}${pause}`],
     ...(status.waitingDeletes === 0 ? [] : [['deletes', `${status.waitingDeletes} waiting`] as const]),
@@ -141,6 +144,13 @@ function factsOf(status: MirrorStatus, nowSeconds: number): readonly Fact[] {
       ? []
       : [['verified', agoText(status.lastVerifyAt, nowSeconds)] as const]),
   ];
+}
+
+/** Paused or halted as a whole, it neither works nor rests. */
+function phaseText({ phase, paused, halts }: MirrorStatus): string {
+  if (phase === 'starting' || phase === 'stopping' || phase === 'stopped') return phase;
+  if (paused) return 'paused';
+  return halts.some(({ name }) => STOPS_ALL.has(name)) ? 'halted' : phase;
 }
 
 type Leftovers = Pick<MirrorStatus, 'garbage' | 'undeletable' | 'heldGarbage'>;

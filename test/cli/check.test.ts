@@ -134,13 +134,13 @@ describe('check', () => {
         file: 'batch/none.jsonl',
         line: null,
         rule: 'unreadable',
-        message: 'ENOENT: no such file or directory',
+        message: 'there is no such file or folder',
       },
       {
         file: 'batch/dangling.jsonl',
         line: null,
         rule: 'unreadable',
-        message: 'ENOENT: no such file or directory',
+        message: 'there is no such file or folder',
       },
       { file: '/dev/null', line: null, rule: 'unreadable', message: 'not a regular file' },
     ]);

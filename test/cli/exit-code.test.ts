@@ -1,5 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { exitCodeOf, exitCodeOfResult } from '../../src/cli/exit-code.ts';
+import { exitCode, exitCodeOf, exitCodeOfResult } from '../../src/cli/exit-code.ts';
 import { UsageError } from '../../src/cli/usage-error.ts';
 import { Fault, type FaultDetails } from '../../src/mirror/faults.ts';
 import { StopRequest } from '../../src/service/signals.ts';
@@ -52,4 +53,9 @@ describe('a pass ends with', () => {
   ])('%s', (_, result, code) => {
     expect(exitCodeOfResult(result)).toBe(code);
   });
+});
+
+test('the README names every exit code', () => {
+  const text = /^Exit codes: .*$/m.exec(readFileSync('README.md', 'utf8'))?.[0] ?? '';
+  for (const code of Object.values(exitCode)) expect(text).toMatch(new RegExp(`(: |· |, )${code} `));
 });

@@ -20,6 +20,6 @@ test.each([
 });
 
 test('the hint says what was meant only when something was', () => {
-  expect(hintForFolder('Batch', FOLDERS)).toContain('did you mean `batch`?');
+  expect(hintForFolder('Batch', FOLDERS)).toContain('did you mean "batch"?');
   expect(hintForFolder('photos', FOLDERS)).not.toContain('did you mean');
 });

@@ -70,7 +70,7 @@ test('the first level of the root: what no folder covers, with a hint; our own f
     'outside photos',
     'outside vision',
   ]);
-  expect(items[1]).toMatchObject({ hint: expect.stringContaining('did you mean `batch`?') });
+  expect(items[1]).toMatchObject({ hint: expect.stringContaining('did you mean "batch"?') });
 });
 
 test('links, pipes and ignored files are items with a reason; links are not followed', async () => {

@@ -96,7 +96,7 @@ describe.concurrent('names', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     await mirror.untilConverged({ except: [shown], posts: 1 });
     const [[path, reason] = []] = Object.entries(await problemsOf(mirror));
     expect(path).toMatch(/^batch\/bad-/);
-    expect(reason).toMatch(/^skipped: not-utf8/);
+    expect(reason).toMatch(/^skipped: the name is not UTF-8/);
     await mirror.expectConverged({ except: [shown], posts: 1, deletes: 0 });
     await unlink(raw);
     await mirror.untilStatus(({ problems }) => problems.length === 0);
@@ -136,11 +136,20 @@ describe.concurrent('names', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     expect(await problemsOf(mirror)).toEqual({
       'lonely.jsonl': expect.stringMatching(/^ignored: files directly in the root are not mirrored/),
       photos: expect.stringMatching(/^ignored: no purpose folder of this name/),
-      Batch: expect.stringContaining('did you mean `batch`?'),
-      fine_tune: expect.stringContaining('did you mean `fine-tune`?'),
+      Batch: expect.stringContaining('did you mean "batch"?'),
+      fine_tune: expect.stringContaining('did you mean "fine-tune"?'),
     });
     await mirror.expectConverged({ posts: 0 });
     expect(mirror.logs.split('"msg":"Batch: ')).toHaveLength(2);
+  });
+
+  test('E11: a file in the root is mentioned as soon as it is there, in the words of status', async (context) => {
+    const mirror = await running(context, { config: { watch: { rescanSeconds: 0 } } });
+    await mirror.untilWatching();
+    await mirror.write('late.jsonl', batchFile(1));
+    const said = 'files directly in the root are not mirrored; move it into one of the purpose folders';
+    await mirror.untilReport('late.jsonl', (report) => report?.reason?.startsWith(said) === true);
+    context.expect(mirror.logs.split(`"msg":"late.jsonl: ${said}`)).toHaveLength(2);
   });
 
   test('E11: a folder that is mapped to a purpose is mirrored with it', async (context) => {
@@ -187,7 +196,10 @@ describe.concurrent('kinds and permissions', { timeout: SCENARIO_TIMEOUT_MS }, (
     await mirror.untilConverged({ posts: 1 });
     expect(await problemsOf(mirror)).toEqual(
       Object.fromEntries(
-        Object.keys(targets).map((name) => [`batch/${name}`, expect.stringMatching(/^skipped: symlink/)]),
+        Object.keys(targets).map((name) => [
+          `batch/${name}`,
+          expect.stringMatching('skipped: a symbolic link, which is not followed'),
+        ]),
       ),
     );
     await mirror.untilStatus(({ phase }) => phase === 'idle');

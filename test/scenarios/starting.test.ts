@@ -111,7 +111,7 @@ describe.concurrent('bad input', { timeout: SCENARIO_TIMEOUT_MS }, () => {
       context,
       await mirror.run('sync', '--jsno'),
       64,
-      /unknown option "--jsno"; did you mean "json"/,
+      /unknown option "--jsno"; did you mean "--json"/,
     );
   });
 

@@ -43,6 +43,56 @@ describe('stopping and reloading', { concurrent: true }, () => {
     await mirror.expectConverged({ posts: PATHS.length, deletes: 0 });
   }, 60_000);
 
+  test('Ctrl-C in a sync: says at once what it waits for, then what was done; exit 130', async (context) => {
+    const mirror = await openTestMirror(context, { config: { limits: { concurrentUploads: 2 } } });
+    mirror.emulator.faults.add({
+      match: { method: 'POST' },
+      act: { kind: 'delay', at: 'handled', ms: 1_500 },
+    });
+    for (const path of PATHS) await mirror.write(path, path);
+    const sync = mirror.begin('sync');
+    await mirror.until(
+      () => mirror.emulator.requests.uploads().length,
+      (uploads) => uploads === 2,
+    );
+    sync.signal('SIGINT');
+    await mirror.until(
+      () => sync.log,
+      (log) =>
+        log.includes('stopping: waits until 2 uploads have ended, 15 s at most; a second Ctrl-C breaks off'),
+      1_000,
+    );
+    expect(await sync.exit()).toMatchObject({ code: 130, stdout: '2 uploaded\n' });
+  });
+
+  test('a second Ctrl-C in a sync breaks it off; the next one counts what it finds and sends', async (context) => {
+    const mirror = await openTestMirror(context, { config: { api: { lookSeconds: 0.5 } } });
+    const hang = mirror.emulator.faults.add({
+      match: { method: 'POST' },
+      act: { kind: 'hang', at: 'handled' },
+    });
+    await mirror.write('user_data/a.txt', 'a');
+    const sync = mirror.begin('sync', '--json');
+    await mirror.until(
+      () => mirror.emulator.requests.uploads().length,
+      (uploads) => uploads === 1,
+    );
+    sync.signal('SIGINT');
+    await sleep(400);
+    sync.signal('SIGINT');
+    expect((await sync.exit(5_000)).code).toBe(130);
+    hang.remove();
+    await mirror.write('user_data/b.txt', 'b');
+    const { result } = await mirror.sync();
+    expect(result).toMatchObject({ done: { uploaded: 1, adopted: 1, replaced: 0, deleted: 0, failed: 0 } });
+    await mirror.write('user_data/b.txt', 'other b');
+    await mirror.rename('user_data/a.txt', 'user_data/c.txt');
+    const renamed = await mirror.run('sync');
+    expect(renamed.stdout).toBe('1 uploaded, 1 replaced, 1 deleted\n');
+    expect(renamed.stderr).toContain('of user_data/a.txt: a remote file of another name took its place');
+    expect(renamed.stderr).toContain('of user_data/b.txt: a newer version took its place');
+  });
+
   test('C12: a second SIGTERM ends it at once; nothing is lost', async (context) => {
     const mirror = await withUploadsInFlight(context, { kind: 'hang', at: 'handled' });
     const startedMs = performance.now();

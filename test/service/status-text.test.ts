@@ -54,7 +54,7 @@ test('a mirror in trouble: halts first, then facts, then every problem with its 
       '  next   files-mirror approve batch',
       '',
       'mirror       /srv/files -> https://api.openai.com',
-      'running      working, paused; watching: native',
+      'running      paused; watching: native',
       'files        3 synced, 1 rejected',
       'uploads      8 running, 7 waiting, 990 of 990 in the last minute; rate limited, resumes in 7 s',
       'deletes      600 waiting',

@@ -103,11 +103,14 @@ class Inspector {
   /** `path`: as it was given. Throws `UsageError` when nothing says whose rules count. */
   async look(path: string, signal: AbortSignal): Promise<void> {
     const absolute = resolve(this.#cwd, path);
-    const isFolder = await stat(absolute).then(
-      (found) => found.isDirectory(),
-      () => false,
-    );
-    if (isFolder) return await this.#walk(path, absolute, signal);
+    const found = await kindOf(absolute);
+    if (found === 'missing') {
+      this.#files += 1;
+      const message = 'there is no such file or folder';
+      this.#findings.push({ file: path, line: null, rule: 'unreadable', message });
+      return;
+    }
+    if (found === 'folder') return await this.#walk(path, absolute, signal);
     const rules = this.#rulesAt(dirname(absolute));
     if (rules === null) throw unclear(path, this.#config);
     await this.#check(path, absolute, rules, signal);
@@ -158,6 +161,16 @@ class Inspector {
       signal.throwIfAborted();
       this.#findings.push({ file, line: null, rule: 'unreadable', message: whyUnreadable(error) });
     }
+  }
+}
+
+/** What cannot be looked at is taken for a file, which then cannot be read. */
+async function kindOf(path: string): Promise<'file' | 'folder' | 'missing'> {
+  try {
+    return (await stat(path)).isDirectory() ? 'folder' : 'file';
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' || code === 'ENOTDIR' ? 'missing' : 'file';
   }
 }
 

@@ -1,5 +1,7 @@
+import { command } from '../../mirror/command.ts';
 import { exitCodeOfResult } from '../exit-code.ts';
 import { printFlushResult } from '../flush-report.ts';
+import { leftText, untilTimeIsUp } from '../time-is-up.ts';
 import { timeoutMsOf } from '../timeout-argument.ts';
 import { defineVerb, jsonOption, timeoutOption } from '../verb.ts';
 
@@ -7,7 +9,10 @@ export const verb = defineVerb({
   options: { ...jsonOption, ...timeoutOption },
   async run({ json, timeout }, context) {
     const timeoutMs = timeoutMsOf(timeout);
-    const result = await (await context.daemon()).flush(timeoutMs);
+    const daemon = await context.daemon();
+    const result = await untilTimeIsUp(timeoutMs, daemon.flush(timeoutMs), async (ms) => {
+      return `${leftText(await daemon.status(), ms)}; see: ${command('status')}`;
+    });
     await printFlushResult(context, result, json);
     return exitCodeOfResult(result);
   },

@@ -1,6 +1,7 @@
 import type { Config } from '../../config/config.ts';
 import { Fault } from '../../mirror/faults.ts';
 import type { PathReport } from '../../mirror/report.ts';
+import type { DaemonClient } from '../../service/control-client.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
 import { runningText } from '../found-process.ts';
@@ -8,6 +9,7 @@ import { print, tell } from '../io.ts';
 import { printJson } from '../json-output.ts';
 import { lastKnownReport } from '../last-known.ts';
 import { mirrorPathOf } from '../path-argument.ts';
+import { notMirroredText, stateText, untilTimeIsUp } from '../time-is-up.ts';
 import { timeoutMsOf } from '../timeout-argument.ts';
 import { defineVerb, jsonOption, timeoutOption } from '../verb.ts';
 
@@ -25,7 +27,7 @@ export const verb = defineVerb({
     const { config } = await context.loadConfig();
     const path = mirrorPathOf(args.path, config, context.io.cwd);
     const report = args.wait
-      ? await (await context.daemon()).waitFor(path, timeoutMsOf(args.timeout))
+      ? await waitedReport(path, timeoutMsOf(args.timeout), await context.daemon())
       : await currentReport(path, config, context);
     // Without --wait the id of the last mirrored version will do, whatever has become of the file since.
     if (report === null || report.id === null || (args.wait && report.state !== 'synced'))
@@ -36,6 +38,16 @@ export const verb = defineVerb({
   },
 });
 
+async function waitedReport(
+  path: string,
+  timeoutMs: number | null,
+  daemon: DaemonClient,
+): Promise<PathReport> {
+  return await untilTimeIsUp(timeoutMs, daemon.waitFor(path, timeoutMs), async (ms) =>
+    notMirroredText(path, await daemon.report(path), ms),
+  );
+}
+
 async function currentReport(path: string, config: Config, context: Context): Promise<PathReport | null> {
   const found = await context.findProcess(config);
   if (found.kind === 'daemon') return found.daemon.report(path);
@@ -45,11 +57,7 @@ async function currentReport(path: string, config: Config, context: Context): Pr
 }
 
 function noEntry(path: string, report: PathReport | null): Fault {
-  const why =
-    report === null
-      ? 'it is not known'
-      : `it is ${report.state}${report.reason === null ? '' : `: ${report.reason}`}`;
-  return new Fault(`no id for ${path}: ${why}`, {
+  return new Fault(`no id for ${path}: ${stateText(report)}`, {
     disposition: 'skip',
     outcome: 'refused',
     rule: 'no-entry',

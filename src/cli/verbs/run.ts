@@ -18,7 +18,7 @@ import { printable } from '../../service/terminal-text.ts';
 import { announceEmulator } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
-import { stopOnSignals } from '../stop-signals.ts';
+import { sayWhenStopping, stopOnSignals } from '../stop-signals.ts';
 import { defineVerb } from '../verb.ts';
 
 /** An engine that has not gone round for so long is stuck; a slow disk may well keep it for a minute. */
@@ -146,6 +146,7 @@ async function mirrorUntilStopped(api: Api, context: Context, logger: Logger): P
   using stop = stopOnSignals(() => void reload());
   const over = new AbortController();
   stop.signal.addEventListener('abort', () => void systemd.stopping());
+  sayWhenStopping(stop, mirror.control, logger);
 
   async function reload(): Promise<void> {
     await systemd.reloading();
