@@ -5,12 +5,13 @@ import type { Core, Next } from './core.ts';
 import { again, nowSeconds, rulesOf, serverNowSeconds } from './core.ts';
 import { discarded, discardedAndRejected, intentCleared, versionHeld, type Superseded } from './fold.ts';
 import { lookTimesMs } from './look-times.ts';
-import type { HoldRule } from './plan.ts';
+import { remoteNameOf } from './mirror-path.ts';
+import { isHold, type HoldRule } from './plan.ts';
 import type { ListDoubt } from './ports.ts';
 import { recordUpload } from './record-upload.ts';
 import { SeenFiles } from './seen-files.ts';
-import { sameVersionByStat } from './stat-token.ts';
-import type { FileId, FolderRules, Intent, MirrorPath, RemoteFile, StatToken } from './types.ts';
+import { sameVersionByStat, sizeOf } from './stat-token.ts';
+import type { FileId, FolderRules, Intent, MirrorPath, Rejection, RemoteFile, StatToken } from './types.ts';
 import { earliestCreationMs, findingOf, fitOf, mayBeSince, type Finding } from './whose-file.ts';
 
 /** A file of which the disk cannot tell anything is asked for again after this long. */
@@ -255,11 +256,18 @@ export class Resolver {
     return confirmed;
   }
 
-  /** The uploads of other paths whose outcome is not known yet, and which the same listing would show. */
+  /**
+   * The uploads of other paths whose outcome is not known, and which the same listing would show: those that are still
+   * looked for, and those of which nobody could tell.
+   */
   #rivalsOf(path: MirrorPath, { purpose }: Intent): readonly Intent[] {
     const { view, settings } = this.#core;
     const oneList = !settings.trustReply.has('purpose');
-    return [...view.intents].flatMap(([other, intent]) =>
+    const rivals = new Map<MirrorPath, Intent>();
+    for (const [other, rejection] of view.rejected)
+      if (isLost(rejection)) rivals.set(other, lostUpload(other, rejection));
+    for (const [other, intent] of view.intents) rivals.set(other, intent);
+    return [...rivals].flatMap(([other, intent]) =>
       other !== path && (oneList || intent.purpose === purpose) ? [intent] : [],
     );
   }
@@ -315,6 +323,17 @@ export class Resolver {
 
 function retryHint(path: MirrorPath): string {
   return `it is not sent again by itself: change the file, or send it anew with: ${command('retry', path)}`;
+}
+
+/** Held because one of the listed files may be it, and nobody could tell which. */
+function isLost(rejection: Rejection): boolean {
+  return isHold(rejection) && rejection.kept === undefined;
+}
+
+/** What is known of such an upload; of its time nothing. */
+function lostUpload(path: MirrorPath, { purpose, stat }: Rejection): Intent {
+  const times = { startedAtMs: 0, serverStartedAtMs: 0 };
+  return { purpose, remoteName: remoteNameOf(path), bytes: sizeOf(stat), stat, ...times };
 }
 
 function unclearMessage(path: MirrorPath, { files, doubt }: Extract<Finding, { kind: 'unclear' }>): string {
