@@ -1,9 +1,11 @@
 import type { Core } from './core.ts';
 import type { Superseded } from './fold.ts';
+import { hasLeft } from './moved-from.ts';
 
 /**
- * Claims the old path of a renamed file, if manifest and disk still say that this is what it is. Returns what gives
- * the claim back; null: they do not, or the path's worker is busy with it.
+ * Claims the old path of a renamed file, if manifest and disk still say that this is what it is: with `gone`, that
+ * nothing is there; with `left`, that this file is not. Returns what gives the claim back; null: they do not, or the
+ * path's worker is busy with it.
  *
  * RACE: between the look that found the rename and what is done because of it, content was read or sent, which takes
  * minutes. By then a new file may lie at the old path, with an entry of its own, or the old one may be back.
@@ -11,6 +13,7 @@ import type { Superseded } from './fold.ts';
 export async function claimMoved(
   { view, worklist, local }: Core,
   from: Superseded,
+  demand: 'gone' | 'left',
 ): Promise<(() => void) | null> {
   if (!worklist.claim(from.path)) return null;
   const release = (): void => {
@@ -18,8 +21,9 @@ export async function claimMoved(
     worklist.mark(from.path);
     worklist.done(from.path, null);
   };
-  const isGone = (await local.look(from.path)).kind === 'absent';
-  if (isGone && view.files.get(from.path)?.id === from.entry.id) return release;
+  const look = await local.look(from.path);
+  const isMoved = demand === 'gone' ? look.kind === 'absent' : hasLeft(look, from.entry);
+  if (isMoved && view.files.get(from.path)?.id === from.entry.id) return release;
   release();
   return null;
 }

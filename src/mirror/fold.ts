@@ -93,23 +93,16 @@ export function refreshed(view: ManifestView, path: MirrorPath, entry: Entry, st
   };
 }
 
-/** The id keeps; a replaced entry at the new path becomes garbage. */
-export function moved(
-  view: ManifestView,
-  from: MirrorPath,
-  to: MirrorPath,
-  stat: StatToken,
-  now: number,
-): Change {
+/**
+ * The id keeps. An entry at the new path changes places with it, since its file may live on, at the old path perhaps
+ * (folders that were swapped): the next look there tells.
+ */
+export function moved(view: ManifestView, from: MirrorPath, to: MirrorPath, stat: StatToken): Change {
   const entry = view.files.get(from);
   if (entry === undefined) return {};
-  const replaced = view.files.get(to);
   return {
-    files: { [from]: null, [to]: { ...entry, stat } },
-    ...garbageIn({
-      ...keptFreed(view, to),
-      ...(replaced === undefined ? {} : { [replaced.id]: garbageOf(to, replaced, 'replaced', now) }),
-    }),
+    files: { [from]: view.files.get(to) ?? null, [to]: { ...entry, stat } },
+    ...garbageIn(keptFreed(view, to)),
     ...clearOf(view, to),
   };
 }

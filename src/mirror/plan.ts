@@ -36,7 +36,7 @@ export interface Situation {
   readonly needsFullRead: boolean;
   /** What the rules say about name and size alone; null: nothing against it. */
   readonly precheck: { readonly rule: string; readonly message: string } | null;
-  /** The entry of another path with this file's identity, whose path is gone. */
+  /** The entry of another path with this file's identity, which is not there any more (`findMovedFrom`). */
   readonly movedFrom: { readonly path: MirrorPath; readonly entry: Entry } | null;
   /** Its remote file was found to be gone. */
   readonly lost: boolean;
@@ -176,11 +176,7 @@ function planHeld(situation: Situation, rules: FolderRules, stat: StatToken): Ac
 function planNewFile(situation: Situation, rules: FolderRules, stat: StatToken): Action {
   const { path, movedFrom, inspection } = situation;
   const refused = refusal(situation, rules, stat);
-  if (
-    movedFrom !== null &&
-    movedFrom.entry.purpose === rules.purpose &&
-    movedFrom.entry.remoteName === remoteNameOf(path)
-  ) {
+  if (movedFrom !== null && isSameRemotely(movedFrom.entry, path, rules)) {
     // The identity says it is the same file; only the same content makes it a move.
     if (inspection === null) return { kind: 'inspect' };
     if (inspection.sha256 === movedFrom.entry.sha256) return { kind: 'move', from: movedFrom.path, stat };
@@ -195,7 +191,7 @@ function planNewFile(situation: Situation, rules: FolderRules, stat: StatToken):
 }
 
 function planKnownFile(situation: Situation, rules: FolderRules, entry: Entry, stat: StatToken): Action {
-  const { inspection, nowSeconds } = situation;
+  const { inspection, movedFrom, nowSeconds } = situation;
   const samePurpose = entry.purpose === rules.purpose;
   if (sameVersionByStat(entry.stat, stat)) {
     if (!samePurpose) return uploadOrRefusal(situation, rules, stat, 'purpose-changed');
@@ -204,14 +200,23 @@ function planKnownFile(situation: Situation, rules: FolderRules, entry: Entry, s
     if (entry.stat !== stat) return { kind: 'refresh', stat };
     return planByExpiry(situation, rules, entry, stat, nowSeconds);
   }
-  const surelyOther = sizeOf(stat) !== entry.bytes;
+  const arrived =
+    movedFrom !== null && isSameRemotely(movedFrom.entry, situation.path, rules) ? movedFrom : null;
+  const surelyOther = sizeOf(stat) !== entry.bytes && arrived === null;
   if (inspection === null && !surelyOther) {
     const refused = knownRejection(situation, rules, stat);
     return refused ?? { kind: 'inspect' };
   }
   if (inspection !== null && inspection.sha256 === entry.sha256 && samePurpose)
     return { kind: 'refresh', stat };
+  if (arrived !== null && inspection?.sha256 === arrived.entry.sha256)
+    return { kind: 'move', from: arrived.path, stat };
   return uploadOrRefusal(situation, rules, stat, 'changed');
+}
+
+/** Whether the remote file of this entry is what the path would be uploaded as, if its content is the same. */
+function isSameRemotely(entry: Entry, path: MirrorPath, rules: FolderRules): boolean {
+  return entry.purpose === rules.purpose && entry.remoteName === remoteNameOf(path);
 }
 
 function planByExpiry(

@@ -7,7 +7,7 @@ import { uploaded, type Upload } from './fold.ts';
  * claimed any more, the entry is left to that path's worker.
  */
 export async function recordUpload(core: Core, upload: Upload, signal: AbortSignal): Promise<void> {
-  const release = upload.supersedes === null ? null : await claimMoved(core, upload.supersedes);
+  const release = upload.supersedes === null ? null : await claimMoved(core, upload.supersedes, 'gone');
   try {
     const change = uploaded(core.view, release === null ? { ...upload, supersedes: null } : upload);
     await core.ledger.record(change, signal);

@@ -183,7 +183,8 @@ export class Worker {
     const { notes, ledger, view, listener } = core;
     if (action.kind !== 'upload' && action.kind !== 'inspect') {
       this.#storage.notHeld(path);
-      this.#read.delete(path);
+      // Whether a move is possible yet is only known when it is made: until then the content is not read again.
+      if (action.kind !== 'move') this.#read.delete(path);
     }
     switch (action.kind) {
       case 'nothing':
@@ -288,11 +289,14 @@ export class Worker {
     signal: AbortSignal,
   ): Promise<Next> {
     const { ledger, view, listener, notes } = this.#core;
-    const release = movedFrom === null ? null : await claimMoved(this.#core, movedFrom);
-    if (movedFrom === null || release === null) return again(CLAIM_RETRY_MS);
+    const release = movedFrom === null ? null : await claimMoved(this.#core, movedFrom, 'left');
+    // Two that were swapped want each other's path: one of them waits longer, or neither would ever be free.
+    if (movedFrom === null || release === null)
+      return again(path < action.from ? CLAIM_RETRY_MS : 3 * CLAIM_RETRY_MS);
     const { path: from, entry } = movedFrom;
     try {
-      await ledger.commit(moved(view, from, path, action.stat, nowSeconds(this.#core)));
+      await ledger.commit(moved(view, from, path, action.stat));
+      this.#read.delete(path);
       signal.throwIfAborted();
       this.#deleter.forget(from);
       notes.clear(from);

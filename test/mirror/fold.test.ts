@@ -146,12 +146,16 @@ describe('an outcome as one record', () => {
     expect(owned(before, change)).toEqual(['new']);
   });
 
-  test('a move keeps the id and replaces what was at the new path', () => {
+  test('a move keeps the id, and changes places with what was at the new path', () => {
     const before = view({ 'batch/x/a.jsonl': entry('moved'), 'batch/a.jsonl': entry('there') });
-    const change = moved(before, 'batch/x/a.jsonl', 'batch/a.jsonl', '10 3 3 3 1', 9);
-    expect(change.files?.['batch/x/a.jsonl']).toBeNull();
+    const change = moved(before, 'batch/x/a.jsonl', 'batch/a.jsonl', '10 3 3 3 1');
+    expect(change.files?.['batch/x/a.jsonl']).toMatchObject({ id: 'there' });
     expect(change.files?.['batch/a.jsonl']).toMatchObject({ id: 'moved', stat: '10 3 3 3 1' });
     expect(owned(before, change)).toEqual(['moved', 'there']);
+    const alone = view({ 'batch/x/a.jsonl': entry('moved') });
+    expect(moved(alone, 'batch/x/a.jsonl', 'batch/a.jsonl', '10 3 3 3 1').files).toMatchObject({
+      'batch/x/a.jsonl': null,
+    });
   });
 
   test('a delete hands the id to the garbage list and nothing else', () => {
