@@ -157,17 +157,18 @@ export interface ApiMemory {
   noteAsked(): Promise<void>;
 }
 
-/** What is remembered. */
+/** What is remembered. The maps show every change as soon as it is durable, and none before. */
 export interface Manifest extends ManifestView {
   /**
-   * Applies the change to memory and makes it durable; resolves when it is. Of one without content nothing is written.
-   * When it cannot be made durable,
-   * memory is left as it was and a `Fault` with halt `state` is thrown.
+   * Applies the change to memory and makes it durable; resolves when it is. Changes are made in the order in which they
+   * were asked for; when the program ends before one has resolved, it is there as a whole with all before it, or not at
+   * all. Of one without content nothing is written. When it cannot be made durable, memory is left as it was and a
+   * `Fault` with halt `state` is thrown, or a fatal one when nothing will ever be written again.
    */
   commit(change: Change): Promise<void>;
   /** As it was last made durable. */
   readonly memory: Memory;
-  /** Makes this the memory, durably. Throws as `commit` does; the one before stays then. */
+  /** Makes this the memory, durably, after those asked for before. Throws as `commit` does; the one before stays then. */
   remember(memory: Memory): Promise<void>;
 }
 

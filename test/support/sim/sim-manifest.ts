@@ -104,10 +104,12 @@ export class SimStateDir {
 
   /** An intent that is cleared, or replaced by a later one, was an attempt that has ended by now. */
   #noteEnds(change: Change): void {
+    const nowMs = this.#clock.wallMs();
     for (const [path, next] of Object.entries(change.intents ?? {})) {
       const open = this.#durable.intents.get(path);
-      if (open !== undefined && open.startedAtMs !== next?.startedAtMs)
-        this.#endedMs.push(this.#clock.wallMs());
+      if (open === undefined || open.startedAtMs === next?.startedAtMs) continue;
+      // What a wall clock that was set back since places in the future ended now, and ages from now on.
+      this.#endedMs = [...this.#endedMs.map((endedMs) => Math.min(endedMs, nowMs)), nowMs];
     }
     if (this.#endedMs.length > 1_000) this.#endedMs = this.#endedMs.slice(-500);
   }
@@ -121,6 +123,8 @@ export class SimManifest implements Manifest {
   readonly #random: SimRandom;
   #waiting: Pending[] = [];
   #flushing: readonly Pending[] = [];
+  /** Ends when the memory is written: one at a time, in the order in which they were asked for. */
+  #remembering: Promise<unknown> = Promise.resolve();
 
   constructor(stateDir: SimStateDir, incarnation: Incarnation, random: SimRandom) {
     const survivor = stateDir.survivor();
@@ -165,9 +169,13 @@ export class SimManifest implements Manifest {
   remember(memory: SmallMemory): Promise<void> {
     const written = serialised(memory);
     return this.#incarnation.call('manifest.remember', async () => {
-      await this.#incarnation.sleep(this.#random.int(1, 5));
-      if (this.#stateDir.isFull) throw fullFault();
-      this.#stateDir.memory = written;
+      const turn = this.#remembering.then(async () => {
+        await this.#incarnation.sleep(this.#random.int(1, 5));
+        if (this.#stateDir.isFull) throw fullFault();
+        this.#stateDir.memory = written;
+      });
+      this.#remembering = turn.catch(() => {});
+      await turn;
     });
   }
 

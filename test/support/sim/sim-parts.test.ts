@@ -93,31 +93,6 @@ describe('the state directory', () => {
     serverStartedAtMs: null,
   };
 
-  it('remembers a commit when it resolves, and not before', async () => {
-    const clock = clockAtZero();
-    const stateDir = new SimStateDir('id', clock, new SimRandom(1), () => {});
-    const manifest = stateDir.open(incarnationOn(clock));
-    let isDone = false;
-    void manifest.commit({ intents: { 'batch/a': intent } }).then(() => {
-      isDone = true;
-    });
-    expect([manifest.intents.size, stateDir.survivor().intents.size, isDone]).toEqual([0, 0, false]);
-    await clock.runFor(200);
-    expect([manifest.intents.size, stateDir.survivor().intents.size, isDone]).toEqual([1, 1, true]);
-    expect(stateDir.recentAttemptsMs()).toEqual([clock.wallMs()]);
-  });
-
-  it('throws a state halt and changes nothing when it is full', async () => {
-    const clock = clockAtZero();
-    const stateDir = new SimStateDir('id', clock, new SimRandom(1), () => {});
-    const manifest = stateDir.open(incarnationOn(clock));
-    stateDir.setFull(true);
-    const commit = manifest.commit({ intents: { 'batch/a': intent } }).catch((error: unknown) => error);
-    await clock.runFor(200);
-    expect(await commit).toMatchObject({ halt: 'state' });
-    expect(manifest.intents.size).toBe(0);
-  });
-
   it('keeps a prefix of what a crash left unacknowledged', async () => {
     const kept = new Set<string>();
     for (let seed = 1; seed <= 40; seed += 1) {
