@@ -16,10 +16,25 @@ export const verbs: ReadonlyMap<string, VerbEntry> = new Map<string, VerbEntry>(
     },
   ],
   ['sync', { summary: 'Mirror once, then exit', load: () => import('./verbs/sync.ts') }],
-  ['plan', { summary: 'Show what sync would do, and send nothing', load: () => import('./verbs/plan.ts') }],
-  ['status', { summary: 'Show the state of the daemon', load: () => import('./verbs/status.ts') }],
-  ['list', { summary: 'List the mirrored files', load: () => import('./verbs/list.ts') }],
-  ['id', { summary: 'Print the file id of a path', load: () => import('./verbs/id.ts') }],
+  ['plan', { summary: 'Show what sync would do; send nothing', load: () => import('./verbs/plan.ts') }],
+  [
+    'status',
+    {
+      summary: 'Show what is halted, what is mirrored, and what is not and why',
+      load: () => import('./verbs/status.ts'),
+    },
+  ],
+  [
+    'list',
+    { summary: 'List all files with id, size, expiry and state', load: () => import('./verbs/list.ts') },
+  ],
+  [
+    'id',
+    {
+      summary: 'Print the file id of a path, as soon as it has one with --wait',
+      load: () => import('./verbs/id.ts'),
+    },
+  ],
   ['flush', { summary: 'Wait until everything on disk is mirrored', load: () => import('./verbs/flush.ts') }],
   ['verify', { summary: 'Compare what is recorded with the API', load: () => import('./verbs/verify.ts') }],
   ['get', { summary: 'Fetch the remote content of a file', load: () => import('./verbs/get.ts') }],
@@ -38,8 +53,14 @@ export const verbs: ReadonlyMap<string, VerbEntry> = new Map<string, VerbEntry>(
     'adopt',
     { summary: 'Take over remote files that match local ones', load: () => import('./verbs/adopt.ts') },
   ],
-  ['approve', { summary: 'Release deletes that are held back', load: () => import('./verbs/approve.ts') }],
-  ['pause', { summary: 'Send nothing until resume', load: () => import('./verbs/pause.ts') }],
+  [
+    'approve',
+    { summary: 'Let held deletes go: delete those remote files', load: () => import('./verbs/approve.ts') },
+  ],
+  [
+    'pause',
+    { summary: 'Send nothing until the verb resume, or a restart', load: () => import('./verbs/pause.ts') },
+  ],
   ['resume', { summary: 'End a pause', load: () => import('./verbs/resume.ts') }],
   ['rescan', { summary: 'Look at every file now', load: () => import('./verbs/rescan.ts') }],
   ['retry', { summary: 'Try again what was rejected, as it is', load: () => import('./verbs/retry.ts') }],
@@ -47,7 +68,7 @@ export const verbs: ReadonlyMap<string, VerbEntry> = new Map<string, VerbEntry>(
     'check',
     { summary: 'Check files against the rules of their purpose', load: () => import('./verbs/check.ts') },
   ],
-  ['init', { summary: 'Create the folder and its purpose folders', load: () => import('./verbs/init.ts') }],
+  ['init', { summary: 'Create the root and its purpose folders', load: () => import('./verbs/init.ts') }],
   [
     'config',
     {
@@ -55,6 +76,9 @@ export const verbs: ReadonlyMap<string, VerbEntry> = new Map<string, VerbEntry>(
       load: () => import('./verbs/config.ts'),
     },
   ],
-  ['doctor', { summary: 'Find out what is wrong', load: () => import('./verbs/doctor.ts') }],
+  [
+    'doctor',
+    { summary: 'Check the whole setting, from Node to the API', load: () => import('./verbs/doctor.ts') },
+  ],
   ['emulator', { summary: 'Serve a local Files API', load: () => import('./verbs/emulator.ts') }],
 ]);

@@ -337,18 +337,25 @@ describe('with a daemon', () => {
   });
 
   test('list', async () => {
-    control.paths = [
-      report(),
+    const inDays = Date.now() / 1000 + 28.5 * 86_400;
+    const paths = [
       report({ path: 'batch/\u001bb', id: null, bytes: null, state: 'pending', reason: 'waiting' }),
+      report({ expiresAt: inDays }),
+      report({ path: 'batch/b.jsonl', expiresAt: null, reason: 'see: `files-mirror status`' }),
     ];
+    control.paths = paths.toReversed();
+    const options = `--root ${root} --state-dir ${join(folder, 'state')}`;
     expect((await run(['list'])).out).toBe(
       [
-        'synced     file-1                            175 B  batch/a.jsonl',
-        'pending    -                                     -  batch/\\u001bb  (waiting)',
+        'pending    -                                     -  -                batch/\\u001bb  (waiting)',
+        'synced     file-1                            175 B  expires in 29 d  batch/a.jsonl',
+        `synced     file-1                            175 B  no expiry        batch/b.jsonl  (see: files-mirror status ${options})`,
         '',
       ].join('\n'),
     );
-    expect(JSON.parse((await run(['list', '--json'])).out)).toEqual(control.paths);
+    const listed = JSON.parse((await run(['list', '--json'])).out) as typeof paths;
+    expect(listed.map(({ path }) => path)).toEqual(paths.map(({ path }) => path));
+    expect(listed[2]?.reason).toBe(`see: files-mirror status ${options}`);
     control.paths = [];
     expect((await run(['list', '--json'])).out).toBe('[\n]\n');
   });
@@ -456,6 +463,18 @@ describe('without a daemon, what was recorded last', () => {
     const { code, out } = await run(['status'], { compose: withState(empty) });
     expect(code).toBe(3);
     expect(out).toContain('none yet');
+  });
+
+  test('list without anything recorded: says so, and fails where there is no root either', async () => {
+    const empty = manifest({ mirrorId: '', files: new Map(), rejected: new Map(), garbage: new Map() });
+    expect(await run(['list'], { compose: withState(empty) })).toEqual({
+      code: 0,
+      out: '',
+      err: 'nothing was mirrored yet\n',
+    });
+    rmSync(root, { recursive: true });
+    const { code, err } = await run(['list'], { compose: withState(empty) });
+    expect([code, err]).toEqual([78, expect.stringContaining(`the root ${root} does not exist`)]);
   });
 
   test('list, in the order of paths', async () => {

@@ -25,7 +25,7 @@ export const verb = defineVerb({
     dialect: {
       type: 'string',
       default: 'openai',
-      requiredArg: true,
+      requiresArg: true,
       describe: 'Which server to be like: openai, azure, groq …',
     },
     readable: {

@@ -1,9 +1,11 @@
 import type { Config } from '../../config/config.ts';
+import { checkRoot } from '../../config/root-folder.ts';
+import { withCommands, withCommandsIn } from '../../mirror/command.ts';
 import { doubtLines } from '../../mirror/list-doubts.ts';
 import type { ListDoubt, ListRequest } from '../../mirror/ports.ts';
 import type { PathReport } from '../../mirror/report.ts';
 import type { FileId, ManifestView, RemoteFile } from '../../mirror/types.ts';
-import { formatBytes } from '../../service/quantities.ts';
+import { formatBytes, formatDuration } from '../../service/quantities.ts';
 import { printable } from '../../service/terminal-text.ts';
 import { askedApi } from '../asked-api.ts';
 import { runningText } from '../found-process.ts';
@@ -37,23 +39,40 @@ export const verb = defineVerb({
       await (json ? printJsonList(context.io, files) : printLines(context.io, '', files, remoteLine));
     } else {
       const reports = await localReports(config, context, json);
-      await (json ? printJsonList(context.io, reports) : printLines(context.io, '', reports, localLine));
+      const invocation = await context.invocation();
+      const nowSeconds = Date.now() / 1000;
+      if (json)
+        await printJsonList(
+          context.io,
+          reports.map((report) => withCommandsIn(report, invocation)),
+        );
+      else
+        await printLines(context.io, '', reports, (report) =>
+          withCommands(localLine(report, nowSeconds), invocation),
+        );
     }
     return exitCode.done;
   },
 });
 
-async function localReports(
-  config: Config,
-  context: Context,
-  json: boolean,
-): Promise<Iterable<PathReport> | AsyncIterable<PathReport>> {
+/** In the order of paths. Throws `Fault` (`config`) when there is neither anything recorded nor a root. */
+async function localReports(config: Config, context: Context, json: boolean): Promise<readonly PathReport[]> {
   const found = await context.findProcess(config);
-  if (found.kind === 'daemon') return found.daemon.list();
+  if (found.kind === 'daemon') {
+    const reports: PathReport[] = [];
+    for await (const report of found.daemon.list()) reports.push(report);
+    return reports.sort((a, b) => (a.path < b.path ? -1 : 1));
+  }
+  const { readState } = await context.compose();
+  const manifest = await readState(config.stateDir);
+  if (manifest.mirrorId === '') {
+    await checkRoot(config.root);
+    tell(context.io, 'nothing was mirrored yet');
+    return [];
+  }
   if (!json || found.kind === 'silent')
     tell(context.io, `${runningText(found)}; this is what was recorded last`);
-  const { readState } = await context.compose();
-  return lastKnownReports(await readState(config.stateDir), Date.now() / 1000);
+  return [...lastKnownReports(manifest, Date.now() / 1000)];
 }
 
 async function* remoteReports(context: Context): AsyncIterable<RemoteReport> {
@@ -83,9 +102,17 @@ function pathsById(manifest: ManifestView): ReadonlyMap<FileId, string> {
   return paths;
 }
 
-function localLine({ state, id, bytes, path, reason }: PathReport): string {
+function localLine({ state, id, bytes, expiresAt, path, reason }: PathReport, nowSeconds: number): string {
   const why = reason === null ? '' : `  (${printable(reason)})`;
-  return `${state.padEnd(9)}  ${(id ?? '-').padEnd(28)}  ${sizeText(bytes)}  ${printable(path)}${why}\n`;
+  const expiry = (id === null ? '-' : expiryText(expiresAt, nowSeconds)).padEnd(15);
+  return `${state.padEnd(9)}  ${printable(id ?? '-').padEnd(28)}  ${sizeText(bytes)}  ${expiry}  ${printable(path)}${why}\n`;
+}
+
+function expiryText(expiresAt: number | null, nowSeconds: number): string {
+  if (expiresAt === null) return 'no expiry';
+  return expiresAt <= nowSeconds
+    ? 'expired'
+    : `expires in ${formatDuration((expiresAt - nowSeconds) * 1000)}`;
 }
 
 function remoteLine({ id, bytes, purpose, filename, owned, path }: RemoteReport): string {
