@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Clock } from '../../src/mirror/ports.ts';
 import { LaneQueue } from '../../src/queue/send-queue.ts';
-import { virtualArrivalMs } from '../../src/queue/send-order.ts';
+import { virtualArrivalMs } from '../../src/queue/turn.ts';
 
 /** A clock whose time passes only when told. */
 class ManualClock implements Clock {
