@@ -1,6 +1,7 @@
 import type { Core } from './core.ts';
 import type { Superseded } from './fold.ts';
 import { hasLeft } from './moved-from.ts';
+import { REST } from './worklist.ts';
 
 /**
  * Claims the old path of a renamed file, if manifest and disk still say that this is what it is: with `gone`, that
@@ -19,7 +20,7 @@ export async function claimMoved(
   const release = (): void => {
     // Its state may be another one now, whatever it waited for.
     worklist.mark(from.path);
-    worklist.done(from.path, null);
+    worklist.done(from.path, REST);
   };
   const look = await local.look(from.path);
   const isMoved = demand === 'gone' ? look.kind === 'absent' : hasLeft(look, from.entry);

@@ -7,7 +7,7 @@ import type { RootGuard } from './root-guard.ts';
 import { type ScopeGuard, UNSURE_MS } from './scope-guard.ts';
 import type { Trial } from './trial.ts';
 import type { FileId, Garbage } from './types.ts';
-import { Worklist } from './worklist.ts';
+import { again, REST, Worklist } from './worklist.ts';
 
 /** Deletes that wait for their turn in the lane, or are under way. */
 const MAX_IN_LANE = 64;
@@ -15,7 +15,8 @@ const MAX_IN_LANE = 64;
 const ENOUGH_FRESH = 64;
 /** An id that is just being recorded is looked at again. */
 const IN_USE_MS = 1_000;
-const FRESH = 1;
+/** So much more urgent that a fresh one never waits for those that were refused. */
+const FRESH = 1_000_000;
 const REFUSED = 0;
 
 /**
@@ -33,7 +34,7 @@ export class Collector {
   /** How often each id was refused for itself in a row. */
   readonly #failures = new Map<FileId, number>();
   /** Those that were refused go last: however many they are, they keep no others waiting. */
-  readonly #line = new Worklist((id) => (this.#failures.has(id) ? REFUSED : FRESH));
+  readonly #line: Worklist;
   #inLane = 0;
 
   /** `signal` breaks off what is under way. */
@@ -53,6 +54,10 @@ export class Collector {
     this.#trial = trial;
     this.#scope = scope;
     this.#signal = signal;
+    this.#line = new Worklist(
+      (id) => (this.#failures.has(id) ? REFUSED : FRESH),
+      () => core.clock.monotonicMs(),
+    );
     for (const id of core.view.garbage.keys()) this.#line.mark(id);
   }
 
@@ -101,14 +106,13 @@ export class Collector {
 
   /** Which one it is, is only decided when its turn has come: by then another may have to go first. */
   async #collectNext(): Promise<void> {
-    const id = this.#line.take(false);
+    const id = this.#line.take();
     if (id === null) return;
     const garbage = this.#core.view.garbage.get(id);
     // INVARIANT: what was only found by its looks in a listing is never deleted.
     const isWanted = garbage !== undefined && !garbage.hold && isSurelyOurs(garbage);
     const waitMs = isWanted ? await this.#delete(id, garbage) : null;
-    if (waitMs === 0) this.#line.mark(id);
-    this.#line.done(id, waitMs === null ? null : this.#core.clock.monotonicMs() + waitMs);
+    this.#line.done(id, waitMs === null ? REST : again(waitMs));
   }
 
   /** Returns how long to wait before the next try; null: it is gone. */

@@ -7,7 +7,7 @@ import type { MirrorSettings } from './settings.ts';
 import type { SendingRoom } from './sending-room.ts';
 import type { FolderRules, ManifestView, MirrorPath } from './types.ts';
 import { folderOf } from './mirror-path.ts';
-import type { Worklist } from './worklist.ts';
+import { again, type Next, type Worklist } from './worklist.ts';
 
 /** What the parts of the engine share. */
 export interface Core {
@@ -29,26 +29,8 @@ export interface Core {
   settings: MirrorSettings;
 }
 
-/** What a worker does with a path after one step. */
-export type Next =
-  /** Nothing more until something marks it. */
-  | { readonly kind: 'rest' }
-  /** Look again after this many milliseconds. */
-  | { readonly kind: 'again'; readonly inMs: number }
-  /** It wants to be read or sent, and there is no room: look again when there is. */
-  | { readonly kind: 'park' };
-
 /** Not at once, since some file systems say that a file moved again and again. */
 const MOVED_RETRY_MS = 100;
-
-export const REST: Next = { kind: 'rest' };
-export const PARK: Next = { kind: 'park' };
-/** Not done, and nothing to do before something marks it. */
-export const WAIT: Next = { kind: 'again', inMs: Number.POSITIVE_INFINITY };
-
-export function again(inMs: number): Next {
-  return { kind: 'again', inMs };
-}
 
 /** The file is another one than was announced: what is there now is looked at afresh. */
 export function movedUnderReader(core: Core, path: MirrorPath): Next {

@@ -1,7 +1,8 @@
 import type { Collector } from './collector.ts';
-import type { Core, Next } from './core.ts';
+import type { Core } from './core.ts';
+
 import { counted } from './counted.ts';
-import { again, nowSeconds, REST, rulesOf } from './core.ts';
+import { nowSeconds, rulesOf } from './core.ts';
 import { condemned } from './fold.ts';
 import { guardDeletes, type DeleteVerdict, type Trip, type WaitingDelete } from './guards.ts';
 import type { LetGo } from './let-go.ts';
@@ -9,6 +10,7 @@ import { countInFolder, folderOf } from './mirror-path.ts';
 import type { RootGuard } from './root-guard.ts';
 import { deviceOf, identityKey } from './stat-token.ts';
 import type { FolderLook, ManifestView, MirrorPath, StatToken } from './types.ts';
+import { again, REST, type Next } from './worklist.ts';
 
 /** Deletes wait until no new disappearance was noted for this long, so that a mass delete is seen as a whole. */
 const QUIET_MS = 1_000;

@@ -105,7 +105,10 @@ export class Mirror implements MirrorControl {
     const index = new IdentityIndex(manifest);
     const halts = new HaltBoard(queue, listener, parts.stay);
     const settings = parts.settings;
-    const worklist = new Worklist((path) => this.#core.settings.folders.get(folderOf(path))?.priority ?? 0);
+    const worklist = new Worklist(
+      (path) => this.#core.settings.folders.get(folderOf(path))?.priority ?? 0,
+      () => clock.monotonicMs(),
+    );
     this.#core = {
       clock,
       local,
@@ -162,7 +165,6 @@ export class Mirror implements MirrorControl {
       this.#scope,
       this.#root,
       this.#failures,
-      mark,
     );
     this.#worker = new Worker({
       core,

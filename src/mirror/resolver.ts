@@ -1,8 +1,9 @@
 import { command } from './command.ts';
 import { ignoredExpiry } from './asked-expiry.ts';
 import { completed } from './belief.ts';
-import type { Core, Next } from './core.ts';
-import { again, nowSeconds, rulesOf, serverNowSeconds } from './core.ts';
+import type { Core } from './core.ts';
+
+import { nowSeconds, rulesOf, serverNowSeconds } from './core.ts';
 import { discarded, discardedAndRejected, intentCleared, versionHeld, type Superseded } from './fold.ts';
 import { lookTimesMs } from './look-times.ts';
 import { remoteNameOf } from './mirror-path.ts';
@@ -13,6 +14,7 @@ import { SeenFiles } from './seen-files.ts';
 import { sameVersionByStat, sizeOf } from './stat-token.ts';
 import type { FileId, FolderRules, Intent, MirrorPath, Rejection, RemoteFile, StatToken } from './types.ts';
 import { earliestCreationMs, findingOf, fitOf, mayBeSince, type Finding } from './whose-file.ts';
+import { again, type Next } from './worklist.ts';
 
 /** A file of which the disk cannot tell anything is asked for again after this long. */
 const UNTOLD_MS = 5_000;

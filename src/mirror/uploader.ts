@@ -2,8 +2,9 @@ import type { ApiHalts } from './api-halts.ts';
 import { command } from './command.ts';
 import { ignoredExpiry } from './asked-expiry.ts';
 import { completed, contradictionOf, type Contradiction } from './belief.ts';
-import type { Core, Next } from './core.ts';
-import { again, movedUnderReader, nowSeconds, REST, serverNowSeconds, WAIT } from './core.ts';
+import type { Core } from './core.ts';
+
+import { movedUnderReader, nowSeconds, serverNowSeconds } from './core.ts';
 import type { Failures } from './failures.ts';
 import { type Fault, survivable } from './faults.ts';
 import {
@@ -16,7 +17,6 @@ import {
   type Superseded,
 } from './fold.ts';
 import { recordUpload } from './record-upload.ts';
-import { KeyedLock } from './keyed-lock.ts';
 import type { LaneGovernor } from './lane-governor.ts';
 import { remoteNameOf } from './mirror-path.ts';
 import type { HoldRule } from './plan.ts';
@@ -29,6 +29,8 @@ import { sizeOf } from './stat-token.ts';
 import type { Trial } from './trial.ts';
 import type { FileId, FolderRules, Intent, MirrorPath, RemoteFile, ReplyField, StatToken } from './types.ts';
 import { earliestCreationMs, mayBeSince } from './whose-file.ts';
+import { UploadKeys } from './upload-keys.ts';
+import { again, on, REST, type Next, type Topic } from './worklist.ts';
 
 const CONTRADICTS: HoldRule = 'reply-contradicts';
 /** A root that another disk took the place of is found out this late at most before an upload. */
@@ -59,9 +61,7 @@ export class Uploader {
   readonly #scope: ScopeGuard;
   readonly #root: RootGuard;
   readonly #failures: Failures;
-  readonly #locks: KeyedLock;
-  /** Releases of the locks that open intents hold. */
-  readonly #heldByIntent = new Map<MirrorPath, () => void>();
+  readonly #keys: UploadKeys;
   #hasProbed = false;
   #hasWarnedOfName = false;
   #probing: Promise<void> | null = null;
@@ -75,7 +75,6 @@ export class Uploader {
     scope: ScopeGuard,
     root: RootGuard,
     failures: Failures,
-    mark: (path: MirrorPath) => void,
   ) {
     this.#core = core;
     this.#resolver = resolver;
@@ -85,37 +84,24 @@ export class Uploader {
     this.#scope = scope;
     this.#root = root;
     this.#failures = failures;
-    this.#locks = new KeyedLock(mark);
-    for (const [path, intent] of core.view.intents) {
-      const release = this.#locks.take(keyOf(intent, core.settings.trustReply), path);
-      if (release !== null) this.#heldByIntent.set(path, release);
-    }
+    this.#keys = new UploadKeys(core.worklist);
+    for (const [path, intent] of core.view.intents)
+      this.#keys.hold(keyOf(intent, core.settings.trustReply), path);
   }
 
   /** To be called when a path's intent was resolved. */
   intentEnded(path: MirrorPath): void {
-    this.#heldByIntent.get(path)?.();
-    this.#heldByIntent.delete(path);
-  }
-
-  /** To be called when a look at a path ends: if it was its turn among files of its name and size, it is the next one's. */
-  lookEnded(path: MirrorPath): void {
-    this.#locks.passBy(path);
+    this.#keys.release(path);
   }
 
   async run(job: UploadJob, signal: AbortSignal): Promise<Next> {
     const { path, rules, stat } = job;
     const sizeBytes = sizeOf(stat);
-    const release = this.#locks.take(
-      keyOf(
-        { purpose: rules.purpose, remoteName: remoteNameOf(path), bytes: sizeBytes },
-        this.#core.settings.trustReply,
-      ),
-      path,
-    );
-    if (release === null) {
+    const wanted = { purpose: rules.purpose, remoteName: remoteNameOf(path), bytes: sizeBytes };
+    const key = keyOf(wanted, this.#core.settings.trustReply);
+    if (!this.#keys.take(key, path)) {
       this.#core.notes.set(path, 'pending', 'waits until another file of the same name and size is uploaded');
-      return WAIT;
+      return on(key);
     }
     try {
       return await this.#core.queue.upload(
@@ -124,8 +110,8 @@ export class Uploader {
         signal,
       );
     } finally {
-      if (this.#core.view.intents.has(path)) this.#heldByIntent.set(path, release);
-      else release();
+      // An open intent keeps the key: what became of the upload is found out first.
+      if (!this.#core.view.intents.has(path)) this.#keys.release(path);
     }
   }
 
@@ -479,7 +465,7 @@ function contradictionMessage(path: MirrorPath, id: FileId, { field, said }: Con
 function keyOf(
   { purpose, remoteName, bytes }: Pick<Intent, 'purpose' | 'remoteName' | 'bytes'>,
   trusted: ReadonlySet<ReplyField>,
-): string {
+): Topic {
   const name = trusted.has('filename') ? sameRemoteName(remoteName) : '';
   return `${trusted.has('purpose') ? purpose : ''}\0${name}\0${trusted.has('bytes') ? bytes : ''}`;
 }

@@ -8,6 +8,7 @@ import type { Trial } from './trial.ts';
 import { doubtLines } from './list-doubts.ts';
 import type { FilesApi, ListDoubt, ListRequest } from './ports.ts';
 import type { FileId, MirrorPath, RemoteFile } from './types.ts';
+import { REST } from './worklist.ts';
 
 /** A file that was recorded less than this ago may not be listed yet, however soon an upload is looked for in vain. */
 const TOO_YOUNG_SECONDS = 60;
@@ -188,7 +189,7 @@ export class Verifier {
         // RACE: it may have been replaced since it was listed, or since the first of these was recorded.
         if (entry?.id === id) await ledger.commit({ files: { [path]: { ...entry, expiresAt } } });
       } finally {
-        worklist.done(path, null);
+        worklist.done(path, REST);
       }
     }
   }

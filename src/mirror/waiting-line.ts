@@ -1,45 +1,61 @@
 import type { MirrorPath } from './types.ts';
 
-/** Paths in the order in which they came; each is in it once. Everything takes constant time, taking out included. */
+/**
+ * Paths in the order in which they came, each with the time from which it counts as waiting; each is in it once.
+ * Everything takes constant time, taking out included.
+ */
 export class WaitingLine {
-  readonly #paths = new Set<MirrorPath>();
+  readonly #sinceMs = new Map<MirrorPath, number>();
   /**
    * Where the oldest path is. A new iterator would step over the gap of every path taken before: taking out 400,000
    * one by one took 29 s.
    */
-  #oldest: Iterator<MirrorPath> = this.#paths.values();
+  #steps = this.#sinceMs.entries();
+  #head: readonly [MirrorPath, number] | null = null;
 
   get size(): number {
-    return this.#paths.size;
+    return this.#sinceMs.size;
   }
 
   has(path: MirrorPath): boolean {
-    return this.#paths.has(path);
+    return this.#sinceMs.has(path);
   }
 
-  add(path: MirrorPath): void {
-    this.#paths.add(path);
+  add(path: MirrorPath, sinceMs: number): void {
+    if (!this.#sinceMs.has(path)) this.#sinceMs.set(path, sinceMs);
   }
 
   delete(path: MirrorPath): boolean {
-    return this.#paths.delete(path);
+    if (this.#head?.[0] === path) this.#head = null;
+    return this.#sinceMs.delete(path);
+  }
+
+  /** The oldest and the time from which it waits; null when there is none. */
+  first(): readonly [MirrorPath, number] | null {
+    if (this.#head !== null) return this.#head;
+    if (this.#sinceMs.size === 0) return null;
+    let step = this.#steps.next();
+    if (step.done === true) {
+      // An iterator that has reached the end stays there, whatever is added.
+      this.#steps = this.#sinceMs.entries();
+      step = this.#steps.next();
+    }
+    this.#head = step.done === true ? null : step.value;
+    return this.#head;
   }
 
   /** Takes out the oldest; null when there is none. */
-  takeFirst(): MirrorPath | null {
-    if (this.#paths.size === 0) return null;
-    let step = this.#oldest.next();
-    if (step.done === true) {
-      // An iterator that has reached the end stays there, whatever is added.
-      this.#oldest = this.#paths.values();
-      step = this.#oldest.next();
-    }
-    if (step.done === true) return null;
-    this.#paths.delete(step.value);
-    return step.value;
+  takeFirst(): readonly [MirrorPath, number] | null {
+    const first = this.first();
+    if (first !== null) this.delete(first[0]);
+    return first;
   }
 
-  values(): IterableIterator<MirrorPath> {
-    return this.#paths.values();
+  entries(): IterableIterator<[MirrorPath, number]> {
+    return this.#sinceMs.entries();
+  }
+
+  paths(): IterableIterator<MirrorPath> {
+    return this.#sinceMs.keys();
   }
 }

@@ -1,8 +1,8 @@
-import type { Core, Next } from './core.ts';
-import { REST } from './core.ts';
+import type { Core } from './core.ts';
 import type { Wakeup } from './wakeup.ts';
 import type { MirrorPath } from './types.ts';
 import type { Worker } from './worker.ts';
+import { REST, type Next } from './worklist.ts';
 
 /** Paths that are looked at at a time. */
 const MAX_LOOKS = 64;
@@ -30,8 +30,8 @@ export class WorkerPool {
     while (!this.#stopTaking.aborted) {
       const looks = worklist.busyCount - sendingRoom.size;
       if (looks >= MAX_LOOKS) return;
-      // Each look under way may want one of the free places: a parked path is not looked at again for nothing.
-      const path = worklist.take(sendingRoom.freePlaces > looks);
+      // Each look under way may want one of the free places: no path is looked at again for nothing.
+      const path = worklist.take() ?? sendingRoom.next(worklist, looks);
       if (path === null) return;
       void this.#work(path);
     }
@@ -46,16 +46,8 @@ export class WorkerPool {
       if (!this.#abort.aborted) broke(error);
     }
     sendingRoom.leave(path);
-    if (next.kind === 'park') {
-      worklist.park(path);
-    } else if (next.kind === 'again' && next.inMs > 0) {
-      const againAtMs = clock.monotonicMs() + next.inMs;
-      worklist.done(path, againAtMs);
-      this.#wakeup.at(againAtMs);
-    } else {
-      if (next.kind === 'again') worklist.mark(path);
-      worklist.done(path, null);
-    }
+    worklist.done(path, next);
+    if (next.kind === 'again' && next.inMs > 0) this.#wakeup.at(clock.monotonicMs() + next.inMs);
     this.pump();
   }
 }

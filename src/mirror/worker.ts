@@ -1,7 +1,7 @@
 import type { ApiHalts } from './api-halts.ts';
 import { claimMoved } from './claim-moved.ts';
-import type { Core, Next } from './core.ts';
-import { again, movedUnderReader, nowSeconds, PARK, REST, rulesOf, serverNowSeconds } from './core.ts';
+import type { Core } from './core.ts';
+import { movedUnderReader, nowSeconds, rulesOf, serverNowSeconds } from './core.ts';
 import type { Deleter } from './deleter.ts';
 import type { Failures } from './failures.ts';
 import { type Fault, survivable } from './faults.ts';
@@ -27,6 +27,8 @@ import type { Storage } from './storage.ts';
 import type { Entry, FileId, FolderRules, LocalLook, MirrorPath, StatToken } from './types.ts';
 import type { Trial } from './trial.ts';
 import type { Uploader } from './uploader.ts';
+import { placeTopic } from './sending-room.ts';
+import { again, on, REST, type Next } from './worklist.ts';
 
 /** Files read at a time for hashing and checking; more only makes a disk seek. */
 const CONCURRENT_READS = 4;
@@ -95,14 +97,6 @@ export class Worker {
 
   /** One step. Throws only the signal's reason, or what the engine does not survive. */
   async step(path: MirrorPath, signal: AbortSignal): Promise<Next> {
-    try {
-      return await this.#step(path, signal);
-    } finally {
-      this.#uploader.lookEnded(path);
-    }
-  }
-
-  async #step(path: MirrorPath, signal: AbortSignal): Promise<Next> {
     // While the root is bad nothing can be learned. When it is back, everything is looked at; but of a file whose
     // remote one is gone, no look at the disk tells.
     if (this.#core.halts.has('root')) return this.#isLost(path) ? again(RELOOK_MS) : REST;
@@ -120,7 +114,8 @@ export class Worker {
       // It was read before it was held; to read it all again at every look would keep the disk busy for nothing.
       if (this.#storage.stillHeld(path, look.stat) !== null) return again(RELOOK_MS);
       if (this.#known(path, look.stat, rules) === null) {
-        if (!this.#core.sendingRoom.enter(path, rules.priority)) return this.#park(path);
+        if (!this.#core.sendingRoom.enter(path, rules.priority, look.sizeBytes))
+          return this.#waitForPlace(path, look.sizeBytes);
         await this.#inspect(path, look.stat, rules, signal);
       }
       const inspection = this.#known(path, look.stat, rules);
@@ -318,7 +313,9 @@ export class Worker {
     if (rules === null) return REST;
     const waitMs = this.#failures.waitMs(path, action.stat, clock.monotonicMs());
     if (waitMs > 0) return again(waitMs);
-    if (!this.#core.sendingRoom.enter(path, rules.priority)) return this.#park(path);
+    const sizeBytes = sizeOf(action.stat);
+    if (!this.#core.sendingRoom.enter(path, rules.priority, sizeBytes))
+      return this.#waitForPlace(path, sizeBytes);
     const next = await this.#storage.within(path, action.stat, () => {
       if (notes.stateOf(path) !== 'failed') notes.set(path, 'pending', 'waits for its turn to be uploaded');
       return this.#uploader.run({ path, stat: action.stat, rules, supersedes: movedFrom }, signal);
@@ -328,10 +325,10 @@ export class Worker {
     return again(RELOOK_MS);
   }
 
-  #park(path: MirrorPath): Next {
+  #waitForPlace(path: MirrorPath, sizeBytes: number): Next {
     if (this.#core.notes.stateOf(path) !== 'failed')
       this.#core.notes.set(path, 'pending', 'waits for its turn');
-    return PARK;
+    return on(placeTopic(sizeBytes));
   }
 
   /** Its time is over and its file is gone; the API must agree before the id is forgotten. */

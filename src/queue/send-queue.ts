@@ -2,11 +2,9 @@ import PQueue from 'p-queue';
 import type { Clock, Lane, SendQueue, UploadSlot } from '../mirror/ports.ts';
 import { backoffMs } from './backoff.ts';
 import { Holds } from './holds.ts';
-import { virtualArrivalMs } from './turn.ts';
+import { LARGE_BYTES, turnMs } from '../mirror/turn.ts';
 import { UploadWindow } from './upload-window.ts';
 
-/** Uploads from this size on count as large. */
-const LARGE_BYTES = 16_000_000;
 const LANES = ['upload', 'delete'] as const;
 
 export interface SendLimits {
@@ -24,7 +22,7 @@ export interface SendQueueOptions extends SendLimits {
   readonly recentAttemptsMs: readonly number[];
 }
 
-/** The lanes on p-queue: uploads under the window of 60 s, in the order of `virtualArrivalMs`; and deletes. */
+/** The lanes on p-queue: uploads under the window of 60 s, in the order of their turn (`turnMs`); and deletes. */
 export class LaneQueue implements SendQueue {
   readonly #clock: Clock;
   readonly #random: () => number;
@@ -58,8 +56,8 @@ export class LaneQueue implements SendQueue {
     attempt: (sending: () => void) => Promise<T>,
     signal: AbortSignal,
   ): Promise<T> {
-    const turnMs = virtualArrivalMs(this.#clock.monotonicMs(), slot.priority, slot.sizeBytes);
-    const options = { priority: -turnMs, signal };
+    const priority = -turnMs(this.#clock.monotonicMs(), slot.priority, slot.sizeBytes);
+    const options = { priority, signal };
     const inLane = (): Promise<T> => runIn(this.#lanes.upload, () => this.#inWindow(attempt), options);
     return slot.sizeBytes < LARGE_BYTES ? await inLane() : await runIn(this.#large, inLane, options);
   }

@@ -35,7 +35,10 @@ function endlesslyReplacing() {
     },
     view: { garbage: ids },
     settings: { settleMs: 0, canDelete: true },
-    worklist: new Worklist(() => 0),
+    worklist: new Worklist(
+      () => 0,
+      () => 0,
+    ),
     halts: { holds: () => false, all: () => [] },
     notes: { problems: () => [] },
   } as unknown as Core;
@@ -68,7 +71,10 @@ test('who waits for everything waits for all garbage', async () => {
 });
 
 test('a backlog is not walked as a whole at every look: one path that is open decides', async () => {
-  const worklist = new Worklist(() => 0);
+  const worklist = new Worklist(
+    () => 0,
+    () => 0,
+  );
   const paths = Array.from({ length: 1_000 }, (_, index) => `batch/${index}`);
   for (const path of paths) worklist.mark(path);
   let polls = 0;

@@ -13,15 +13,18 @@ test('first come, first served: like a plain list, whatever is added, taken back
       let list: string[] = [];
       for (const { act, path } of steps) {
         if (act === 'take') {
-          expect(line.takeFirst()).toBe(list.shift() ?? null);
+          const first = list[0] ?? null;
+          expect(line.first()?.[0] ?? null).toBe(first);
+          expect(line.takeFirst()?.[0] ?? null).toBe(first);
+          list.shift();
         } else if (act === 'add') {
-          line.add(path);
+          line.add(path, 0);
           if (!list.includes(path)) list.push(path);
         } else {
           expect(line.delete(path)).toBe(list.includes(path));
           list = list.filter((each) => each !== path);
         }
-        expect([...line.values()]).toEqual(list);
+        expect([...line.paths()]).toEqual(list);
         expect(line.size).toBe(list.length);
       }
     }),
@@ -30,7 +33,7 @@ test('first come, first served: like a plain list, whatever is added, taken back
 
 test('a long line is taken out in a time that grows with its length, not with its square', () => {
   const line = new WaitingLine();
-  for (let n = 0; n < 400_000; n++) line.add(`batch/file-${n}.jsonl`);
+  for (let n = 0; n < 400_000; n++) line.add(`batch/file-${n}.jsonl`, n);
   const startedMs = performance.now();
   let taken = 0;
   while (line.takeFirst() !== null) taken += 1;

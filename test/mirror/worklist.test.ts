@@ -1,70 +1,105 @@
 import { describe, expect, test } from 'vitest';
-import { Worklist } from '../../src/mirror/worklist.ts';
+import { again, on, REST, Worklist } from '../../src/mirror/worklist.ts';
 
-const list = (): Worklist => new Worklist((path) => (path.startsWith('batch/') ? 10 : 0));
+const HOUR_MS = 3_600_000;
+
+/** A worklist in which `batch/` goes before all else, and its clock. */
+function list(): { readonly work: Worklist; readonly clock: { nowMs: number } } {
+  const clock = { nowMs: 0 };
+  const work = new Worklist(
+    (path) => (path.startsWith('batch/') ? 10 : 0),
+    () => clock.nowMs,
+  );
+  return { work, clock };
+}
+
+/** Each path was looked at once and waits on the topic. */
+function waiting(topic: string, ...paths: readonly string[]): Worklist {
+  const { work } = list();
+  for (const path of paths) {
+    work.mark(path);
+    work.take();
+    work.done(path, on(topic));
+  }
+  return work;
+}
+
+function takeAll(work: Worklist): readonly string[] {
+  const taken: string[] = [];
+  for (let path = work.take(); path !== null; path = work.take()) taken.push(path);
+  return taken;
+}
 
 describe('the worklist', () => {
   test('a path that is marked often is in it once', () => {
-    const work = list();
+    const { work } = list();
     work.mark('a/1');
     work.mark('a/1');
-    expect(work.take(false)).toBe('a/1');
-    expect(work.take(false)).toBeNull();
+    expect(takeAll(work)).toEqual(['a/1']);
   });
 
   test('a path that is marked while a worker has it is looked at again, and by one worker at a time', () => {
-    const work = list();
+    const { work } = list();
     work.mark('a/1');
-    work.take(false);
+    work.take();
     work.mark('a/1');
-    expect(work.take(false)).toBeNull();
-    work.done('a/1', null);
-    expect(work.take(false)).toBe('a/1');
+    expect(work.take()).toBeNull();
+    work.done('a/1', REST);
+    expect(work.take()).toBe('a/1');
   });
 
   test('higher priority goes first, first in first out among equals', () => {
-    const work = list();
+    const { work } = list();
     for (const path of ['a/1', 'a/2', 'batch/1']) work.mark(path);
-    expect([work.take(false), work.take(false), work.take(false)]).toEqual(['batch/1', 'a/1', 'a/2']);
+    expect(takeAll(work)).toEqual(['batch/1', 'a/1', 'a/2']);
   });
 
-  test('a parked path waits for room, highest priority first, unless it is marked', () => {
-    const work = list();
-    for (const path of ['a/1', 'a/2', 'batch/1']) {
-      work.mark(path);
-      work.take(false);
-      work.park(path);
-    }
-    expect(work.take(false)).toBeNull();
-    expect(work.take(true)).toBe('batch/1');
-    work.mark('a/2');
-    expect(work.take(false)).toBe('a/2');
-    expect(work.take(true)).toBe('a/1');
+  test('a path that has waited for hours goes before a newcomer of higher priority', () => {
+    const { work, clock } = list();
+    work.mark('a/1');
+    clock.nowMs = 2 * HOUR_MS;
+    work.mark('batch/1');
+    expect(takeAll(work)).toEqual(['a/1', 'batch/1']);
+  });
+
+  test('a path that rests is out of it', () => {
+    const { work } = list();
+    work.mark('a/1');
+    work.take();
+    work.done('a/1', REST);
+    expect(work.has('a/1')).toBe(false);
+    expect(work.size).toBe(0);
   });
 
   test('a delayed path wakes when its time has come, or at once when it is marked', () => {
-    const work = list();
+    const { work } = list();
     for (const path of ['a/1', 'a/2']) {
       work.mark(path);
-      work.take(false);
-      work.done(path, 100);
+      work.take();
+      work.done(path, again(100));
     }
     expect(work.wake(99)).toBe(100);
-    expect(work.take(false)).toBeNull();
+    expect(work.take()).toBeNull();
     work.mark('a/2');
-    expect(work.take(false)).toBe('a/2');
+    expect(work.take()).toBe('a/2');
     work.wake(100);
-    expect(work.take(false)).toBe('a/1');
+    expect(work.take()).toBe('a/1');
   });
 
   test('a claimed path is out of the workers’ reach, and what it waited for is made up for', () => {
-    const work = list();
-    work.mark('a/1');
-    expect(work.claim('a/1')).toBe(true);
-    expect(work.claim('a/1')).toBe(false);
-    expect(work.take(false)).toBeNull();
-    work.done('a/1', null);
-    expect(work.take(false)).toBe('a/1');
+    for (const before of ['ready', 'delayed', 'on a topic'] as const) {
+      const { work } = list();
+      work.mark('a/1');
+      if (before !== 'ready') {
+        work.take();
+        work.done('a/1', before === 'delayed' ? again(100) : on('a place'));
+      }
+      expect(work.claim('a/1')).toBe(true);
+      expect(work.claim('a/1')).toBe(false);
+      expect(work.take()).toBeNull();
+      work.done('a/1', REST);
+      expect(work.take()).toBe('a/1');
+    }
   });
 
   test('a path stays in it once when its folder gets another priority', () => {
@@ -72,15 +107,96 @@ describe('the worklist', () => {
       ['a/1', 0],
       ['a/2', 0],
     ]);
-    const work = new Worklist((path) => priorities.get(path) ?? 0);
+    const work = new Worklist(
+      (path) => priorities.get(path) ?? 0,
+      () => 0,
+    );
     work.mark('a/1');
     work.mark('a/2');
-    work.take(false);
-    work.park('a/1');
+    work.take();
+    work.done('a/1', on('a place'));
     priorities.set('a/1', 5).set('a/2', 7);
     work.sortAnew();
     work.mark('a/1');
     work.mark('a/2');
-    expect([work.take(true), work.take(true), work.take(true)]).toEqual(['a/2', 'a/1', null]);
+    expect(takeAll(work)).toEqual(['a/2', 'a/1']);
+  });
+});
+
+describe('waiting on a topic', () => {
+  test('nobody is looked at before the signal, and everybody after it', () => {
+    const work = waiting('a halt', 'a/1', 'a/2');
+    expect(takeAll(work)).toEqual([]);
+    expect(work.topicOf('a/1')).toBe('a halt');
+    work.signal('another halt');
+    expect(takeAll(work)).toEqual([]);
+    work.signal('a halt');
+    expect(takeAll(work)).toEqual(['a/1', 'a/2']);
+  });
+
+  test('of those who want what only one can have, one is woken at a time, in turn', () => {
+    const work = waiting('a key', 'a/1', 'a/2', 'batch/1');
+    work.wakeNext('a key');
+    expect(takeAll(work)).toEqual(['batch/1']);
+    work.done('batch/1', REST);
+    expect(takeAll(work)).toEqual(['a/1']);
+    work.done('a/1', again(5));
+    expect(takeAll(work)).toEqual(['a/2']);
+  });
+
+  test('one that was woken and found it taken wakes nobody, and waits again', () => {
+    const work = waiting('a key', 'a/1', 'a/2');
+    work.wakeNext('a key');
+    expect(takeAll(work)).toEqual(['a/1']);
+    work.done('a/1', on('a key'));
+    expect(takeAll(work)).toEqual([]);
+    work.wakeNext('a key');
+    work.wakeNext('a key');
+    expect(takeAll(work)).toHaveLength(2);
+  });
+
+  test('one that was woken and is claimed or marked meanwhile still hands its turn on', () => {
+    const claimed = waiting('a key', 'a/1', 'a/2');
+    claimed.wakeNext('a key');
+    claimed.claim('a/1');
+    claimed.done('a/1', REST);
+    expect(takeAll(claimed)).toContain('a/2');
+
+    const marked = waiting('a key', 'a/1', 'a/2');
+    marked.wakeNext('a key');
+    marked.take();
+    marked.mark('a/1');
+    marked.done('a/1', on('a key'));
+    expect(takeAll(marked)).toContain('a/2');
+  });
+
+  test('one that is marked leaves the topic', () => {
+    const work = waiting('a key', 'a/1', 'a/2');
+    work.mark('a/1');
+    expect(takeAll(work)).toEqual(['a/1']);
+    work.wakeNext('a key');
+    expect(takeAll(work)).toEqual(['a/2']);
+    expect(work.nextTurnMs('a key')).toBeNull();
+  });
+
+  test('the one whose turn it is can be taken straight from the topic', () => {
+    const work = waiting('a place', 'a/1', 'batch/1');
+    expect(work.takeFrom('a place')).toBe('batch/1');
+    expect(work.takeFrom('a place')).toBe('a/1');
+    expect(work.takeFrom('a place')).toBeNull();
+    expect(work.busyCount).toBe(2);
+  });
+
+  test('the time for which a path has waited counts on while it is looked at', () => {
+    const { work, clock } = list();
+    work.mark('a/old');
+    work.take();
+    clock.nowMs = HOUR_MS;
+    work.done('a/old', on('a place'));
+    work.mark('a/new');
+    work.take();
+    work.done('a/new', on('a place'));
+    expect(work.nextTurnMs('a place')).toBe(0);
+    expect(work.takeFrom('a place')).toBe('a/old');
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Clock } from '../../src/mirror/ports.ts';
 import { LaneQueue } from '../../src/queue/send-queue.ts';
-import { virtualArrivalMs } from '../../src/queue/turn.ts';
+import { turnMs } from '../../src/mirror/turn.ts';
 
 /** A clock whose time passes only when told. */
 class ManualClock implements Clock {
@@ -77,7 +77,7 @@ describe('the upload lane', () => {
 
 test('no upload starves: the oldest is at last before every newcomer, whatever its size and priority', () => {
   const hour = 3_600_000;
-  const oldAndUnwanted = virtualArrivalMs(0, 0, 512_000_000);
-  expect(virtualArrivalMs(2 * hour, 10, 1)).toBeGreaterThan(oldAndUnwanted);
-  expect(virtualArrivalMs(1_000, 0, 1)).toBeLessThan(oldAndUnwanted);
+  const oldAndUnwanted = turnMs(0, 0, 512_000_000);
+  expect(turnMs(2 * hour, 10, 1)).toBeGreaterThan(oldAndUnwanted);
+  expect(turnMs(1_000, 0, 1)).toBeLessThan(oldAndUnwanted);
 });
