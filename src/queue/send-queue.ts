@@ -182,15 +182,15 @@ async function runIn<T>(
   task: () => Promise<T>,
   options: { readonly priority?: number; readonly signal: AbortSignal },
 ): Promise<T> {
-  let running: Promise<T> | null = null;
+  const running: { task?: Promise<T> } = {};
   const start = (): Promise<T> => {
-    running = task();
-    return running;
+    running.task = task();
+    return running.task;
   };
   try {
     return await queue.add(start, options);
   } catch (error) {
-    if (running !== null) return await (running as Promise<T>);
+    if (running.task !== undefined) return await running.task;
     throw error;
   }
 }

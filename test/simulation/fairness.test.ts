@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { FolderRules } from '../../src/mirror/types.ts';
+import { allTrusted } from '../support/sim/sim-profile.ts';
 import { LongWorld } from '../support/sim/long-world.ts';
 import { contentOf } from '../support/sim/sim-content.ts';
 import { startMirror } from './engine.ts';
@@ -30,7 +31,8 @@ function floodedWorld(): LongWorld<ReturnType<typeof startMirror>> {
       minDeleteCount: 10,
       rescanMs: 0,
       verifyMs: 0,
-      listHorizonMs: 10_000,
+      lookMs: 10_000,
+      trustReply: allTrusted,
     },
     startEngine: startMirror,
     serverLifetimeSeconds: 30 * 86_400,
