@@ -1,6 +1,6 @@
 /** Why a first-level file of the root is not mirrored. */
 export function hintForRootFile(folders: readonly string[]): string {
-  return `files directly in the root are not mirrored; move it into one of the purpose folders (${folders.join(', ')})`;
+  return `a file in the root itself is not mirrored; move it into one of the purpose folders (${folders.join(', ')})`;
 }
 
 /** Why a first-level folder of the root is not mirrored, with the name that was probably meant. */

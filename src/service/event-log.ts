@@ -74,7 +74,8 @@ export function logEvents(logger: Logger, clock: Pick<Clock, 'monotonicMs'>): Li
 export function lineFor(event: MirrorEvent): LogLine {
   const { kind, ...facts } = event;
   return {
-    level: levels[kind],
+    // A person's own wish is no error.
+    level: event.kind === 'halted' && event.name === 'paused' ? 'warn' : levels[kind],
     message: messageOf(event),
     fields: { event: kind, ...loggedFacts(facts) },
   };

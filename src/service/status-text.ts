@@ -63,6 +63,7 @@ export function renderProblems(
   const lines = groups.flatMap((group): readonly Fact[] => {
     const shown = problems
       .filter(({ state, needs }) => state === group.state && needs === group.needs)
+      .sort((a, b) => (a.path < b.path ? -1 : 1))
       .slice(0, mostProblems[group.needs]);
     const more = group.count - shown.length;
     return [

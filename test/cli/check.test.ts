@@ -51,7 +51,7 @@ describe('check', () => {
     expect(report.findings.at(-1)).toMatchObject({ line: 3 });
     const { out } = await check('./batch/bad.jsonl');
     expect(out).toMatch(/^\.\/batch\/bad\.jsonl:2: not-json: \S/);
-    expect(out).toMatch(/^1 file checked: \d findings in 1$/m);
+    expect(out).toMatch(/^1 file checked: \d findings in 1 file$/m);
   });
 
   test('the nearest folder that bears a configured name decides, unless --purpose does', async () => {

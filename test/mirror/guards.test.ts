@@ -44,6 +44,22 @@ describe('the delete guards', () => {
     expect(verdict.halts).toMatchObject([{ folder: null, count: 600, of: 1_000 }]);
   });
 
+  test('one mass delete is one halt: what is the matter with a folder is told with it', () => {
+    const all = { waiting: waiting(12), entriesTotal: 12, entriesInFolder: () => 12 };
+    expect(guardDeletes(input(all)).halts).toMatchObject([
+      { folder: null, cause: '12 of 12 mirrored files disappeared', waiting: 12 },
+    ]);
+    const isGone = { ...all, lookOfFolder: (): FolderLook => ({ kind: 'gone' }) };
+    const verdict = guardDeletes(input(isGone));
+    expect(verdict.held.size).toBe(12);
+    expect(verdict.halts).toMatchObject([
+      {
+        folder: null,
+        cause: '12 of 12 mirrored files disappeared; the folder batch/ is gone, with 12 mirrored files',
+      },
+    ]);
+  });
+
   test('the only file, or two of three: allowed below the floor', () => {
     expect(
       guardDeletes(input({ waiting: waiting(1), entriesTotal: 1, entriesInFolder: () => 1 })).release,

@@ -134,7 +134,7 @@ describe.concurrent('names', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     await mirror.write('Batch/a.jsonl', batchFile(2));
     await mirror.write('fine_tune/a.jsonl', batchFile(3));
     expect(await problemsOf(mirror)).toEqual({
-      'lonely.jsonl': expect.stringMatching(/^ignored: files directly in the root are not mirrored/),
+      'lonely.jsonl': expect.stringMatching(/^ignored: a file in the root itself is not mirrored/),
       photos: expect.stringMatching(/^ignored: no purpose folder of this name/),
       Batch: expect.stringContaining('did you mean "batch"?'),
       fine_tune: expect.stringContaining('did you mean "fine-tune"?'),
@@ -147,7 +147,7 @@ describe.concurrent('names', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     const mirror = await running(context, { config: { watch: { rescanSeconds: 0 } } });
     await mirror.untilWatching();
     await mirror.write('late.jsonl', batchFile(1));
-    const said = 'files directly in the root are not mirrored; move it into one of the purpose folders';
+    const said = 'a file in the root itself is not mirrored; move it into one of the purpose folders';
     await mirror.untilReport('late.jsonl', (report) => report?.reason?.startsWith(said) === true);
     context.expect(mirror.logs.split(`"msg":"late.jsonl: ${said}`)).toHaveLength(2);
   });

@@ -172,6 +172,22 @@ describe('a halt', { timeout: SCENARIO_TIMEOUT_MS }, () => {
   });
 });
 
+describe('a manifest that was lost', { timeout: SCENARIO_TIMEOUT_MS }, () => {
+  test('is made anew by the command that the refusal names; nothing is sent twice', async (context) => {
+    const mirror = await openTestMirror(context);
+    const env = { OPENAI_BASE_URL: mirror.emulator.url, OPENAI_API_KEY: TEST_KEY };
+    const shell = await shellOf(mirror, env);
+    await mirror.write('batch/a.jsonl', batchFile(1));
+    await mirror.sync();
+    await rm(mirror.stateDir, { recursive: true });
+    const { code, text } = await shell('files-mirror sync --config config.json');
+    expect([code, commandsIn(text)]).toEqual([78, ['files-mirror adopt --config config.json']]);
+    expect((await shell(commandsIn(text)[0] ?? '')).code).toBe(0);
+    expect((await mirror.sync()).code).toBe(0);
+    await mirror.expectConverged({ posts: 1 });
+  });
+});
+
 describe('a file that is held', { timeout: SCENARIO_TIMEOUT_MS }, () => {
   test('is sent anew by the command that its reason names', async (context) => {
     const mirror = await openTestMirror(context);

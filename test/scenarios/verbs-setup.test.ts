@@ -184,7 +184,7 @@ describe.concurrent('check', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     const { code, stdout } = await program.exit();
     expect(code).toBe(1);
     expect(stdout).toMatch(/^root\/batch\/bad\.jsonl:1: not-json: /);
-    expect(stdout).toMatch(/^2 files checked: 1 finding in 1$/m);
+    expect(stdout).toMatch(/^2 files checked: 1 finding in 1 file$/m);
     expect(mirror.emulator.requests.all()).toEqual([]);
   });
 });

@@ -114,6 +114,22 @@ test.each<[MirrorEvent, LogLevel, string]>([
     'failed batch/a: no reply; next try in 7 s',
   ],
   [
+    { kind: 'halted', name: 'paused', cause: 'by hand', held: 'nothing is sent', next: 'resume' },
+    'warn',
+    'paused; nothing is sent; resume',
+  ],
+  [{ kind: 'resumed', name: 'paused' }, 'info', 'resumed'],
+  [
+    { kind: 'scanned', files: 1, dirty: 0, tookMs: 5, why: 'start' },
+    'info',
+    'looked at 1 file in 5 ms, 0 to work on (start)',
+  ],
+  [
+    { kind: 'deleted', path: 'batch/old', id: 'file-1', why: 'renamed' },
+    'info',
+    'deleted file-1 of batch/old: a remote file of another name took its place',
+  ],
+  [
     { kind: 'halted', name: 'auth', cause: '401', held: 'nothing is sent', next: 'set a key' },
     'error',
     'halted (auth): 401; nothing is sent; set a key',

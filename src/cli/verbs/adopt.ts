@@ -54,7 +54,7 @@ function* reportLines(report: AdoptReport): Iterable<string> {
   if (uploads === 0) return;
   const who =
     ambiguous.length > 0 ? ', the ambiguous ones among them; the remote files stay as they are' : '';
-  yield `${counted(uploads, 'local file')} will be uploaded by the next sync${who}`;
+  yield `${counted(uploads, 'local file is', 'local files are')} left to the next sync, which uploads what passes its checks${who}`;
 }
 
 function ambiguousLine({ purpose, remoteName, bytes, paths, ids }: AmbiguousMatch): string {

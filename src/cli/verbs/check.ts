@@ -198,7 +198,9 @@ function reportText({ files, findings, warnings }: CheckReport): string {
     ),
     ...warnings.map(({ file, message }) => `${place(file, null)}: warning: ${printable(message)}`),
     `${counted(files, 'file')} checked: ${
-      findings.length === 0 ? 'nothing found' : `${counted(findings.length, 'finding')} in ${refused}`
+      findings.length === 0
+        ? 'nothing found'
+        : `${counted(findings.length, 'finding')} in ${counted(refused, 'file')}`
     }${warnings.length === 0 ? '' : `, ${counted(warnings.length, 'warning')}`}`,
   ];
   return `${lines.join('\n')}\n`;

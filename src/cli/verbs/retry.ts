@@ -36,7 +36,7 @@ export const verb = defineVerb({
     const wanted = named.length === 0 ? null : named.map((path) => pathOrFolder(path, config, context));
     const retry = await retryThem(wanted, config, context);
     if (json) await printJson(context.io, retry);
-    else await print(context.io, retryText(retry));
+    else await print(context.io, retryText(retry, wanted === null));
     return wanted !== null && retry.retried.length === 0 ? exitCode.someFailed : exitCode.done;
   },
 });
@@ -65,8 +65,9 @@ async function retryThem(
   };
 }
 
-function retryText({ retried, running }: Retry): string {
-  if (retried.length === 0) return 'nothing there is rejected\n';
+/** `isAll`: no path was named. What our own checks refuse is only tried again when it is named. */
+function retryText({ retried, running }: Retry, isAll: boolean): string {
+  if (retried.length === 0) return isAll ? 'the API has refused nothing\n' : 'nothing there is rejected\n';
   const files = counted(retried.length, 'file');
   return running ? `trying ${files} again\n` : `the next sync or run tries ${files} again\n`;
 }
