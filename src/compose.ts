@@ -14,7 +14,12 @@ import {
   viewFor,
   type MirrorIdentity,
 } from './compose/remembered.ts';
-import { WorkingMirror, type MirrorApp, type MirrorOptions } from './compose/working-mirror.ts';
+import {
+  WorkingMirror,
+  type MirrorApp,
+  type MirrorOptions,
+  type OutwardPorts,
+} from './compose/working-mirror.ts';
 import type { Config } from './config/config.ts';
 import { isInside } from './config/inside.ts';
 import type { Emulator, EmulatorOptions } from './emulator/emulator.ts';
@@ -47,8 +52,14 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
   return await (await import('./emulator/emulator.ts')).startEmulator(options);
 }
 
-/** Throws `Fault`: `locked` when another process has this mirror, `manifest` or `config` when a person is needed. */
-export async function openMirror(options: MirrorOptions): Promise<MirrorApp> {
+/**
+ * Throws `Fault`: `locked` when another process has this mirror, `manifest` or `config` when a person is needed.
+ * `around`: what a test puts between the engine and its ports.
+ */
+export async function openMirror(
+  options: MirrorOptions,
+  around: (ports: OutwardPorts) => OutwardPorts = (ports) => ports,
+): Promise<MirrorApp> {
   const { config } = options;
   const held = new Held();
   try {
@@ -56,7 +67,7 @@ export async function openMirror(options: MirrorOptions): Promise<MirrorApp> {
     const manifest = held.add(await openManifestFor(options, null, lock));
     const scope = scopeOf(options, options.apiKey);
     const memory = await openRecordedApi(config.stateDir, scope, false);
-    return new WorkingMirror(options, { manifest, memory }, held);
+    return new WorkingMirror(options, { manifest, memory }, held, around);
   } catch (error) {
     await held.close();
     throw error;

@@ -2,10 +2,9 @@ import type { Config } from '../config/config.ts';
 import type { RecordedApi } from '../manifest/api-memory.ts';
 import type { ManifestStore } from '../manifest/manifest-store.ts';
 import { Mirror } from '../mirror/mirror.ts';
-import type { Listener } from '../mirror/ports.ts';
+import type { FilesApi, Listener, Manifest } from '../mirror/ports.ts';
 import type { FlushResult, MirrorControl } from '../mirror/report.ts';
 import { LaneQueue } from '../queue/send-queue.ts';
-import { withFailPoints } from '../service/fail-points.ts';
 import { systemClock } from '../service/system-clock.ts';
 import type { Held } from './held.ts';
 import { createClient, createTree, limitsOf, settingsOf } from './parts.ts';
@@ -18,6 +17,12 @@ const STOP_GRACE_MS = 15_000;
 export interface MirrorOptions extends MirrorIdentity {
   readonly apiKey: string | null;
   readonly listener: Listener;
+}
+
+/** What the engine's memory and its server are reached by. */
+export interface OutwardPorts {
+  readonly api: FilesApi;
+  readonly manifest: Manifest;
 }
 
 /** A mirror, ready to work. */
@@ -53,11 +58,12 @@ export class WorkingMirror implements MirrorApp {
   #rewatch = new AbortController();
   #started = false;
 
-  /** `held`: what goes with it when it is closed. */
+  /** `held`: what goes with it when it is closed. `around`: what a test puts between the engine and its ports. */
   constructor(
     { config, apiKey, listener, verb }: MirrorOptions,
     { manifest, memory }: { readonly manifest: ManifestStore; readonly memory: RecordedApi },
     held: Held,
+    around: (ports: OutwardPorts) => OutwardPorts,
   ) {
     this.#memory = memory;
     this.#config = config;
@@ -75,7 +81,7 @@ export class WorkingMirror implements MirrorApp {
     this.#mirror = new Mirror({
       clock: systemClock,
       local: this.#tree.local,
-      ...withFailPoints({ api, manifest }, process.env),
+      ...around({ api, manifest }),
       queue: this.#queue,
       apiMemory: memory,
       settings: settingsOf(config),

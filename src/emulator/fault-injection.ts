@@ -1,6 +1,6 @@
 /**
  * The seam through which tests make the server fail: rules that say which requests, and what befalls them.
- * `fault-presets.ts` has the failures of real servers ready-made.
+ * `test/support/fault-presets.ts` has the failures of real servers ready-made.
  */
 import type { LoggedRequest } from './request-log.ts';
 import type { StoredFile } from './stored-file.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { renderConfigTable, tableBegin, tableEnd, withConfigTable } from '../../src/config/config-table.ts';
+import { renderConfigTable, tableBegin, tableEnd, withConfigTable } from './config-table.ts';
 
 describe('the configuration table', () => {
   test('has a row for every key, nested ones and those of a folder too', () => {

@@ -5,9 +5,9 @@
 import { appendFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { serverError } from '../../src/emulator/fault-presets.ts';
+import { serverError } from '../support/fault-presets.ts';
 import { readManifest } from '../../src/manifest/read-manifest.ts';
-import type { FailPointName } from '../../src/service/fail-points.ts';
+import type { FailPointName } from './fail-points.ts';
 import { judge } from './oracle.ts';
 import type { Verdict } from './oracle.ts';
 import { Sandbox } from './sandbox.ts';

@@ -2,6 +2,7 @@
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
 import { openMirror } from '../../src/compose.ts';
@@ -13,6 +14,7 @@ import type { DaemonClient } from '../../src/service/control-client.ts';
 import { connectDaemon } from '../../src/service/control-client.ts';
 import { RunningProgram } from '../support/blackbox/program.ts';
 
+const mortalProgram = fileURLToPath(new URL('mortal-program.ts', import.meta.url));
 const key = 'sk-crash-test';
 const syncTimeoutMs = 20_000;
 const pollMs = 20;
@@ -100,12 +102,13 @@ export class Sandbox {
 
   /** Starts the built daemon. `failPoint`: where it is to die, `name:nth`; null: nowhere. */
   start(failPoint: string | null): Life {
-    const env = {
-      HOME: this.folder,
-      OPENAI_API_KEY: key,
-      ...(failPoint === null ? {} : { FILES_MIRROR_FAIL_POINT: failPoint }),
-    };
-    const program = new RunningProgram(['run', '--config', this.#configFile], { env, cwd: this.folder });
+    const { folder: cwd } = this;
+    const env = { HOME: cwd, OPENAI_API_KEY: key };
+    const options =
+      failPoint === null
+        ? { env, cwd }
+        : { env: { ...env, FILES_MIRROR_FAIL_POINT: failPoint }, cwd, program: mortalProgram };
+    const program = new RunningProgram(['run', '--config', this.#configFile], options);
     void program.exited.then(({ code, signal, stderr }) =>
       appendFileSync(this.logFile, `${stderr}--- ended with ${signal ?? code}\n`),
     );

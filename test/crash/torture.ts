@@ -12,7 +12,7 @@ import { parseArgs } from 'node:util';
 import { readManifest } from '../../src/manifest/read-manifest.ts';
 import { Fault } from '../../src/mirror/faults.ts';
 import type { DaemonClient } from '../../src/service/control-client.ts';
-import { failPointNames } from '../../src/service/fail-points.ts';
+import { failPointNames } from './fail-points.ts';
 import { SimRandom } from '../support/sim/sim-random.ts';
 import { Churn } from './churn.ts';
 import { hashTree, judge, violationsOf } from './oracle.ts';

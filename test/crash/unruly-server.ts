@@ -1,6 +1,6 @@
 /** A server as it is on a bad day: it fails before, while and after it does what it was asked for. */
 import type { FaultAct, FaultInjector } from '../../src/emulator/fault-injection.ts';
-import { badGateway, rateLimited, serverError } from '../../src/emulator/fault-presets.ts';
+import { badGateway, rateLimited, serverError } from '../support/fault-presets.ts';
 import type { SimRandom } from '../support/sim/sim-random.ts';
 
 /** How long a new file is missing from lists: shorter than the mirror is patient. */

@@ -15,7 +15,7 @@ import {
   serverError,
   storageQuotaFull,
   unauthorized,
-} from '../../src/emulator/fault-presets.ts';
+} from '../support/fault-presets.ts';
 import { fileFields, upload } from './wire.ts';
 
 interface Page {

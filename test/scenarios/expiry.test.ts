@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { dropReplyField, falsifyReply, serverError } from '../../src/emulator/fault-presets.ts';
+import { dropReplyField, falsifyReply, serverError } from '../support/fault-presets.ts';
 import type { FaultAct } from '../../src/emulator/fault-injection.ts';
 import { openTestMirror, type TestConfig, type TestMirror } from '../support/blackbox/mirror-process.ts';
 import { batchFile } from '../support/blackbox/samples.ts';

@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { execFile } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, type TestContext } from 'vitest';
-import { falsifyReply, unauthorized } from '../../src/emulator/fault-presets.ts';
+import { falsifyReply, unauthorized } from '../support/fault-presets.ts';
 import { connectDaemon } from '../../src/service/control-client.ts';
 import {
   openTestMirror,

@@ -1,7 +1,7 @@
 /** `plan` and `sync` decide alike whether anything is remembered. */
 import { unlink } from 'node:fs/promises';
 import { describe, test } from 'vitest';
-import { badGateway } from '../../src/emulator/fault-presets.ts';
+import { badGateway } from '../support/fault-presets.ts';
 import type { PlannedAction } from '../../src/mirror/planned.ts';
 import { openTestMirror, SCENARIO_TIMEOUT_MS } from '../support/blackbox/mirror-process.ts';
 import { batchFile } from '../support/blackbox/samples.ts';

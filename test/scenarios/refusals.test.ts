@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { badRequest, forbidden, unauthorized } from '../../src/emulator/fault-presets.ts';
+import { badRequest, forbidden, unauthorized } from '../support/fault-presets.ts';
 import type { LoggedRequest } from '../../src/emulator/request-log.ts';
 import { openTestMirror } from '../support/blackbox/mirror-process.ts';
 

@@ -2,7 +2,7 @@
 import { appendFile, chmod, rename, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, test, type TestContext } from 'vitest';
-import { rateLimited } from '../../src/emulator/fault-presets.ts';
+import { rateLimited } from '../support/fault-presets.ts';
 import {
   openTestMirror,
   SCENARIO_TIMEOUT_MS,

@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
 import { startEmulator, type Emulator } from '../../src/emulator/emulator.ts';
-import { badRequest, falsifyReply } from '../../src/emulator/fault-presets.ts';
+import { badRequest, falsifyReply } from '../support/fault-presets.ts';
 import { openTestMirror, type TestMirror } from '../support/blackbox/mirror-process.ts';
 
 const PATHS = Array.from({ length: 5 }, (_, index) => `user_data/${index}.txt`);

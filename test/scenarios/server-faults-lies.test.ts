@@ -1,11 +1,6 @@
 import { rm, utimes } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import {
-  dropReplyField,
-  falsifyReply,
-  htmlWithSuccess,
-  serverError,
-} from '../../src/emulator/fault-presets.ts';
+import { dropReplyField, falsifyReply, htmlWithSuccess, serverError } from '../support/fault-presets.ts';
 import type { TestConfig } from '../support/blackbox/fast-config.ts';
 import { openTestMirror, type TestMirror } from '../support/blackbox/mirror-process.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { rateLimited } from '../../src/emulator/fault-presets.ts';
+import { rateLimited } from '../support/fault-presets.ts';
 import { openTestMirror, type TestMirror } from '../support/blackbox/mirror-process.ts';
 
 /** Timers count whole milliseconds, and the log two clocks. */

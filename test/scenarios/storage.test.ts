@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
-import { insufficientQuota } from '../../src/emulator/fault-presets.ts';
+import { insufficientQuota } from '../support/fault-presets.ts';
 import type { Halt } from '../../src/mirror/types.ts';
 import {
   openTestMirror,

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
-import { serverError } from '../../src/emulator/fault-presets.ts';
+import { serverError } from '../support/fault-presets.ts';
 import type { AdoptReport } from '../../src/mirror/adopt.ts';
 import { MARKER_FILE } from '../../src/local/root-guard.ts';
 import { openTestMirror, SCENARIO_TIMEOUT_MS, type TestMirror } from '../support/blackbox/mirror-process.ts';

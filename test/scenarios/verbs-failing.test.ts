@@ -6,7 +6,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import { describe, test } from 'vitest';
-import { badRequest } from '../../src/emulator/fault-presets.ts';
+import { badRequest } from '../support/fault-presets.ts';
 import { connectDaemon } from '../../src/service/control-client.ts';
 import {
   openTestMirror,

@@ -3,7 +3,7 @@ import { chmod, readdir, readFile, stat, unlink } from 'node:fs/promises';
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
-import { badRequest } from '../../src/emulator/fault-presets.ts';
+import { badRequest } from '../support/fault-presets.ts';
 import type { PlannedAction } from '../../src/mirror/planned.ts';
 import type { MirrorStatus } from '../../src/mirror/report.ts';
 import { openTestMirror, SCENARIO_TIMEOUT_MS, TEST_KEY } from '../support/blackbox/mirror-process.ts';

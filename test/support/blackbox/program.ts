@@ -12,6 +12,8 @@ export interface ProgramOptions {
   /** The whole environment but `PATH`: nothing of the test runner's own gets through. */
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** What Node runs. Default: the built program. */
+  readonly program?: string;
   /** Capabilities that are taken from it, for permissions to mean something to a superuser, e.g. `dac_override`. */
   readonly withoutCapabilities?: readonly string[];
 }
@@ -32,12 +34,15 @@ export class RunningProgram {
   #stdout = '';
   #stderr = '';
 
-  constructor(args: readonly string[], { env, cwd, withoutCapabilities = [] }: ProgramOptions) {
+  constructor(
+    args: readonly string[],
+    { env, cwd, program = PROGRAM, withoutCapabilities = [] }: ProgramOptions,
+  ) {
     const dropped = withoutCapabilities.map((name) => `-${name}`).join(',');
     const command = [
       ...(dropped === '' ? [] : ['setpriv', `--bounding-set=${dropped}`]),
       process.execPath,
-      PROGRAM,
+      program,
       ...args,
     ];
     const [file = '', ...rest] = command;

@@ -1,5 +1,5 @@
-import { defaultFolders } from './folders.ts';
-import { configJsonSchema, expectation, type SchemaNode } from './json-schema.ts';
+import { defaultFolders } from '../../src/config/folders.ts';
+import { configJsonSchema, expectation, type SchemaNode } from '../../src/config/json-schema.ts';
 
 export const tableBegin = '<!-- config:begin -->';
 export const tableEnd = '<!-- config:end -->';

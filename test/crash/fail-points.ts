@@ -1,10 +1,9 @@
 /**
- * Places at which the process can be made to die, for crash tests: with `FILES_MIRROR_FAIL_POINT=name` or
+ * Places at which the process can be made to die: in `mortal-program.ts` with `FILES_MIRROR_FAIL_POINT=name` or
  * `name:nth` in the environment it kills itself when the place is reached the first or the nth time. The engine
  * knows nothing of it: the places lie around its ports.
  */
-import { Fault } from '../mirror/faults.ts';
-import type { FilesApi, Manifest } from '../mirror/ports.ts';
+import type { FilesApi, Manifest } from '../../src/mirror/ports.ts';
 
 export const failPointNames = [
   /** A change is about to be made durable. */
@@ -34,8 +33,8 @@ export interface CrashableParts {
 }
 
 /**
- * The parts as they are, unless the environment asks for a death. Throws `Fault` with rule `config` when it asks
- * for one at a place that does not exist, since a crash test that never crashes would prove nothing.
+ * The parts as they are, unless the environment asks for a death. Throws when it asks for one at a place that does
+ * not exist, since a crash test that never crashes would prove nothing.
  */
 export function withFailPoints(
   parts: CrashableParts,
@@ -63,13 +62,8 @@ function parseFailPoint(text: string): { readonly name: FailPointName; readonly 
   const name = failPointNames.find((each) => text === each || text.startsWith(`${each}:`));
   const count = name === undefined ? '' : text.slice(name.length + 1);
   if (name === undefined || !(text === name || /^[1-9]\d*$/.test(count))) {
-    throw new Fault(
+    throw new Error(
       `${variable}: expected one of ${failPointNames.join(', ')}, and perhaps :n; got "${text}"`,
-      {
-        disposition: 'fatal',
-        outcome: 'refused',
-        rule: 'config',
-      },
     );
   }
   return { name, nth: count === '' ? 1 : Number(count) };
