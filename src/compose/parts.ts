@@ -11,6 +11,9 @@ import type { SendLimits } from '../queue/send-queue.ts';
 import { createFilesClient, type FilesClient } from '../remote/files-client.ts';
 import { systemClock } from '../service/system-clock.ts';
 
+/** Below it a body is on its way at once, and a note before its last bytes would only cost time. */
+const MARK_SENT_FROM_BYTES = 1_000_000;
+
 export function createTree(config: Config): { readonly local: ScannedTree; readonly rules: IgnoreRules } {
   const { root, watch, folders } = config;
   const rules = createIgnoreRules({ root, patterns: watch.ignore });
@@ -65,6 +68,7 @@ export function settingsOf(config: Config): MirrorSettings {
     storageBytes: limits.storageBytes,
     canDelete: api.deletes,
     lookMs: api.lookSeconds * 1000,
+    markSentFromBytes: MARK_SENT_FROM_BYTES,
     trustReply: new Set(api.trustReply),
   };
 }

@@ -29,6 +29,7 @@ const intent = z.strictObject({
   startedAtMs: wallMs,
   serverStartedAtMs: wallMs.nullable(),
   answered: z.string().min(1).optional(),
+  sent: z.boolean().optional(),
 }) satisfies z.ZodType<Intent>;
 
 const garbage = z.strictObject({

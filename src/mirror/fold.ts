@@ -25,6 +25,11 @@ export function intentOpened(path: MirrorPath, intent: Intent): Change {
   return { intents: { [path]: intent } };
 }
 
+/** From here on the server may have all of the body. */
+export function intentSent(path: MirrorPath, intent: Intent): Change {
+  return { intents: { [path]: { ...intent, sent: true } } };
+}
+
 /** The attempt surely stored nothing. */
 export function intentCleared(path: MirrorPath): Change {
   return { intents: { [path]: null } };

@@ -93,7 +93,12 @@ export class Resolver {
     movedFrom: Superseded | null,
     signal: AbortSignal,
   ): Promise<Next> {
-    const { clock, settings } = this.#core;
+    const { clock, settings, ledger } = this.#core;
+    if (intent.sent === false) {
+      // Broken off, in this run or an earlier one, before the server had all of it.
+      await ledger.record(intentCleared(path), signal);
+      return again(0);
+    }
     const looks = this.#looks.get(path) ?? {
       count: 0,
       firstAtMs: clock.monotonicMs(),

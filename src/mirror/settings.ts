@@ -24,6 +24,8 @@ export interface MirrorSettings {
   readonly canDelete: boolean;
   /** How long an upload of unknown outcome is looked for before it is sent anew: lists may lag. */
   readonly lookMs: number;
+  /** From this size on it is recorded, durably, before the last bytes of a file are sent: a crash before that is known to have stored nothing. */
+  readonly markSentFromBytes: number;
   /** The fields of the server's replies that are believed. */
   readonly trustReply: ReadonlySet<ReplyField>;
 }

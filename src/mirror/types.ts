@@ -49,6 +49,11 @@ export interface Intent {
    * sent again by itself. Absent: there was no such reply.
    */
   readonly answered?: FileId | undefined;
+  /**
+   * False: the last bytes were not handed over yet. `Content-Length` promised more, so surely nothing was stored. True
+   * or absent: the server may have all of it.
+   */
+  readonly sent?: boolean | undefined;
 }
 
 export type GarbageReason = 'deleted' | 'replaced' | 'void' | 'mismatch' | 'orphan';

@@ -12,6 +12,7 @@ import {
   intentAnswered,
   intentCleared,
   intentOpened,
+  intentSent,
   rejected,
   versionHeld,
   type Superseded,
@@ -164,7 +165,7 @@ export class Uploader {
           remoteName: remoteNameOf(path),
           sizeBytes: version.sizeBytes,
           expiresAfterSeconds: rules.expiresAfterSeconds,
-          body: () => version.chunks(),
+          body: () => this.#body(path, version, signal),
         },
         signal,
       );
@@ -176,6 +177,18 @@ export class Uploader {
     this.#trial.uploadGranted();
     this.#apiWorks();
     return this.#accepted(job, version.sha256(), remote, startedMs, signal);
+  }
+
+  /** INVARIANT: of a large file, the last bytes are handed over after it is durable that they may be. */
+  async *#body(path: MirrorPath, version: OpenVersion, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+    const { view, ledger } = this.#core;
+    let leftBytes = version.sizeBytes;
+    for await (const chunk of version.chunks()) {
+      leftBytes -= chunk.length;
+      const intent = view.intents.get(path);
+      if (leftBytes <= 0 && intent?.sent === false) await ledger.record(intentSent(path, intent), signal);
+      yield chunk;
+    }
   }
 
   #knowsServerClock(): boolean {
@@ -445,7 +458,8 @@ export class Uploader {
   }
 
   #intentOf({ path, stat, rules }: UploadJob): Intent {
-    const serverNowMs = this.#core.api.serverNowMs();
+    const { api, settings } = this.#core;
+    const serverNowMs = api.serverNowMs();
     return {
       purpose: rules.purpose,
       remoteName: remoteNameOf(path),
@@ -453,6 +467,7 @@ export class Uploader {
       stat,
       startedAtMs: Math.floor(this.#core.clock.wallMs()),
       serverStartedAtMs: serverNowMs === null ? null : Math.floor(serverNowMs),
+      ...(sizeOf(stat) < settings.markSentFromBytes ? {} : { sent: false }),
     };
   }
 }

@@ -20,8 +20,10 @@ async function killedBeforeTheReply(context: TestContext): Promise<TestMirror> {
 
 describe('kill -9', { concurrent: true }, () => {
   test('C1: while a body is in flight: the file is there once afterwards, after at most 2 POSTs', async (context) => {
+    // What was surely not stored need not be looked for.
+    const api = { lookSeconds: 300 };
     const mirror = await openTestMirror(context, {
-      config: { limits: { uploadBytesPerSecond: MEBIBYTE, uploadsPerMinute: null } },
+      config: { api, limits: { uploadBytesPerSecond: MEBIBYTE, uploadsPerMinute: null } },
     });
     await mirror.write('user_data/a.bin', Buffer.alloc(4 * MEBIBYTE, 'x'));
     await mirror.start();
@@ -31,7 +33,7 @@ describe('kill -9', { concurrent: true }, () => {
     );
     await mirror.kill9();
     expect(mirror.emulator.files()).toEqual([]);
-    await mirror.configure({});
+    await mirror.configure({ api });
     await mirror.start();
     await mirror.untilConverged({ posts: 2, deletes: 0 }, 25_000);
   });

@@ -68,6 +68,8 @@ function mirrorSettings(settings: SimSettings): MirrorSettings {
     storageBytes: null,
     canDelete: true,
     lookMs,
+    // Of the sizes that lives draw, some are below it.
+    markSentFromBytes: 500,
     trustReply,
   };
 }
