@@ -56,7 +56,7 @@ export function classifyReply(reply: ReplyFacts, context: RequestContext, nowMs:
   const verdict = judgeReply(reply.status, error, context, retryAfterMs !== null);
   return new Fault(replyMessage(reply, error, context, requestId), {
     ...verdict,
-    outcome: leavesOpen(reply.status, verdict) ? perhaps(context) : 'refused',
+    outcome: leavesOpen(reply.status, verdict, context) ? perhaps(context) : 'refused',
     ...(retryAfterMs === null ? {} : { retryAfterMs }),
     status: reply.status,
     ...(requestId === null ? {} : { requestId }),
@@ -140,10 +140,12 @@ const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 409, 421, 425, 499])
 /**
  * Whether a server that answers so may have stored the body that it took: it, or something on the way, gave up on
  * itself (5xx), on the time (408, 499), or found that the same was going on already (409). A 4xx that names the quota
- * is a plain no.
+ * is a plain no, and so is a conflict over a delete: that file is in use.
  */
-function leavesOpen(status: number, { halt }: Verdict): boolean {
-  return status >= 500 || (halt !== 'quota' && (status === 408 || status === 409 || status === 499));
+function leavesOpen(status: number, { halt }: Verdict, { action }: RequestContext): boolean {
+  if (status >= 500) return true;
+  if (halt === 'quota') return false;
+  return status === 408 || status === 499 || (status === 409 && action === 'upload');
 }
 
 function isWrongUrl(status: number, error: ServerError, context: RequestContext): boolean {

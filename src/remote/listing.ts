@@ -32,7 +32,7 @@ async function* pagesAsTheyCome(
   fetchPage: FetchPage,
 ): AsyncGenerator<readonly RemoteFile[], void, undefined> {
   const first = await asker.first(request, fetchPage);
-  if (first.asked === 'nothing') {
+  if (first.isWhole) {
     yield* wholeList(request, first.page);
     return;
   }
@@ -81,7 +81,8 @@ class Reading {
     for (const { id } of fresh) this.#seen.add(id);
     this.#marks.add(markOf(page));
     this.#doubt(page);
-    return fresh;
+    // What the server did not take to choose by is chosen here.
+    return 'purpose' in this.#query ? fresh : fresh.filter((file) => isOf(file, this.#request.purpose));
   }
 
   /** Pages may overlap, and what has no id cannot be known again: alike entries count as often as one page has them. */
@@ -190,15 +191,19 @@ function isRound({ files, unreadable }: ListPage): boolean {
   return count > 0 && count % 10 === 0;
 }
 
+function isOf({ purpose }: RemoteFile, wanted: string | null): boolean {
+  return wanted === null || purpose === null || purpose === wanted;
+}
+
 /** The selection that was asked for, made on this side. */
 function* wholeList(request: ListRequest, page: ListPage): Iterable<readonly RemoteFile[]> {
   if (page.hasMore === true || page.next !== null) {
-    throw lyingList('has more than one page, and takes no parameters');
+    throw lyingList('has more than one page, but is configured to take no parameters');
   }
   for (const entry of page.unreadable) request.onDoubt?.({ kind: 'unreadable', ...entry });
   const ids = new Set<FileId>();
   const files = page.files
-    .filter(({ purpose }) => request.purpose === null || purpose === null || purpose === request.purpose)
+    .filter((file) => isOf(file, request.purpose))
     .filter(({ id }) => !ids.has(id) && ids.add(id));
   if (files.length > 0) yield files;
 }

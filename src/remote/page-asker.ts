@@ -35,7 +35,8 @@ export interface FirstPage {
   readonly page: ListPage;
   /** What was asked for, but for a cursor. */
   readonly query: Query;
-  readonly asked: 'parameters' | 'nothing';
+  /** The server was said to answer with everything at once. */
+  readonly isWhole: boolean;
   /** Fewer than this are a short page. */
   readonly pageSize: number;
 }
@@ -48,10 +49,12 @@ export class PageAsker {
   /** False: it was found out that this server gives everything at once and refuses a cursor. */
   takesCursor = true;
   readonly #rungs: readonly Rung[];
+  readonly #isWhole: boolean;
   #rung = 0;
 
   /** `pageSize`: files a page; null: the default. */
   constructor(parameters: ListParameters, pageSize: number | null) {
+    this.#isWhole = parameters === 'none';
     this.#rungs = RUNGS[parameters](pageSize ?? DEFAULT_PAGE_SIZE);
   }
 
@@ -65,8 +68,7 @@ export class PageAsker {
       try {
         const page = await fetchPage(query);
         this.#rung = at;
-        const asked = rung === NOTHING ? 'nothing' : 'parameters';
-        return { page, query, asked, pageSize: rung.limit ?? DEFAULT_PAGE_SIZE };
+        return { page, query, isWhole: this.#isWhole, pageSize: rung.limit ?? DEFAULT_PAGE_SIZE };
       } catch (error) {
         if (!isRefusedQuery(error)) throw error;
         refusal ??= error;

@@ -22,7 +22,7 @@ const longAgoMs = 3_600_000;
 
 /** Quick to converge, and never asks a person. */
 const settings = {
-  api: { lookSeconds: 10 },
+  api: { lookSeconds: 5, timeoutSeconds: 30 },
   limits: { uploadsPerMinute: null, concurrentUploads: 16 },
   watch: { settleSeconds: 0.1, rescanSeconds: 5 },
   deletes: { graceSeconds: 0.3, maxFraction: 1, minCount: 1_000_000 },
@@ -84,7 +84,7 @@ export class Sandbox {
       clock: { nowMs: () => Date.now() - this.#serverBehindMs },
     });
     for (const name of sandboxFolders) mkdirSync(join(this.root, name), { recursive: true });
-    const api = { baseUrl: this.#server.url, timeoutSeconds: 30 };
+    const api = { ...settings.api, baseUrl: this.#server.url };
     const { root, stateDir } = this;
     writeFileSync(this.#configFile, JSON.stringify({ ...settings, root, stateDir, api }));
     return this;

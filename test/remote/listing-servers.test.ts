@@ -90,6 +90,21 @@ const servers: readonly { readonly what: string; readonly answer: Server }[] = [
     answer: (query, files) => (Object.keys(query).length > 0 ? 400 : { data: files }),
   },
   {
+    what: 'no parameter but a cursor, pages of 30',
+    answer: (query, files) => {
+      if (Object.keys(query).some((name) => name !== 'after')) return 400;
+      return { data: slice(files, query, 30) };
+    },
+  },
+  {
+    what: 'no parameter but a cursor, pages of 30 and `has_more`',
+    answer: (query, files) => {
+      if (Object.keys(query).some((name) => name !== 'after')) return 400;
+      const data = slice(files, query, 30);
+      return { data, has_more: hasMore(files, data) };
+    },
+  },
+  {
     what: 'parameters ignored, everything at once (Moonshot)',
     answer: (_query, files) => ({ data: files }),
   },
@@ -230,6 +245,17 @@ describe.each(servers)('$what', ({ answer }) => {
     );
     expect(doubts).toHaveLength(2);
   });
+});
+
+test('what a server does not take to choose by is chosen on this side', async () => {
+  const mixed = everything
+    .slice(0, 60)
+    .map((file, at) => (at % 2 === 0 ? file : { ...file, purpose: 'vision' }));
+  const { ids } = await read(
+    (query, files) => ('purpose' in query || 'order' in query ? 400 : { data: slice(files, query, 20) }),
+    mixed,
+  );
+  expect(ids).toEqual(allIds.slice(0, 60).filter((_, at) => at % 2 === 0));
 });
 
 test('a limit that was refused once is asked for no more', async () => {

@@ -69,14 +69,18 @@ test('asks for nothing that is not wanted', async () => {
   let requests = 0;
   const fetchPage = async (): Promise<ListPage> => {
     requests += 1;
-    return { ...page([], true), files: [file(`f${requests}`, { createdAt: 100 - requests })], last: 'f' };
+    const oldest = -100 * requests;
+    const files = Array.from({ length: 40 }, (_, at) =>
+      file(`${requests}.${at}`, { createdAt: oldest - at }),
+    );
+    return { ...page([], true), files, last: `${requests}.39` };
   };
   for await (const files of listPages(
     { purpose: null, order: 'desc' },
     new PageAsker('full', null),
     fetchPage,
   )) {
-    if (files[0]?.id === 'f2') break;
+    if (files[0]?.id === '2.0') break;
   }
   expect(requests).toBe(2);
 });

@@ -1,21 +1,30 @@
 import { rm } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { dropReplyField, falsifyReply, serverError } from '../support/fault-presets.ts';
-import type { FaultAct } from '../../src/emulator/fault-injection.ts';
 import { openTestMirror, type TestConfig, type TestMirror } from '../support/blackbox/mirror-process.ts';
 import { batchFile } from '../support/blackbox/samples.ts';
 
 const DAY_SECONDS = 86_400;
 const DAILY = { folders: { user_data: { expiresAfterSeconds: DAY_SECONDS } } } satisfies TestConfig;
 
-/** Listings without any word on expiry. */
-const silentListing: FaultAct = {
-  kind: 'rewrite',
-  patch: (reply) => ({
-    ...reply,
-    data: (reply['data'] as readonly object[]).map((file) => ({ ...file, expires_at: null })),
-  }),
-};
+/** No answer says a word on expiry, as at a server that does not know it: neither to the upload, nor later. */
+function dropExpiry({ emulator }: TestMirror): void {
+  emulator.faults.add({ match: { method: 'POST' }, act: dropReplyField('expires_at') });
+  emulator.faults.add({
+    match: { method: 'GET', path: /\/files\/[^/]+$/ },
+    act: dropReplyField('expires_at'),
+  });
+  emulator.faults.add({
+    match: { method: 'GET', path: /\/files$/ },
+    act: {
+      kind: 'rewrite',
+      patch: (reply) => ({
+        ...reply,
+        data: (reply['data'] as readonly object[]).map((file) => ({ ...file, expires_at: null })),
+      }),
+    },
+  });
+}
 
 async function expectRefused(mirror: TestMirror): Promise<void> {
   const { problems } = await mirror.flush();
@@ -50,10 +59,20 @@ describe('expiry', { concurrent: true }, () => {
 
   test('a server that drops expires_at without a word: refused, its file deleted, and it is not tried again', async (context) => {
     const mirror = await openTestMirror(context, { config: DAILY });
-    mirror.emulator.faults.add({ match: { method: 'POST' }, act: dropReplyField('expires_at') });
+    dropExpiry(mirror);
     await mirror.write('user_data/a.txt', 'a');
     await mirror.start();
     await expectRefused(mirror);
+  });
+
+  test('a reply that only leaves out what a look-up of the file then shows: mirrored, with that expiry', async (context) => {
+    const mirror = await openTestMirror(context, { config: DAILY });
+    mirror.emulator.faults.add({ match: { method: 'POST' }, act: dropReplyField('expires_at') });
+    await mirror.write('user_data/a.txt', 'a');
+    await mirror.start();
+    await mirror.expectConverged({ posts: 1, deletes: 0 });
+    const stored = mirror.emulator.files().map(({ expiresAt }) => expiresAt);
+    expect(stored).toEqual([(await mirror.report('user_data/a.txt'))?.expiresAt]);
   });
 
   test('a server that sets another expiry than was asked for: refused', async (context) => {
@@ -68,7 +87,7 @@ describe('expiry', { concurrent: true }, () => {
   test('the same when the reply was lost and the file is found in a listing', async (context) => {
     const mirror = await openTestMirror(context, { config: DAILY });
     mirror.emulator.faults.add({ match: { method: 'POST' }, act: serverError('handled'), times: 1 });
-    mirror.emulator.faults.add({ match: { method: 'GET', path: /\/files$/ }, act: silentListing });
+    dropExpiry(mirror);
     await mirror.write('user_data/a.txt', 'a');
     await mirror.start();
     await expectRefused(mirror);
@@ -76,7 +95,7 @@ describe('expiry', { concurrent: true }, () => {
 
   test('once the expiry is no longer asked for, the refused file is uploaded', async (context) => {
     const mirror = await openTestMirror(context, { config: DAILY });
-    mirror.emulator.faults.add({ match: { method: 'POST' }, act: dropReplyField('expires_at') });
+    dropExpiry(mirror);
     await mirror.write('user_data/a.txt', 'a');
     expect((await mirror.sync()).code).toBe(1);
     await mirror.configure({});

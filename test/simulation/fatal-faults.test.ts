@@ -8,6 +8,8 @@ import { startMirror, type MirrorEngine } from './engine.ts';
 
 const NOTES = rulesOf('user_data', { check: 'basic', maxBytes: 1_000_000 });
 const PATH = 'user_data/a.txt';
+/** Empty, so that there is something of which a person may ask that it be tried again. */
+const REFUSED_PATH = 'user_data/empty.txt';
 
 /** As it is thrown when another process took the state folder over. */
 const LOCKED = new Fault('another files-mirror holds the state folder', {
@@ -27,6 +29,7 @@ async function mirrored(): Promise<{ world: LongWorld<MirrorEngine>; ended: () =
   });
   world.disk.mkdir(NOTES.folder);
   world.disk.write(PATH, contentOf(1, 200));
+  world.disk.write(REFUSED_PATH, new Uint8Array(0));
   world.start();
   await world.pass(30_000, 0);
   expect(await world.problems()).toEqual([]);
@@ -46,7 +49,7 @@ const acts: Readonly<Record<string, (world: LongWorld<MirrorEngine>) => void>> =
   },
   'a removed file': ({ disk }) => disk.remove(PATH),
   'a refused file': ({ disk }) => disk.write('user_data/c.txt', new Uint8Array(0)),
-  'what a person asks for': ({ engine }) => void engine.mirror.deleteOrphans().catch(() => {}),
+  'what a person asks for': ({ engine }) => void engine.mirror.retry([REFUSED_PATH]).catch(() => {}),
 };
 
 describe('a state folder that another process took over ends the engine, which spins no loop before', () => {
