@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import yargs, { type Argv } from 'yargs';
-import { didYouMean } from '../config/nearest-name.ts';
+import { didYouMean } from '../mirror/nearest-name.ts';
 import { plainInvocation, withCommands, type Invocation } from '../mirror/command.ts';
 import { Fault } from '../mirror/faults.ts';
 import type { LogLevel } from '../service/logger.ts';

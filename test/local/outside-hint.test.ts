@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { hintForFolder, nearestFolder } from '../../src/local/outside-hint.ts';
+import { hintForFolder } from '../../src/local/outside-hint.ts';
+import { nearestName } from '../../src/mirror/nearest-name.ts';
 
 const FOLDERS = ['assistants', 'batch', 'evals', 'fine-tune', 'user_data', 'vision'];
 
@@ -16,7 +17,7 @@ test.each([
   ['x', null],
   ['', null],
 ])('%s is probably %s', (name, folder) => {
-  expect(nearestFolder(name, FOLDERS)).toBe(folder);
+  expect(nearestName(name, FOLDERS)).toBe(folder);
 });
 
 test('the hint says what was meant only when something was', () => {

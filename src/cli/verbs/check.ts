@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
 import type { Config } from '../../config/config.ts';
-import { didYouMean } from '../../config/nearest-name.ts';
+import { didYouMean } from '../../mirror/nearest-name.ts';
 import { Fault } from '../../mirror/faults.ts';
 import type { FolderRules } from '../../mirror/types.ts';
 import { counted } from '../../mirror/counted.ts';

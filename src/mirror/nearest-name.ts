@@ -1,11 +1,12 @@
 /**
- * The candidate that a mistyped name most probably means, or null when none is near. Case, `_` and `-` do not
- * count as differences; beyond that, a third of the letters may be wrong, and one in any case.
+ * The candidate that a mistyped name most probably means, or null when none is near. Case, blanks, `.`, `_`
+ * and `-` do not count as differences; beyond that, one letter may be wrong, and two in a name of six or more.
  */
 export function nearestName(name: string, candidates: Iterable<string>): string | null {
   const wanted = folded(name);
   let nearest: string | null = null;
-  let nearestEdits = Math.max(1, Math.floor(name.length / 3)) + 1;
+  // Two slips in a name of four letters make another word.
+  let nearestEdits = wanted.length < 6 ? 2 : 3;
   for (const candidate of candidates) {
     const edits = editDistance(wanted, folded(candidate));
     if (edits < nearestEdits) {
@@ -23,7 +24,7 @@ export function didYouMean(name: string, candidates: Iterable<string>, before = 
 }
 
 function folded(name: string): string {
-  return name.toLowerCase().replaceAll(/[_-]/g, '');
+  return name.toLowerCase().replaceAll(/[\s._-]/g, '');
 }
 
 /** Insertions, deletions, substitutions and swaps of neighbours (optimal string alignment). */
