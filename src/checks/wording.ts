@@ -1,3 +1,5 @@
+import { visible } from '../mirror/shown-text.ts';
+
 export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null';
 
 export function kindOf(value: unknown): JsonKind {
@@ -29,10 +31,7 @@ export function nameOfCharacter(char: string): string {
 /** Text from a file, fit for one line on a terminal: quoted, cut, and without any control or formatting character. */
 export function quoted(text: string): string {
   const cut = text.length > 60 ? `${text.slice(0, 60)}…` : text;
-  return JSON.stringify(cut).replaceAll(
-    /[\p{C}\u2028\u2029]/gu,
-    (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
-  );
+  return visible(JSON.stringify(cut));
 }
 
 /** `12,345 bytes`. */

@@ -1,4 +1,4 @@
-import { terminalSafeJson } from '../service/terminal-text.ts';
+import { terminalSafeJson } from '../mirror/shown-text.ts';
 import { print, type Io } from './io.ts';
 
 /** A list is written in pieces of about this size. */

@@ -1,12 +1,11 @@
-import { readFileSync } from 'node:fs';
 import yargs, { type Argv } from 'yargs';
 import { didYouMean } from '../mirror/nearest-name.ts';
 import { plainInvocation, withCommands, type Invocation } from '../mirror/command.ts';
 import { Fault } from '../mirror/faults.ts';
 import type { LogLevel } from '../service/logger.ts';
-import { redactor } from '../service/redaction.ts';
+import { printable, redactor } from '../mirror/shown-text.ts';
+import { ownPackage } from '../service/own-package.ts';
 import { StopRequest } from '../service/signals.ts';
-import { printable } from '../service/terminal-text.ts';
 import { createContext, type Compose, type Context } from './context.ts';
 import { exitCode, exitCodeOf } from './exit-code.ts';
 import { hasPrinted, print, tell, type Io } from './io.ts';
@@ -108,7 +107,7 @@ async function parse(argv: readonly string[], name: string | null, verb: Verb | 
       'short-option-groups': false,
     })
     .options(globalOptions)
-    .version(version())
+    .version(ownPackage().version)
     .alias('help', 'h')
     .epilogue('A file that is dropped into batch/ is uploaded with purpose batch, and so on; see the README.')
     .wrap(110)
@@ -162,11 +161,6 @@ function usageMessage(message: string, argv: readonly string[], verb: Verb | nul
   const choice = /^Invalid values: Argument: (.+), Given: (.+), Choices: (.+)$/.exec(line);
   if (choice !== null) return `bad ${choice[1]} ${choice[2]}: expected one of ${choice[3]}`;
   return line.charAt(0).toLowerCase() + line.slice(1);
-}
-
-function version(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }
 
 interface Failure {

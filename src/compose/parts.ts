@@ -1,5 +1,4 @@
 /** What each room's part is made of, as the configuration says. */
-import { readFileSync } from 'node:fs';
 import type { Config } from '../config/config.ts';
 import { createContentChecks } from '../checks/content-checks.ts';
 import { readHeaders } from '../config/header-values.ts';
@@ -9,6 +8,7 @@ import { createOpenWriters } from '../local/open-writers.ts';
 import type { MirrorSettings } from '../mirror/settings.ts';
 import type { SendLimits } from '../queue/send-queue.ts';
 import { createFilesClient, type FilesClient } from '../remote/files-client.ts';
+import { ownPackage } from '../service/own-package.ts';
 import { systemClock } from '../service/system-clock.ts';
 
 /** Below it a body is on its way at once, and a note before its last bytes would only cost time. */
@@ -48,7 +48,7 @@ export function createClient(config: Config, apiKey: () => string | null): Files
     listParameters: api.listParameters,
     purposes: [...new Set(config.folders.map(({ purpose }) => purpose))],
     pageSize: api.pageSize,
-    userAgent: `files-mirror/${programVersion()}`,
+    userAgent: `files-mirror/${ownPackage().version}`,
     clock: systemClock,
   });
 }
@@ -76,9 +76,4 @@ export function settingsOf(config: Config): MirrorSettings {
 export function limitsOf({ limits }: Config): SendLimits {
   const { uploadsPerMinute, concurrentUploads, concurrentDeletes } = limits;
   return { uploadsPerMinute, concurrentUploads, concurrentDeletes };
-}
-
-function programVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { readonly version: string }).version;
 }

@@ -1,3 +1,4 @@
+import { isLoopbackHost } from '../mirror/loopback.ts';
 import { headerSourceProblems } from './header-values.ts';
 import { isPublicHost, plainHost } from './http-hosts.ts';
 import { ownAddressOf } from './presets.ts';
@@ -38,13 +39,7 @@ export function crossChecks(config: ConfigFile, baseUrlGiven: boolean): readonly
 
 /** True for the machine itself, where neither encryption nor a key is needed. */
 export function isLoopback(baseUrl: string): boolean {
-  const { hostname } = new URL(baseUrl);
-  return (
-    hostname === 'localhost' ||
-    hostname.endsWith('.localhost') ||
-    hostname === '[::1]' ||
-    /^127(?:\.\d+){3}$/.test(hostname)
-  );
+  return isLoopbackHost(new URL(baseUrl).hostname);
 }
 
 /** Without this the key of another server would go to the default one. */

@@ -1,3 +1,4 @@
+import { redacted } from '../mirror/shown-text.ts';
 import type { Config } from './config.ts';
 import { defaultFolders } from './folders.ts';
 import { presetFolders } from './presets.ts';
@@ -16,7 +17,7 @@ export function shownConfig(config: Config): unknown {
       headers: Object.fromEntries(
         Object.entries(config.api.headers).map(([name, source]) => [
           name,
-          typeof source === 'string' ? '[redacted]' : source,
+          typeof source === 'string' ? redacted : source,
         ]),
       ),
     },

@@ -34,9 +34,3 @@ export function parseBaseUrl(baseUrl: string): ApiAddress {
     secrets: baseQuery.filter(([name]) => SECRET_NAME.test(name)).map(([, value]) => value),
   };
 }
-
-export function isLoopback(host: string): boolean {
-  return (
-    host === 'localhost' || host.endsWith('.localhost') || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host)
-  );
-}

@@ -3,7 +3,8 @@
  */
 import { Fault } from '../mirror/faults.ts';
 import type { FaultDetails, Outcome } from '../mirror/faults.ts';
-import { oneLine } from './one-line.ts';
+import { oneLine, redactor } from '../mirror/shown-text.ts';
+
 import { headerOf, parseRetryAfterMs } from './retry-after.ts';
 import type { ReplyHeaders } from './retry-after.ts';
 import { readServerError } from './server-error.ts';
@@ -66,7 +67,7 @@ export function classifyReply(reply: ReplyFacts, context: RequestContext, nowMs:
 /** Judges a request that got no complete reply. */
 export function classifyBreak(problem: Break, context: RequestContext, cause?: unknown): Fault {
   const { words, ...verdict } = judgeBreak(problem, context.progress);
-  const detail = oneLine(problem.message, context.secrets);
+  const detail = quoted(problem.message, context);
   const named = problem.code === '' || detail.includes(problem.code) ? detail : `${problem.code}: ${detail}`;
   return new Fault(`${lineOf(context)}: ${words} (${named})`, {
     ...verdict,
@@ -80,8 +81,7 @@ const MAX_SAMPLE_CHARS = 120;
 /** Judges a reply with a good status whose content is not what the API sends: perhaps done, but what? */
 export function badReply(what: string, reply: ReplyFacts, context: RequestContext): Fault {
   const requestId = requestIdOf(reply.headers);
-  // Cut after the secrets were taken out: half of one would not be recognised.
-  const sample = oneLine(reply.body, context.secrets, MAX_SAMPLE_CHARS);
+  const sample = quoted(reply.body, context, MAX_SAMPLE_CHARS);
   const shown = sample === '' ? (reply.problem ?? 'an empty body') : sample;
   return new Fault(
     `${lineOf(context)}: ${reply.status}, but ${what}: ${shown}${requestNote(requestId, context)}`,
@@ -246,9 +246,9 @@ function replyMessage(
 ): string {
   const kind = error.code ?? error.type;
   const parts = [`${lineOf(context)}: ${reply.status}`];
-  if (kind !== null) parts.push(` ${oneLine(kind, context.secrets)}`);
+  if (kind !== null) parts.push(` ${quoted(kind, context)}`);
   if (reply.status < 400) parts.push(`: redirects are not followed (to ${redirectTarget(reply, context)})`);
-  else if (error.message !== '') parts.push(`: ${oneLine(error.message, context.secrets)}`);
+  else if (error.message !== '') parts.push(`: ${quoted(error.message, context)}`);
   else if (typeof reply.problem === 'string') parts.push(`: ${reply.problem}`);
   if (isWrongUrl(reply.status, error, context)) parts.push(' (is the base URL right?)');
   parts.push(requestNote(requestId, context));
@@ -260,13 +260,13 @@ function lineOf(context: RequestContext): string {
 }
 
 function requestNote(requestId: string | null, context: RequestContext): string {
-  return requestId === null ? '' : ` (request id ${oneLine(requestId, context.secrets)})`;
+  return requestId === null ? '' : ` (request id ${quoted(requestId, context)})`;
 }
 
 /** Without its query, which may hold a signature. */
 function redirectTarget(reply: ReplyFacts, context: RequestContext): string {
   const location = headerOf(reply.headers, 'location') ?? 'nowhere';
-  return oneLine(location.replace(/[?#].*$/s, ''), context.secrets);
+  return quoted(location.replace(/[?#].*$/s, ''), context);
 }
 
 function requestIdOf(headers: ReplyHeaders): string | null {
@@ -274,5 +274,10 @@ function requestIdOf(headers: ReplyHeaders): string | null {
     headerOf(headers, 'x-request-id') ??
     headerOf(headers, 'apim-request-id') ??
     headerOf(headers, 'request-id');
-  return id === null || id === '' ? null : oneLine(id, []);
+  return id === null || id === '' ? null : quoted(id, { secrets: [] });
+}
+
+/** What a server said, on one line and without secrets. They are taken out first: half of one is not recognised. */
+function quoted(text: string, { secrets }: Pick<RequestContext, 'secrets'>, maxChars?: number): string {
+  return oneLine(redactor(secrets)(text), maxChars);
 }

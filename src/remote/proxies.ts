@@ -1,4 +1,4 @@
-import { isLoopback } from './base-url.ts';
+import { isLoopbackHost } from '../mirror/loopback.ts';
 import type { ApiAddress } from './base-url.ts';
 
 /** The environment's proxy settings, as curl and Node know them. */
@@ -15,7 +15,7 @@ export interface Proxies {
 export function proxiesFor(address: ApiAddress, env: ProxyEnvironment): Proxies | null {
   const httpProxy = env['http_proxy'] ?? env['HTTP_PROXY'] ?? '';
   const httpsProxy = env['https_proxy'] ?? env['HTTPS_PROXY'] ?? '';
-  if (isLoopback(address.host) || (httpProxy === '' && httpsProxy === '')) return null;
+  if (isLoopbackHost(address.host) || (httpProxy === '' && httpsProxy === '')) return null;
   for (const url of [httpProxy, httpsProxy]) {
     // Not named in full: it may hold a password.
     if (url !== '' && !URL.canParse(url))

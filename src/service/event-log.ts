@@ -2,7 +2,7 @@ import { counted } from '../mirror/counted.ts';
 import type { Clock, DeletedWhy, Listener, MirrorEvent } from '../mirror/ports.ts';
 import type { LogFields, Logger, LogLevel } from './logger.ts';
 import { formatBytes, formatDuration } from './quantities.ts';
-import { printable } from './terminal-text.ts';
+import { printable } from '../mirror/shown-text.ts';
 
 interface LogLine {
   readonly level: LogLevel;

@@ -1,7 +1,6 @@
 import { plainInvocation, withCommands, withCommandsIn, type Invocation } from '../mirror/command.ts';
 import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino';
-import { redactor } from './redaction.ts';
-import { terminalSafeJson } from './terminal-text.ts';
+import { redacted, redactor, terminalSafeJson } from '../mirror/shown-text.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 
@@ -47,7 +46,7 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
       formatters: { level: (label) => ({ level: label }) },
       redact: {
         paths: ['authorization', 'apiKey', '*.authorization', '*.Authorization', '*["api-key"]', '*.apiKey'],
-        censor: '[redacted]',
+        censor: redacted,
       },
     },
     { write: (line) => lines.write(terminalSafeJson(redact(line))) },

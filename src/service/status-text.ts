@@ -4,7 +4,8 @@ import type { Halt, HaltName, PathState } from '../mirror/types.ts';
 import type { MirrorStatus, PathReport } from '../mirror/report.ts';
 import { counted } from '../mirror/counted.ts';
 import { formatDuration, formatTime } from './quantities.ts';
-import { printable } from './terminal-text.ts';
+import { printable } from '../mirror/shown-text.ts';
+import { aligned } from './table.ts';
 
 /** Of each state so many are named, by what they need; the others are counted. */
 const mostProblems: Readonly<Record<Need, number>> = { person: 20, time: 5, nothing: 5 };
@@ -186,10 +187,4 @@ function expiryFact(next: MirrorStatus['nextExpiry'], nowSeconds: number): reado
 
 function agoText(unixSeconds: number, nowSeconds: number): string {
   return `${formatDuration(Math.max(0, nowSeconds - unixSeconds) * 1000)} ago`;
-}
-
-/** Two columns; the first as wide as its longest text. */
-function aligned(facts: readonly Fact[]): string {
-  const width = Math.max(...facts.map(([label]) => label.length));
-  return facts.map(([label, text]) => `${label.padEnd(width)}  ${text}`).join('\n');
 }

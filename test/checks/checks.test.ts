@@ -116,7 +116,7 @@ describe('what is said', () => {
     [
       'no control character of the file',
       '{"custom_id":"x","method":"\\u001b[2J\\u202e"}',
-      'line 1: method is "\\u001b[2J\\u{202e}" instead of "POST"',
+      'line 1: method is "\\u001b[2J\\u202e" instead of "POST"',
     ],
   ];
   for (const [what, content, message] of table) {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { aligned } from '../../src/cli/table.ts';
+import { aligned } from '../../src/service/table.ts';
 
 test('columns are as wide as their longest cell', () => {
   expect(

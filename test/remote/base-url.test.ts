@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { isLoopback, parseBaseUrl } from '../../src/remote/base-url.ts';
+import { isLoopbackHost } from '../../src/mirror/loopback.ts';
+import { parseBaseUrl } from '../../src/remote/base-url.ts';
 
 test.each([
   ['https://api.openai.com/v1', '/files', {}, '/v1/files'],
@@ -29,8 +30,10 @@ test.each([
   ['http://127.0.0.1:8080', true],
   ['http://[::1]:8080', true],
   ['http://localhost', true],
+  ['http://my.localhost', true],
   ['https://127.0.0.1.example.com', false],
+  ['https://notlocalhost', false],
   ['https://api.openai.com', false],
 ])('%s is loopback: %s', (base, loopback) => {
-  expect(isLoopback(parseBaseUrl(base).host)).toBe(loopback);
+  expect(isLoopbackHost(parseBaseUrl(base).host)).toBe(loopback);
 });

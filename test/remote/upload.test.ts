@@ -370,7 +370,7 @@ describe('the reply is not what it should be', () => {
   test('the key is not in any message', async () => {
     const server = await answering(httpReply(401, JSON.stringify({ error: { message: `bad key ${KEY}` } })));
     const fault = await faultOf(clientOf(server.origin).upload(uploadOf('hello'), never));
-    expect(fault).toMatchObject({ halt: 'auth', message: 'POST /files: 401: bad key [key]' });
+    expect(fault).toMatchObject({ halt: 'auth', message: 'POST /files: 401: bad key [redacted]' });
   });
 });
 

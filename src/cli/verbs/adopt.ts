@@ -5,7 +5,7 @@ import { logEvents } from '../../service/event-log.ts';
 import { counted } from '../../mirror/counted.ts';
 import { formatBytes } from '../../service/quantities.ts';
 import { systemClock } from '../../service/system-clock.ts';
-import { printable } from '../../service/terminal-text.ts';
+import { printable } from '../../mirror/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
 import { exitCode } from '../exit-code.ts';
 import { printJson, printLines } from '../json-output.ts';

@@ -5,7 +5,7 @@ import { didYouMean } from '../../mirror/nearest-name.ts';
 import { Fault } from '../../mirror/faults.ts';
 import type { FolderRules } from '../../mirror/types.ts';
 import { counted } from '../../mirror/counted.ts';
-import { printable } from '../../service/terminal-text.ts';
+import { printable } from '../../mirror/shown-text.ts';
 import type { Compose, Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';

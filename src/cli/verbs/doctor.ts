@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { hasApiKey } from '../../config/api-key.ts';
 import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
@@ -7,8 +6,8 @@ import { Fault } from '../../mirror/faults.ts';
 import { doubtLines } from '../../mirror/list-doubts.ts';
 import type { FilesApi, ListDoubt } from '../../mirror/ports.ts';
 import type { ManifestView } from '../../mirror/types.ts';
-import { redactor } from '../../service/redaction.ts';
-import { printable } from '../../service/terminal-text.ts';
+import { printable, redactor } from '../../mirror/shown-text.ts';
+import { ownPackage } from '../../service/own-package.ts';
 import type { Places } from '../../compose.ts';
 import { askedApi, emulatorAbsence, type AskedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';
@@ -61,7 +60,7 @@ function checkLine({ what, level, detail, next }: Check): string {
 
 /** From the ground up: what a later check stands on comes first. */
 async function* examine(context: Context): AsyncIterable<Check> {
-  yield nodeCheck(process.versions.node, wantedNode());
+  yield nodeCheck(process.versions.node, ownPackage().engines.node);
   let loaded: LoadedConfig;
   try {
     loaded = await context.loadConfig();
@@ -216,9 +215,4 @@ function nextFor(error: unknown): string {
 function faultOf(error: unknown): Fault {
   if (error instanceof Fault) return error;
   throw error;
-}
-
-function wantedNode(): string {
-  const text = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(text) as { readonly engines: { readonly node: string } }).engines.node;
 }

@@ -6,7 +6,7 @@ import type { ListDoubt, ListRequest } from '../../mirror/ports.ts';
 import type { PathReport } from '../../mirror/report.ts';
 import type { FileId, ManifestView, RemoteFile } from '../../mirror/types.ts';
 import { formatBytes, formatDuration } from '../../service/quantities.ts';
-import { printable } from '../../service/terminal-text.ts';
+import { printable } from '../../mirror/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
 import { runningText } from '../found-process.ts';
 import type { Context } from '../context.ts';

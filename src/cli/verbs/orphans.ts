@@ -6,7 +6,7 @@ import { logEvents } from '../../service/event-log.ts';
 import { counted } from '../../mirror/counted.ts';
 import { formatBytes, formatTime } from '../../service/quantities.ts';
 import { systemClock } from '../../service/system-clock.ts';
-import { printable } from '../../service/terminal-text.ts';
+import { printable } from '../../mirror/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
@@ -14,7 +14,7 @@ import { print } from '../io.ts';
 import { printJson } from '../json-output.ts';
 import { createOneShotLogger } from '../one-shot.ts';
 import { stopOnSignals } from '../stop-signals.ts';
-import { aligned, type Row } from '../table.ts';
+import { aligned, type Row } from '../../service/table.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 
 /** A remote file that this mirror made, or (`never deleted`) may have made, and that no path has. */

@@ -2,7 +2,7 @@ import { checkRoot } from '../../config/root-folder.ts';
 import { withCommands, withCommandsIn } from '../../mirror/command.ts';
 import type { PlannedAction } from '../../mirror/planned.ts';
 import { formatBytes } from '../../service/quantities.ts';
-import { printable } from '../../service/terminal-text.ts';
+import { printable } from '../../mirror/shown-text.ts';
 import { usedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';

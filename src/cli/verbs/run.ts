@@ -14,7 +14,7 @@ import { createLogger, type Logger } from '../../service/logger.ts';
 import { serviceManager } from '../../service/notify.ts';
 import { keepHeapSmall } from '../../service/small-heap.ts';
 import { systemClock } from '../../service/system-clock.ts';
-import { printable } from '../../service/terminal-text.ts';
+import { printable } from '../../mirror/shown-text.ts';
 import { announceEmulator } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';

@@ -3,13 +3,13 @@ import { listEverything } from '../../mirror/verifier.ts';
 import { surveyRemote, type PurposeUsage } from '../../mirror/remote-survey.ts';
 import { counted } from '../../mirror/counted.ts';
 import { formatBytes } from '../../service/quantities.ts';
-import { printable } from '../../service/terminal-text.ts';
+import { printable } from '../../mirror/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
 import { exitCode } from '../exit-code.ts';
 import { print, tell } from '../io.ts';
 import { printJson } from '../json-output.ts';
 import { stopOnSignals } from '../stop-signals.ts';
-import { aligned, type Row } from '../table.ts';
+import { aligned, type Row } from '../../service/table.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 
 /** What `usage --json` prints. */

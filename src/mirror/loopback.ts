@@ -1,0 +1,4 @@
+/** True for a host name, as URLs have it, of this machine itself, where neither encryption, a key nor a proxy is needed. */
+export function isLoopbackHost(host: string): boolean {
+  return /^(?:(?:.+\.)?localhost|\[?::1\]?|127(?:\.\d{1,3}){3})$/.test(host);
+}
