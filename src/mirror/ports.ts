@@ -58,14 +58,24 @@ export interface OpenVersion {
 
 /** The disk side. */
 export interface LocalTree {
-  /** Is the root the right one? `mirrorId`: what the marker must say. Never throws. */
+  /**
+   * Is the root the right one? `mirrorId`: what the marker must say, from now on. Never throws. One that came back on
+   * another device is bad once: to whoever first asks for it, be it by a look at something that is not there.
+   */
   lookRoot(mirrorId: string): Promise<RootLook>;
-  /** Writes the marker. Throws `Fault` when the root cannot be written. */
+  /**
+   * Writes the marker, or leaves it when it is there. Throws `Fault` with halt `root` when the root cannot be written,
+   * or bears another mirror's.
+   */
   markRoot(mirrorId: string): Promise<void>;
+  /** One that is there is as it is, whatever the root; gone is only said below a root that is not bad. */
   lookFolder(folder: string): Promise<FolderLook>;
-  /** Creates a missing purpose folder below an existing root. */
+  /** Creates a missing purpose folder below an existing root. Throws `Fault` (disposition `retry`). */
   createFolder(folder: string): Promise<void>;
-  /** One look at one path, settling included. Never throws for what a disk can do. */
+  /**
+   * One look at one path, settling included. Never throws for what a disk can do. A file is told as it is, also in a
+   * wrong root: who sends it asks for the root. A directory in its place is absence; behind a link nothing is absent.
+   */
   look(path: MirrorPath): Promise<LocalLook>;
   /**
    * Cheap re-check: the raw stat token of a regular file at this path, or null when there is none or it cannot
@@ -74,8 +84,9 @@ export interface LocalTree {
   statOf(path: MirrorPath): Promise<StatToken | null>;
   /**
    * Walks the configured folders (all of them, or only below `under`), yielding in batches without blocking the
-   * event loop for long. Order is unspecified. A directory that cannot be listed is an item, not an error.
-   * Throws only when the signal aborts.
+   * event loop for long. Order is unspecified. A directory that cannot be listed is an item, not an error; what is not
+   * there at all is none, and proves nothing. Whether a file can be read is not asked. Throws only when the signal
+   * aborts.
    */
   scan(under: MirrorPath | null, signal: AbortSignal): AsyncIterable<readonly ScanItem[]>;
   /** Reads the whole version once: hash, and the checks that `rules` demand. Throws `Fault`. */

@@ -1,3 +1,4 @@
+import { createSettler, type Settler } from '../../../src/local/settle.ts';
 import { folderOf } from '../../../src/mirror/mirror-path.ts';
 import type { Inspection, LocalTree, OpenVersion } from '../../../src/mirror/ports.ts';
 import type {
@@ -10,13 +11,14 @@ import type {
   StatToken,
 } from '../../../src/mirror/types.ts';
 import { joined } from './sim-content.ts';
-import type { DiskNode, DirNode, FileNode } from './disk-nodes.ts';
+import type { FileNode, Volume } from './disk-nodes.ts';
 import type { SimDisk } from './sim-disk.ts';
 import type { Incarnation } from './sim-process.ts';
 import type { LifeKnobs } from './sim-profile.ts';
 import type { SimRandom } from './sim-random.ts';
 import { ignoreRuleOf, precheckOf, problemOf } from './sim-rules.ts';
-import { movedFault, readFault, rootFault, SimVersion } from './sim-version.ts';
+import { findTop, findUnder, listDirectory, unlistable } from './sim-scan.ts';
+import { folderFault, movedFault, readFault, rootFault, SimVersion } from './sim-version.ts';
 
 export interface LocalTools {
   readonly disk: SimDisk;
@@ -32,12 +34,16 @@ export interface LocalTools {
 /** `LocalTree` over the simulated disk, for one incarnation. Looks take time, and the disk moves meanwhile. */
 export class SimLocal implements LocalTree {
   readonly #tools: LocalTools;
-  readonly #seen = new Map<MirrorPath, { readonly stat: StatToken; readonly sinceMs: number }>();
+  /** The real one: what is simulated is the disk. */
+  readonly #settler: Settler;
   #mirrorId: string | null = null;
+  /** Where the root last was right. */
+  #device: string | null = null;
   #openVersions = 0;
 
   constructor(tools: LocalTools) {
     this.#tools = tools;
+    this.#settler = createSettler(tools.knobs.settleMs, tools.incarnation.clock);
   }
 
   /** Versions opened and not closed again. */
@@ -55,20 +61,25 @@ export class SimLocal implements LocalTree {
   markRoot(mirrorId: string): Promise<void> {
     return this.#call('markRoot', () => {
       const volume = this.#tools.disk.visible();
-      if (volume === null) throw rootFault();
-      volume.marker = mirrorId;
       this.#mirrorId = mirrorId;
+      if (volume?.marker === mirrorId) return;
+      if (volume === null || volume.marker !== null) throw rootFault();
+      volume.marker = mirrorId;
       this.#tools.onCreate('the marker');
     });
   }
 
   lookFolder(folder: string): Promise<FolderLook> {
     return this.#call('lookFolder', () => {
-      const root = this.#rootNow();
       const volume = this.#tools.disk.visible();
-      if (root.kind === 'bad' || volume === null) return { kind: 'unknown', reason: 'the root is not right' };
+      if (volume === null) return { kind: 'unknown', reason: 'there is no root' };
       const found = this.#tools.disk.resolve(volume, folder);
-      if (found.kind !== 'found' || found.node.kind !== 'dir') return { kind: 'gone' };
+      if (found.kind === 'blocked') return { kind: 'unknown', reason: 'EACCES' };
+      if (found.kind === 'absent') {
+        const isWrong = this.#rootNow().kind === 'bad';
+        return isWrong ? { kind: 'unknown', reason: 'the root is not right' } : { kind: 'gone' };
+      }
+      if (found.node.kind !== 'dir') return { kind: 'unknown', reason: 'no directory' };
       if (!found.node.listable) return { kind: 'unknown', reason: 'EACCES' };
       return { kind: 'ok', device: volume.device };
     });
@@ -77,7 +88,7 @@ export class SimLocal implements LocalTree {
   createFolder(folder: string): Promise<void> {
     return this.#call('createFolder', () => {
       const volume = this.#tools.disk.visible();
-      if (volume === null) throw rootFault();
+      if (volume === null) throw folderFault(folder);
       this.#tools.disk.makeFolder(volume, folder);
       this.#tools.onCreate(`the folder ${folder}`);
     });
@@ -100,15 +111,24 @@ export class SimLocal implements LocalTree {
   }
 
   async *scan(under: MirrorPath | null, signal: AbortSignal): AsyncGenerator<readonly ScanItem[]> {
-    const folders = this.#tools.knobs.settings.folders.map(({ folder }) => folder);
-    const waiting = under === null ? [...folders] : [under];
-    if (under === null) yield await this.#call('scan.top', () => this.#outside(folders));
+    signal.throwIfAborted();
+    const { disk, knobs, random } = this.#tools;
+    const folders = knobs.settings.folders.map(({ folder }) => folder);
+    const first = await this.#call('scan.top', () =>
+      under === null ? findTop(disk, folders) : findUnder(disk, folders, under),
+    );
+    if (first.items.length > 0) yield first.items;
+    const waiting = [...first.directories];
     while (waiting.length > 0) {
       signal.throwIfAborted();
       // Any order: what a scan has passed may change behind it, and what moves into its back is not seen.
-      const [path] = waiting.splice(this.#tools.random.int(0, waiting.length - 1), 1);
+      const [path] = waiting.splice(random.int(0, waiting.length - 1), 1);
       if (path === undefined) break;
-      const { items, directories } = await this.#call('scan', () => this.#list(path));
+      const { items, directories } = await this.#call('scan', () =>
+        this.#fails()
+          ? { items: [unlistable(path, 'EIO')], directories: [] }
+          : listDirectory(disk, folders, path),
+      );
       waiting.push(...directories);
       if (items.length > 0) yield items;
     }
@@ -179,100 +199,56 @@ export class SimLocal implements LocalTree {
   #rootNow(): RootLook {
     const volume = this.#tools.disk.visible();
     if (volume === null) return { kind: 'bad', reason: `the root is ${this.#tools.disk.root}` };
-    if (volume.marker === null) {
-      return { kind: 'unmarked', device: volume.device };
-    }
-    if (volume.marker !== this.#mirrorId) return { kind: 'bad', reason: 'the marker is of another mirror' };
-    return { kind: 'ok', device: volume.device };
+    if (this.#mirrorId === null) return { kind: 'bad', reason: 'the root was not looked at yet' };
+    const { device, marker } = volume;
+    if (marker === null) return { kind: 'unmarked', device };
+    if (marker !== this.#mirrorId) return { kind: 'bad', reason: 'the marker is of another mirror' };
+    const before = this.#device;
+    this.#device = device;
+    if (before !== null && before !== device) return { kind: 'bad', reason: `moved to device ${device}` };
+    return { kind: 'ok', device };
   }
 
   #lookNow(path: MirrorPath): LocalLook {
     const { disk, knobs } = this.#tools;
     const volume = disk.visible();
-    if (volume === null || this.#rootNow().kind !== 'ok') {
-      return { kind: 'unknown', reason: 'the root is not right' };
-    }
+    if (volume === null) return { kind: 'unknown', reason: 'there is no root' };
     if (this.#fails()) return { kind: 'unknown', reason: 'EIO' };
     const found = disk.resolve(volume, path);
     if (found.kind === 'blocked') return { kind: 'unknown', reason: `EACCES ${found.at}` };
-    if (found.kind === 'absent') {
-      this.#seen.delete(path);
-      return { kind: 'absent', onDevice: found.device };
+    if (found.kind === 'found' && found.node.kind === 'file') {
+      const rule = ignoreRuleOf(path);
+      if (rule !== null) return { kind: 'ignored', rule };
+      if (knobs.settings.folders.every(({ folder }) => folder !== folderOf(path) || folder === path))
+        return { kind: 'ignored', rule: 'no folder of the configuration' };
+      if (!found.node.readable) return { kind: 'skipped', reason: 'unreadable', detail: 'EACCES' };
+      return this.#settled(path, found.node, disk.tokenOf(found.node, volume.device));
     }
-    const rule = ignoreRuleOf(path);
-    if (rule !== null) return { kind: 'ignored', rule };
-    if (knobs.settings.folders.every(({ folder }) => folder !== folderOf(path))) {
-      return { kind: 'ignored', rule: 'no folder of the configuration' };
-    }
-    if (found.node.kind === 'dir') return { kind: 'skipped', reason: 'special', detail: 'a directory' };
-    if (found.node.kind === 'symlink')
+    this.#settler.forget(path);
+    if (this.#isLinked(volume, path))
       return { kind: 'skipped', reason: 'symlink', detail: 'a symbolic link' };
-    if (!found.node.readable) return { kind: 'skipped', reason: 'unreadable', detail: 'EACCES' };
-    return this.#settled(path, found.node, disk.tokenOf(found.node, volume.device));
+    const root = this.#rootNow();
+    if (root.kind !== 'ok') return { kind: 'unknown', reason: 'the root is not right' };
+    return { kind: 'absent', onDevice: found.device };
   }
 
-  /** Settled: the mtime is old enough and two looks saw the same; or, with an mtime in the future, nothing moved for as long. */
-  #settled(path: MirrorPath, node: FileNode, stat: StatToken): LocalLook {
-    const { incarnation, knobs } = this.#tools;
-    const nowMs = incarnation.clock.monotonicMs();
-    const before = this.#seen.get(path);
-    const sinceMs = before?.stat === stat ? before.sinceMs : nowMs;
-    this.#seen.set(path, { stat, sinceMs });
-    const ageMs = incarnation.clock.wallMs() - Number(node.mtimeNs / 1_000_000n);
-    const stableMs = nowMs - sinceMs;
-    const waitMs = ageMs < 0 ? knobs.settleMs - stableMs : Math.max(knobs.settleMs - ageMs, 100 - stableMs);
-    if (node.writers > 0 && knobs.seesWriters) {
-      return { kind: 'changing', waitMs: Math.max(waitMs, 500), why: 'open for writing', stat };
-    }
-    if (waitMs > 0) return { kind: 'changing', waitMs, why: 'changed just now', stat };
-    return { kind: 'file', stat, sizeBytes: node.content.length };
-  }
-
-  #outside(folders: readonly string[]): ScanItem[] {
-    const names = [...(this.#tools.disk.visible()?.top.children.keys() ?? [])];
-    return names
-      .filter((name) => !folders.includes(name))
-      .map((path) => ({ kind: 'outside', path, hint: 'no folder of the configuration' }));
-  }
-
-  #list(path: MirrorPath): { readonly items: ScanItem[]; readonly directories: MirrorPath[] } {
-    const volume = this.#tools.disk.visible();
-    const unlistable = (reason: string): { items: ScanItem[]; directories: MirrorPath[] } => ({
-      items: [{ kind: 'unlistable', path, reason }],
-      directories: [],
+  /** The path is a link, or leads through one. */
+  #isLinked(volume: Volume, path: MirrorPath): boolean {
+    const parts = path.split('/');
+    return parts.some((_, index) => {
+      const found = this.#tools.disk.resolve(volume, parts.slice(0, index + 1).join('/'));
+      return found.kind === 'found' && found.node.kind === 'symlink';
     });
-    if (volume === null) return unlistable('ENOENT: no root');
-    if (this.#fails()) return unlistable('EIO');
-    const found = this.#tools.disk.resolve(volume, path);
-    if (found.kind === 'blocked') return unlistable('EACCES');
-    if (found.kind === 'absent') return { items: [], directories: [] };
-    if (found.node.kind !== 'dir')
-      return { items: [this.#item(path, found.node, volume.device)], directories: [] };
-    if (!found.node.listable) return unlistable('EACCES');
-    return this.#children(path, found.node, volume.device);
   }
 
-  #children(
-    path: MirrorPath,
-    directory: DirNode,
-    device: string,
-  ): { items: ScanItem[]; directories: MirrorPath[] } {
-    const items: ScanItem[] = [];
-    const directories: MirrorPath[] = [];
-    for (const [name, { node }] of directory.children) {
-      const below = `${path}/${name}`;
-      if (node.kind === 'dir' && ignoreRuleOf(below) === null) directories.push(below);
-      else items.push(this.#item(below, node, device));
+  #settled(path: MirrorPath, node: FileNode, stat: StatToken): LocalLook {
+    const { seesWriters, settleMs } = this.#tools.knobs;
+    const unsettled = this.#settler.judge(path, stat);
+    if (unsettled !== null) return { kind: 'changing', ...unsettled, stat };
+    if (node.writers > 0 && seesWriters) {
+      return { kind: 'changing', waitMs: Math.max(settleMs, 1_000), why: 'open for writing', stat };
     }
-    return { items, directories };
-  }
-
-  #item(path: MirrorPath, node: DiskNode, device: string): ScanItem {
-    const rule = ignoreRuleOf(path);
-    if (rule !== null) return { kind: 'ignored', path, rule };
-    if (node.kind !== 'file') return { kind: 'skipped', path, reason: 'symlink', detail: 'a symbolic link' };
-    if (!node.readable) return { kind: 'skipped', path, reason: 'unreadable', detail: 'EACCES' };
-    return { kind: 'file', path, stat: this.#tools.disk.tokenOf(node, device) };
+    return { kind: 'file', stat, sizeBytes: node.content.length };
   }
 
   #fails(): boolean {

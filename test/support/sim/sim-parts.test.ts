@@ -1,12 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { Fault } from '../../../src/mirror/faults.ts';
 import { SimClock, SimOverrun } from './sim-clock.ts';
 import { contentOf } from './sim-content.ts';
 import { SimDisk } from './sim-disk.ts';
-import { SimLocal } from './sim-local.ts';
 import { SimStateDir } from './sim-manifest.ts';
 import { Incarnation } from './sim-process.ts';
-import { calmProfile, drawKnobs } from './sim-profile.ts';
 import { SimRandom } from './sim-random.ts';
 
 function clockAtZero(maxSteps = 1_000): SimClock {
@@ -111,76 +108,9 @@ describe('the state directory', () => {
 });
 
 describe('the disk', () => {
-  function worldOf(seed: number): { clock: SimClock; disk: SimDisk; local: SimLocal } {
-    const clock = clockAtZero();
-    const disk = new SimDisk(clock, new SimRandom(seed));
-    const knobs = { ...drawKnobs(calmProfile, new SimRandom(seed)), settleMs: 2_000, contentRule: false };
-    const incarnation = incarnationOn(clock);
-    const local = new SimLocal({
-      disk,
-      incarnation,
-      knobs,
-      random: new SimRandom(seed),
-      isCalm: () => true,
-      onCreate: () => {},
-    });
-    disk.mkdir('batch');
-    disk.home.marker = 'id';
-    return { clock, disk, local };
-  }
-
-  async function ended<T>(clock: SimClock, promise: Promise<T>): Promise<T> {
-    let isOver = false;
-    void promise.then(
-      () => (isOver = true),
-      () => (isOver = true),
-    );
-    await clock.runUntil(() => isOver, clock.monotonicMs() + 10_000);
-    return promise;
-  }
-
-  it('settles a file, and tells absent from unknown', async () => {
-    const { clock, disk, local } = worldOf(1);
-    await ended(clock, local.lookRoot('id'));
-    disk.write('batch/a.jsonl', contentOf(1, 100));
-    expect(await ended(clock, local.look('batch/a.jsonl'))).toMatchObject({ kind: 'changing' });
-    await clock.runFor(2_100);
-    expect(await ended(clock, local.look('batch/a.jsonl'))).toMatchObject({ kind: 'file', sizeBytes: 100 });
-    expect(await ended(clock, local.look('batch/b.jsonl'))).toMatchObject({ kind: 'absent' });
-    disk.takeAway('unmounted');
-    expect(await ended(clock, local.look('batch/a.jsonl'))).toMatchObject({ kind: 'unknown' });
-    disk.bringBack(false);
-    disk.setListable('batch', false);
-    expect(await ended(clock, local.look('batch/a.jsonl'))).toMatchObject({ kind: 'unknown' });
-  });
-
-  it('throws `moved` when the file changes under a reader, whatever the change', async () => {
-    const changes: readonly ((disk: SimDisk) => boolean)[] = [
-      (disk) => disk.append('batch/a.jsonl', contentOf(2, 10)),
-      (disk) => disk.truncate('batch/a.jsonl', 5),
-      (disk) => disk.rename('batch/a.jsonl', 'batch/b.jsonl'),
-      (disk) => disk.remove('batch/a.jsonl') && disk.write('batch/a.jsonl', contentOf(1, 1_999)),
-      (disk) => disk.touch('batch/a.jsonl', 0n),
-    ];
-    for (const change of changes) {
-      const { clock, disk, local } = worldOf(3);
-      disk.write('batch/a.jsonl', contentOf(1, 1_999));
-      const stat = (await ended(clock, local.statOf('batch/a.jsonl'))) ?? '';
-      const version = await ended(clock, local.open('batch/a.jsonl', stat));
-      const read = async (): Promise<void> => {
-        const chunks = version.chunks()[Symbol.asyncIterator]();
-        await chunks.next();
-        expect(change(disk)).toBe(true);
-        while ((await chunks.next()).done !== true);
-      };
-      await expect(ended(clock, read())).rejects.toSatisfy(
-        (error) => error instanceof Fault && error.rule === 'moved',
-      );
-    }
-  });
-
   it('renames like POSIX: over files, with everything below, never into itself', () => {
-    const { disk } = worldOf(4);
+    const disk = new SimDisk(clockAtZero(), new SimRandom(4));
+    disk.mkdir('batch');
     disk.mkdir('batch/x');
     disk.write('batch/x/a', contentOf(1, 7));
     disk.write('batch/b', contentOf(2, 7));

@@ -93,3 +93,7 @@ export function rootFault(): Fault {
     rule: 'root',
   });
 }
+
+export function folderFault(folder: string): Fault {
+  return new Fault(`${folder} cannot be created`, { disposition: 'retry', outcome: 'refused', rule: 'io' });
+}
