@@ -1,12 +1,11 @@
 /**
- * A streaming reader of `multipart/form-data`: parts of any size pass through in the chunks they arrive in, so
- * memory stays flat and whoever reads the events sets the pace.
+ * `multipart/form-data` as a stream of events: parts of any size pass through in the chunks they arrive in, so memory
+ * stays flat and whoever reads the events sets the pace. Another's reader takes the body apart: ours would share the
+ * habits of our own writer.
  */
+import { setImmediate } from 'node:timers/promises';
 
-const HEADER_LIMIT_BYTES = 16 * 1024;
-const EMPTY = Buffer.alloc(0);
-const CRLF = Buffer.from('\r\n');
-const HEADER_END = Buffer.from('\r\n\r\n');
+import { Dicer } from '@fastify/busboy';
 
 /** The body is no well-formed multipart message. */
 export class MultipartError extends Error {
@@ -39,120 +38,55 @@ export async function* readMultipart(
   source: AsyncIterable<Buffer>,
   boundary: string,
 ): AsyncGenerator<MultipartEvent, void> {
-  const scanner = new MultipartScanner(boundary);
+  const reader = new Dicer({ boundary });
+  let isComplete = false;
+  reader.on('finish', () => (isComplete = true));
+  const parts: ArrivingPart[] = [];
+  reader.on('part', (stream) => parts.push(new ArrivingPart(stream)));
+
   for await (const chunk of source) {
-    scanner.feed(chunk);
-    for (let event = scanner.next(); event !== null; event = scanner.next()) yield event;
+    reader.write(chunk);
+    // The streams of the parts hand on what they got in later ticks, all of it before the next immediate.
+    await setImmediate();
+    for (const part of parts) yield* part.events();
+    // Only the last one can go on.
+    parts.splice(0, parts.length - 1);
   }
-  if (!scanner.complete) throw new MultipartError('the body ends before its closing boundary');
+  if (!isComplete) throw new MultipartError('the body ends before its closing boundary');
 }
 
-type ScanState = 'preamble' | 'delimiter' | 'headers' | 'body' | 'epilogue';
+/** One part, as far as it has arrived. */
+class ArrivingPart {
+  /** Each as one string of bytes (latin1), by name; null: not arrived yet. */
+  #headers: Readonly<Record<string, readonly string[] | undefined>> | null = null;
+  #isBegun = false;
+  readonly #chunks: Buffer[] = [];
+  #isEnded = false;
+  #isOver = false;
 
-class MultipartScanner {
-  readonly #delimiter: Buffer;
-  #state: ScanState = 'preamble';
-  /** Bytes not judged yet. The first delimiter has no line break before it; lending it one makes it like the others. */
-  #pending: Buffer = CRLF;
-
-  constructor(boundary: string) {
-    this.#delimiter = Buffer.from(`\r\n--${boundary}`);
+  constructor(stream: Dicer.PartStream) {
+    stream.on('header', (headers) => (this.#headers = headers as Record<string, string[]>));
+    stream.on('data', (chunk: Buffer) => this.#chunks.push(chunk));
+    stream.on('end', () => (this.#isEnded = true));
   }
 
-  get complete(): boolean {
-    return this.#state === 'epilogue';
-  }
-
-  feed(chunk: Buffer): void {
-    this.#pending = this.#pending.length === 0 ? chunk : Buffer.concat([this.#pending, chunk]);
-  }
-
-  /** The next event, or null when more bytes are needed. */
-  next(): MultipartEvent | null {
-    for (;;) {
-      const before = this.#state;
-      const event = this.#step();
-      if (event !== null || this.#state === before) return event;
+  /** What is new. Throws `MultipartError`. */
+  *events(): Generator<MultipartEvent, void> {
+    if (!this.#isBegun && (this.#headers !== null || this.#isEnded)) {
+      this.#isBegun = true;
+      yield partOf(this.#headers?.['content-disposition']?.[0] ?? '');
     }
-  }
-
-  /** One step: an event, or a change of state, or neither when more bytes are needed. */
-  #step(): MultipartEvent | null {
-    switch (this.#state) {
-      case 'preamble':
-        this.#takeData('delimiter');
-        return null;
-      case 'delimiter':
-        return this.#stepDelimiter();
-      case 'headers':
-        return this.#stepHeaders();
-      case 'body':
-        return this.#stepBody();
-      default:
-        this.#pending = EMPTY;
-        return null;
-    }
-  }
-
-  #stepDelimiter(): null {
-    if (this.#pending.length < 2) return null;
-    const follows = this.#pending.toString('latin1', 0, 2);
-    if (follows === '--') this.#state = 'epilogue';
-    // The line break stays: in a part without headers it is half of the empty line that ends them.
-    else if (follows === '\r\n') this.#state = 'headers';
-    else throw new MultipartError('a boundary is followed by neither a line break nor "--"');
-    return null;
-  }
-
-  #stepHeaders(): MultipartEvent | null {
-    const end = this.#pending.indexOf(HEADER_END);
-    if ((end === -1 ? this.#pending.length : end) > HEADER_LIMIT_BYTES) {
-      throw new MultipartError(`the headers of a part exceed ${HEADER_LIMIT_BYTES} bytes`);
-    }
-    if (end === -1) return null;
-    const part = parsePartHeaders(this.#pending.subarray(0, end));
-    this.#pending = this.#pending.subarray(end + HEADER_END.length);
-    this.#state = 'body';
-    return part;
-  }
-
-  #stepBody(): MultipartEvent | null {
-    if (this.#pending.subarray(0, this.#delimiter.length).equals(this.#delimiter)) {
-      this.#takeData('delimiter');
-      return { kind: 'end' };
-    }
-    const chunk = this.#takeData(null);
-    return chunk.length === 0 ? null : { kind: 'data', chunk };
-  }
-
-  /**
-   * Takes what surely precedes the next delimiter. With `enter`, a delimiter that was found is taken as well and
-   * that state entered.
-   */
-  #takeData(enter: ScanState | null): Buffer {
-    const found = this.#pending.indexOf(this.#delimiter);
-    const end = found === -1 ? seamStart(this.#pending, this.#delimiter) : found;
-    const data = this.#pending.subarray(0, end);
-    const skip = found !== -1 && enter !== null ? this.#delimiter.length : 0;
-    this.#pending = this.#pending.subarray(end + skip);
-    if (found !== -1 && enter !== null) this.#state = enter;
-    return data;
+    for (const chunk of this.#chunks.splice(0)) yield { kind: 'data', chunk };
+    if (!this.#isEnded || this.#isOver) return;
+    this.#isOver = true;
+    yield { kind: 'end' };
   }
 }
 
-/** Where a delimiter may begin whose rest has not arrived yet; the length when none can. */
-function seamStart(bytes: Buffer, delimiter: Buffer): number {
-  const from = Math.max(0, bytes.length - delimiter.length + 1);
-  const at = bytes.indexOf(delimiter.subarray(0, 1), from);
-  return at === -1 ? bytes.length : at;
-}
-
-function parsePartHeaders(bytes: Buffer): MultipartEvent {
-  const disposition = decodeUtf8(bytes)
-    .split('\r\n')
-    .find((line) => /^content-disposition\s*:/i.test(line));
-  const name = disposition === undefined ? null : quotedParameter(disposition, 'name');
-  if (disposition === undefined || name === null || !/:\s*form-data\s*;/i.test(disposition)) {
+function partOf(dispositionBytes: string): MultipartEvent {
+  const disposition = decodeUtf8(Buffer.from(dispositionBytes, 'latin1'));
+  const name = quotedParameter(disposition, 'name');
+  if (name === null || !/^form-data\s*;/i.test(disposition)) {
     throw new MultipartError('a part lacks its Content-Disposition with a name');
   }
   return { kind: 'part', name, filename: quotedParameter(disposition, 'filename') };

@@ -67,6 +67,19 @@ describe('reading multipart bodies', () => {
     );
   });
 
+  test('parts larger than any buffer come out whole, many in one chunk or one in many', async () => {
+    const parts = [70_000, 0, 200_000, 1, 300_000, 65_536].map((size, index) => ({
+      name: `n${index}`,
+      filename: index % 2 === 0 ? 'f' : null,
+      content: String.fromCharCode(97 + index).repeat(size),
+    }));
+    const body = encode(parts, 'b');
+    for (const size of [1_000, 65_536, 150_000, body.length]) {
+      const cuts = Array.from({ length: Math.floor(body.length / size) }, () => size);
+      expect(await parse(cut(body, cuts), 'b')).toEqual(parts);
+    }
+  });
+
   test.each([
     ['breaks off inside a part', '--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nabc'],
     ['lacks the closing boundary', '--b\r\nContent-Disposition: form-data; name="a"\r\n\r\nabc\r\n--b'],
