@@ -137,15 +137,24 @@ export type ListDoubt =
   /** The server says that there is more, and it cannot be had. */
   | { readonly kind: 'cut'; readonly why: string };
 
-/** The API side. Every method throws `Fault`, or the signal's reason when it aborts. */
+/**
+ * The API side. Every method throws `Fault`, or the signal's reason when it aborts. What only asks leaves nothing
+ * behind: its faults have the outcome `refused`.
+ */
 export interface FilesApi {
-  /** One attempt, never repeated by itself. */
+  /**
+   * One attempt, never repeated by itself. Its outcome is `unknown` once the whole body was sent, unless the server
+   * plainly said no.
+   */
   upload(request: UploadRequest, signal: AbortSignal): Promise<RemoteFile>;
   /** Pages of a listing, one request each, no file twice. Ends by itself even if the server never says so. */
   list(request: ListRequest, signal: AbortSignal): AsyncIterable<readonly RemoteFile[]>;
   /** Null when the API knows no such file (404). */
   retrieve(id: FileId, signal: AbortSignal): Promise<RemoteFile | null>;
-  /** `absent`: the API knew no such file (404), which is as good. */
+  /**
+   * `absent`: the API knew no such file (404), which is as good. The outcome is `unknown` where no answer says that it
+   * was not done.
+   */
   delete(id: FileId, signal: AbortSignal): Promise<'deleted' | 'absent'>;
   /** The cheapest request that needs a valid key: is the API there, and does it accept us? */
   probe(signal: AbortSignal): Promise<void>;

@@ -43,6 +43,8 @@ export interface ApiTools {
   readonly random: SimRandom;
   readonly safety: SafetyMonitor;
   readonly trace: SimTrace;
+  /** What befalls every request; null or absent: as drawn. */
+  readonly fates?: { upload: UploadFate | null; plain: PlainFate | null };
 }
 
 const freely = { isRefused: false, onRateLimit: () => {} };
@@ -71,7 +73,8 @@ export class SimApi implements FilesApi {
     return this.#call('upload', async () => {
       signal.throwIfAborted();
       const { incarnation, knobs, random, safety } = this.#tools;
-      const drawn = drawUploadFate(random, this.#faults(), knobs.profile.contradictions);
+      const drawn =
+        this.#tools.fates?.upload ?? drawUploadFate(random, this.#faults(), knobs.profile.contradictions);
       const fate = canBeTold(drawn, knobs) ? drawn : 'ok';
       const attempt = safety.uploadStarted(request, incarnation);
       try {
@@ -265,7 +268,8 @@ export class SimApi implements FilesApi {
   ): Promise<T> {
     signal.throwIfAborted();
     const { incarnation, knobs, random, server, trace } = this.#tools;
-    const fate = rate.isRefused ? 'rate-limited' : drawPlainFate(random, this.#faults());
+    const drawn = this.#tools.fates?.plain ?? drawPlainFate(random, this.#faults());
+    const fate = rate.isRefused ? 'rate-limited' : drawn;
     await this.#reach(fate, signal, () => {});
     if (server.episode === 'refusals') throw this.#answered(refusedRequestFault());
     if (fate === 'forbidden') throw this.#answered(forbiddenFault());
