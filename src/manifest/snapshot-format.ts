@@ -6,7 +6,6 @@ import type { ManifestData, SectionName } from './manifest-data.ts';
 import { manifestSchema, manifestVersion, snapshotHeaderSchema } from './manifest-schema.ts';
 import type { StateFile } from './state-files.ts';
 import { readLines, readTail } from './text-lines.ts';
-import { holdYoungGeneration } from './young-generation.ts';
 
 /*
  * One JSON object, one entry a line:
@@ -96,7 +95,6 @@ export async function readSnapshot(file: StateFile): Promise<ReadSnapshot> {
     return { data: await readHandwritten(file, sizeBytes), handwritten: true, sizeBytes };
   }
   let checksum = 0;
-  using _held = holdYoungGeneration();
   const loader = new SnapshotLoader();
   const contentBytes = sizeBytes - sealBytes;
   for await (const block of readLines(file, contentBytes, (bytes) => (checksum = crc32(bytes, checksum)))) {

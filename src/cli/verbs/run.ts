@@ -136,7 +136,7 @@ async function mirrorUntilStopped(api: Api, context: Context, logger: Logger): P
     isEmulator: api.isEmulator,
     verb: context.verb,
   });
-  // Not before the manifest is loaded, which has rules of its own for the young generation.
+  // Not before the manifest is loaded: all of it stays, and collecting more often meanwhile would free nothing.
   keepHeapSmall();
   const systemd = serviceManager({
     env: io.env,
