@@ -56,6 +56,8 @@ export class LaneQueue implements SendQueue {
     attempt: (sending: () => void) => Promise<T>,
     signal: AbortSignal,
   ): Promise<T> {
+    // Who comes looks at the clock as well: it may have gone on faster than the timer.
+    this.#openOrClose('upload');
     const priority = -turnMs(this.#clock.monotonicMs(), slot.priority, slot.sizeBytes);
     const options = { priority, signal };
     const inLane = (): Promise<T> => runIn(this.#lanes.upload, () => this.#inWindow(attempt), options);

@@ -17,7 +17,7 @@ import { mkdir, mkdtemp, rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { expect, type TestContext } from 'vitest';
+import { expect, vi, type TestContext } from 'vitest';
 import { startEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/emulator.ts';
 import type { FlushResult, MirrorStatus, PathReport } from '../../../src/mirror/report.ts';
 import { connectDaemon, type DaemonClient, type Patience } from '../../../src/service/control-client.ts';
@@ -30,6 +30,8 @@ export type { TestConfig };
 
 /** For a whole test. On an idle machine each takes a few seconds; this is for one that is busy otherwise. */
 export const SCENARIO_TIMEOUT_MS = 90_000;
+// Every test of a file that imports this: shorter, and the waits below would never get to say what they waited for.
+vi.setConfig({ testTimeout: SCENARIO_TIMEOUT_MS });
 
 export const TEST_KEY = 'sk-test-black-box-0123456789';
 
