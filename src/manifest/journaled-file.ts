@@ -86,12 +86,12 @@ export class JournaledFile implements Adapter<ManifestData> {
 
   /** False, and nothing was done, when the journal must be replaced first. */
   async #add(data: ManifestData, changes: readonly PendingChange[], isReplaced: boolean): Promise<boolean> {
-    this.#assertHeld();
     const journal = this.#journal;
     // RACE: looked at in the same turn as it is added to; a snapshot that fails in between makes it suspect.
     if (journal === null || journal.suspect || (!isReplaced && (await isForeign(journal)))) return false;
     const atMs = Math.floor(this.#clock.wallMs());
     const lines = journalLines(changes, data.seq, atMs);
+    this.#assertHeld();
     await addDurably(journal, lines);
     // INVARIANT: the end of the journal and the data move together, in one turn of the loop, so that a
     // snapshot's cut knows where in the journal it is.
@@ -142,6 +142,7 @@ export class JournaledFile implements Adapter<ManifestData> {
       const tailBytes =
         old === null ? 0 : await copyRange(old.file, fromByte, old.endBytes, file, header.length);
       await file.sync();
+      this.#assertHeld();
       await this.#files.rename(name, journalName);
       // Lines go to the new file from here on; they are durable once its name is.
       replacement = { file, headerBytes: header.length, endBytes: header.length + tailBytes, suspect: true };
@@ -161,6 +162,8 @@ export class JournaledFile implements Adapter<ManifestData> {
     try {
       await fill(file);
       await file.sync();
+      // RACE: writing it took its time; whoever was taken for dead meanwhile must replace nothing.
+      this.#assertHeld();
       await this.#files.rename(partial, name);
     } catch (error) {
       await this.#discard(file, partial);
@@ -181,7 +184,13 @@ export class JournaledFile implements Adapter<ManifestData> {
   /** Frees the space of a file that could not be completed. The first error is the one to tell, not these. */
   async #discard(file: StateFile, name: string): Promise<void> {
     await file.close().catch(() => {});
-    await this.#files.remove(name).catch(() => {});
+    try {
+      // What has this name may be another process's by now.
+      this.#assertHeld();
+      await this.#files.remove(name);
+    } catch {
+      // The next one who needs the name removes it.
+    }
   }
 
   async #openJournal({ data, journal }: LoadedManifest): Promise<void> {

@@ -1,10 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { link, readFile, readlink, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { readFileSync } from 'node:fs';
+import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
 import { Fault } from '../mirror/faults.ts';
 import { isErrno, unusableStateDir } from './manifest-fault.ts';
+import { isRunning, processOf, realmOf } from './process-facts.ts';
 import { createStateDir } from './state-files.ts';
 
 /** Held until it is released or the process ends. */
@@ -14,8 +16,9 @@ export interface Lock {
 
 export interface StateLock extends Lock {
   /**
-   * Throws `Fault` (`locked`, fatal) once the lock is known to be another's. That happens to a process that was
-   * suspended (a paused container) for so long that it was taken for dead.
+   * Looks at the lock, and throws `Fault` (`locked`, fatal) when it is another's, or may have been. That happens to a
+   * process that was suspended (a paused container) for so long that it was taken for dead. To be asked right before
+   * every write: a process that goes on again learns of its suspension by no other way.
    */
   assertHeld(): void;
 }
@@ -181,11 +184,27 @@ async function withHolderFile<T>(
 /** Null: no holder can be made out, e.g. after a power cut emptied the file. No live holder leaves that. */
 async function readHolder(lockPath: string): Promise<Holder | null | 'gone'> {
   try {
-    return holderSchema.safeParse(JSON.parse(await readFile(lockPath, 'utf8'))).data ?? null;
+    return holderIn(await readFile(lockPath, 'utf8'));
   } catch (error) {
-    if (error instanceof SyntaxError) return null;
     if (isErrno(error) && error.code === 'ENOENT') return 'gone';
     throw error;
+  }
+}
+
+/** The same in this turn of the loop. Whatever else keeps it from being read, to all who see the process it is held. */
+function readHolderNow(lockPath: string): Holder | null | 'gone' {
+  try {
+    return holderIn(readFileSync(lockPath, 'utf8'));
+  } catch (error) {
+    return isErrno(error) && error.code === 'ENOENT' ? 'gone' : null;
+  }
+}
+
+function holderIn(text: string): Holder | null {
+  try {
+    return holderSchema.safeParse(JSON.parse(text)).data ?? null;
+  } catch {
+    return null;
   }
 }
 
@@ -212,29 +231,39 @@ async function beatOf(lockPath: string): Promise<number | null> {
 }
 
 function heldLock(lockPath: string, self: Holder, { beatMs }: LockTiming): StateLock {
-  let successor: Holder | null = null;
+  let lost: Fault | null = null;
+  let lastBeat = instant();
   const beat = setInterval(() => {
     // A lock that cannot be read or touched (full or read-only disk) is still a lock to all who can see the process.
     beatOnce().catch(() => {});
   }, beatMs);
   beat.unref();
 
+  function judge(holder: Holder | null | 'gone'): void {
+    if (holder === 'gone') {
+      // Taken away by hand, or another came and went while this process was taken for dead.
+      if (elapsedMs(lastBeat) > 2 * beatMs) lost ??= perhapsLocked(dirname(lockPath));
+    } else if (holder !== null && holder.token !== self.token) {
+      lost ??= lockedBy(holder.pid, dirname(lockPath), holder.realm !== self.realm);
+    }
+  }
+
   async function beatOnce(): Promise<void> {
-    const holder = await readHolder(lockPath);
-    if (holder !== 'gone' && holder !== null && holder.token !== self.token) {
+    const now = instant();
+    judge(await readHolder(lockPath));
+    if (lost !== null) {
       // INVARIANT: another's lock is never touched, or that one would seem alive for as long as this process is.
-      successor = holder;
       clearInterval(beat);
       return;
     }
-    const now = new Date();
-    await utimes(lockPath, now, now);
+    lastBeat = now;
+    await utimes(lockPath, now.wallMs / 1000, now.wallMs / 1000);
   }
 
   return {
     assertHeld() {
-      if (successor === null) return;
-      throw lockedBy(successor.pid, dirname(lockPath), successor.realm !== self.realm);
+      judge(readHolderNow(lockPath));
+      if (lost !== null) throw lost;
     },
     async release() {
       clearInterval(beat);
@@ -242,6 +271,23 @@ function heldLock(lockPath: string, self: Holder, { beatMs }: LockTiming): State
       if (holder !== 'gone' && holder?.token === self.token) await rm(lockPath, { force: true });
     },
   };
+}
+
+type Instant = Readonly<Record<'wallMs' | 'monotonicMs', number>>;
+
+function instant(): Instant {
+  return { wallMs: Date.now(), monotonicMs: performance.now() };
+}
+
+/** QUIRK: the monotonic clock stands still while the whole machine is suspended, and the other one may be set. */
+function elapsedMs(since: Instant): number {
+  const now = instant();
+  return Math.max(Math.abs(now.wallMs - since.wallMs), now.monotonicMs - since.monotonicMs);
+}
+
+function perhapsLocked(stateDir: string): Fault {
+  const message = `another files-mirror may have worked on ${stateDir} while this one was suspended; start this one again`;
+  return new Fault(message, { disposition: 'fatal', outcome: 'refused', rule: 'locked' });
 }
 
 async function describeSelf(verb: string | undefined): Promise<Holder> {
@@ -252,33 +298,4 @@ async function describeSelf(verb: string | undefined): Promise<Holder> {
     started: (await processOf(process.pid)).start,
     ...(verb === undefined ? {} : { verb }),
   };
-}
-
-async function realmOf(): Promise<string> {
-  const bootId = await readFile('/proc/sys/kernel/random/boot_id', 'utf8').catch(() => 'unknown boot');
-  const pidNamespace = await readlink('/proc/self/ns/pid').catch(() => 'host');
-  return `${bootId.trim()} ${pidNamespace}`;
-}
-
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return isErrno(error) && error.code === 'EPERM';
-  }
-}
-
-/**
- * State letter, and start time in clock ticks since boot: fields 3 and 22 of `/proc/PID/stat`, see proc(5). Null where
- * the system does not say. A zombie counts as ended.
- */
-async function processOf(
-  pid: number,
-): Promise<{ readonly state: string | null; readonly start: string | null }> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
-  // The second field, the name, may contain blanks and parentheses.
-  const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
-  if (fields === undefined || fields[0] === 'Z') return { state: null, start: null };
-  return { state: fields[0] ?? null, start: fields[19] ?? null };
 }

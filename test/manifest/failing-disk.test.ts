@@ -89,6 +89,31 @@ describe('a change that cannot be made durable', () => {
     expect(await survivors(disk)).toEqual(contentAfter([first, second]));
   });
 
+  test('because the folder became another process’s in the middle leaves that one’s files alone', async () => {
+    const disk = new SimulatedDisk();
+    let isHeld = true;
+    const store = await openManifest({
+      stateDir: '/state',
+      files: disk,
+      clock: new ManualClock(),
+      onWarning: () => {},
+      assertHeld() {
+        if (!isHeld) throw lockedBy(7, '/state');
+      },
+    });
+    await store.commit(first);
+    const successor = await open(disk);
+    await successor.commit(second);
+    const theirs = [disk.read('manifest.json'), disk.read('manifest.journal')];
+    disk.fate = (asked) => {
+      if (asked === 'sync') isHeld = false;
+      return 'done';
+    };
+    await expect(store.snapshotNow()).rejects.toMatchObject({ rule: 'locked' });
+    expect([disk.read('manifest.json'), disk.read('manifest.journal')]).toEqual(theirs);
+    expect(await survivors(disk)).toEqual(contentAfter([first, second]));
+  });
+
   test('stands for its whole group, and the order is kept', async () => {
     const disk = new SimulatedDisk();
     const store = await open(disk);

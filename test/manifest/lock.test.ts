@@ -207,7 +207,43 @@ describe('the lock of a holder in another container', () => {
     await lock.release();
     expect(readFileSync(path, 'utf8')).toBe(foreign);
   });
+
+  test('is known to be lost by the first question after a suspension, before any beat', async () => {
+    const folder = temporaryFolder();
+    const lock = await lockStateDir(folder, { beatMs: 3_600_000, watchMs: 7_300_000 });
+    lock.assertHeld();
+    writeFileSync(join(folder, 'lock'), foreign);
+    expect(() => lock.assertHeld()).toThrow('(pid 1, in another container or host)');
+    // That one is done: what it wrote is newer all the same.
+    rmSync(join(folder, 'lock'));
+    expect(() => lock.assertHeld()).toThrow('(pid 1, in another container or host)');
+  });
+
+  test('is lost, too, when it is gone after a suspension: another may have come and gone', async () => {
+    const folder = temporaryFolder();
+    const lock = await lockStateDir(folder, timing);
+    rmSync(join(folder, 'lock'));
+    // Taken away by hand, and nobody could have taken this process for dead.
+    lock.assertHeld();
+    suspend(3 * timing.beatMs);
+    expect(() => lock.assertHeld()).toThrow(`another files-mirror may have worked on ${folder}`);
+    await delay(2 * timing.beatMs);
+    expect(() => lock.assertHeld()).toThrow(`another files-mirror may have worked on ${folder}`);
+    await lock.release();
+  });
+
+  test('is still held after a suspension that nobody used', async () => {
+    const lock = await lockStateDir(temporaryFolder(), timing);
+    suspend(3 * timing.beatMs);
+    lock.assertHeld();
+    await lock.release();
+  });
 });
+
+/** As a paused container: no timer fires, and the clocks go on. */
+function suspend(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}
 
 describe('who holds a state folder', () => {
   test('is told with what it does, and whether it was stopped; nobody once it is dead', async () => {
