@@ -251,11 +251,8 @@ function heldLock(lockPath: string, self: Holder, { beatMs }: LockTiming): State
   async function beatOnce(): Promise<void> {
     const now = instant();
     judge(await readHolder(lockPath));
-    if (lost !== null) {
-      // INVARIANT: another's lock is never touched, or that one would seem alive for as long as this process is.
-      clearInterval(beat);
-      return;
-    }
+    // INVARIANT: another's lock is never touched, or that one would seem alive for as long as this process is.
+    if (lost !== null) return clearInterval(beat);
     lastBeat = now;
     await utimes(lockPath, now.wallMs / 1000, now.wallMs / 1000);
   }
