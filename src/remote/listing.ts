@@ -100,9 +100,9 @@ class Reading {
 
   /** The next page; null: there is none, or none can be had. */
   async next(page: ListPage): Promise<ListPage | null> {
+    if (isEmpty(page) && page.next === null) return this.#endAt(page);
     const promised = this.#promisesMore(page);
-    const isDone = page.hasMore === false && page.next === null && !isRound(page);
-    if (isDone || (isEmpty(page) && page.next === null)) return null;
+    if (page.hasMore === false && page.next === null && !isRound(page)) return null;
     if (!promised && page.next === null && !this.#asker.takesCursor) return null;
     let refusal: Fault | null = null;
     for (const { way, query } of this.#cursors(page, promised)) {
@@ -112,7 +112,7 @@ class Reading {
         if (way === 'after' || way === 'token') refusal ??= next;
         continue;
       }
-      if (isEmpty(next) && next.next === null) return null;
+      if (isEmpty(next) && next.next === null) return this.#endAt(next);
       if (this.#isNews(next)) {
         this.#way = way;
         return next;
@@ -129,8 +129,19 @@ class Reading {
     return null;
   }
 
+  /** Nothing follows an empty page, whatever the server counts. */
+  #endAt({ total }: ListPage): null {
+    doubtCount(this.#request, total, this.#countTold());
+    return null;
+  }
+
   #promisesMore({ hasMore, total }: ListPage): boolean {
-    return hasMore === true || (total !== null && total > this.#seen.size);
+    return hasMore === true || (total !== null && total > this.#countTold());
+  }
+
+  /** With those that cannot be read. */
+  #countTold(): number {
+    return this.#doubted.values().reduce((sum, count) => sum + count, this.#seen.size);
   }
 
   /** From the likeliest on. A server that promises nothing is asked in the one way that is documented. */
@@ -201,11 +212,17 @@ function* wholeList(request: ListRequest, page: ListPage): Iterable<readonly Rem
     throw lyingList('has more than one page, but is configured to take no parameters');
   }
   for (const entry of page.unreadable) request.onDoubt?.({ kind: 'unreadable', ...entry });
+  doubtCount(request, page.total, page.files.length + page.unreadable.length);
   const ids = new Set<FileId>();
   const files = page.files
     .filter((file) => isOf(file, request.purpose))
     .filter(({ id }) => !ids.has(id) && ids.add(id));
   if (files.length > 0) yield files;
+}
+
+function doubtCount(request: ListRequest, total: number | null, given: number): void {
+  if (total === null || total <= given) return;
+  request.onDoubt?.({ kind: 'cut', why: `it counts ${total} files, and gives ${given}` });
 }
 
 function lyingList(what: string): Fault {

@@ -347,6 +347,18 @@ test('a server that promises more than can be had is doubted, not believed', asy
   expect(doubts).toEqual([{ kind: 'cut', why: 'it says that more follows after 100 files' }]);
 });
 
+test.each<[string, Server]>([
+  ['at once', (_query, files) => ({ data: [], total: files.length })],
+  ['at once, as all there is', (_query, files) => ({ data: [], total: files.length, has_more: false })],
+  [
+    'after some pages',
+    ({ page = '0' }, files) => ({ data: page === '0' ? files.slice(0, 100) : [], total: files.length }),
+  ],
+])('an empty page is no end when the server counts more files than it gave: %s', async (_what, answer) => {
+  const { ids, doubts } = await read(answer);
+  expect(doubts).toEqual([{ kind: 'cut', why: `it counts 250 files, and gives ${ids.length}` }]);
+});
+
 test('an address of the next page is only taken for its query: requests go to no other server', async () => {
   const { queries } = await read((query, files) => ({
     value: query['$skip'] === undefined ? files.slice(0, 9) : [],

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { ListDoubt } from '../../src/mirror/ports.ts';
 import type { RemoteFile } from '../../src/mirror/types.ts';
 import { listPages } from '../../src/remote/listing.ts';
 import { PageAsker } from '../../src/remote/page-asker.ts';
@@ -21,18 +22,19 @@ const thousand = Array.from({ length: 1_000 }, (_, at) => `f${at}`);
 async function listed(pages: readonly ListPage[], parameters: ListParameters = 'full') {
   const queries: Record<string, string>[] = [];
   const ids: string[][] = [];
+  const doubts: ListDoubt[] = [];
   const fetchPage = async (query: Readonly<Record<string, string>>): Promise<ListPage> => {
     queries.push(query);
     return pages[Math.min(queries.length, pages.length) - 1] as ListPage;
   };
   for await (const files of listPages(
-    { purpose: 'batch', order: 'desc' },
+    { purpose: 'batch', order: 'desc', onDoubt: (doubt) => doubts.push(doubt) },
     new PageAsker(parameters, null),
     fetchPage,
   )) {
     ids.push(files.map((one) => one.id));
   }
-  return { ids, queries };
+  return { ids, queries, doubts };
 }
 
 test('goes on from the last id while there is more, however short the pages', async () => {
@@ -113,9 +115,19 @@ test('without parameters: one request, selected and sorted here', async () => {
     next: null,
     last: 'new',
   };
-  expect(await listed([everything], 'none')).toEqual({ ids: [['new', 'old']], queries: [{}] });
+  expect(await listed([everything], 'none')).toEqual({ ids: [['new', 'old']], queries: [{}], doubts: [] });
 });
 
 test('without parameters, more cannot be had: that is said, not hidden', async () => {
   expect(await faultOf(listed([page(['a'], true)], 'none'))).toMatchObject({ rule: 'lying-list' });
+});
+
+test('without parameters, a server that counts more files than it gives is doubted', async () => {
+  const counted = (total: number): ListPage => ({ ...page(['a', 'b'], null), total });
+  const { ids, doubts } = await listed([counted(3)], 'none');
+  expect({ ids, doubts }).toEqual({
+    ids: [['a', 'b']],
+    doubts: [{ kind: 'cut', why: 'it counts 3 files, and gives 2' }],
+  });
+  expect((await listed([counted(2)], 'none')).doubts).toEqual([]);
 });
