@@ -124,7 +124,10 @@ export interface UploadRequest {
 export interface ListRequest {
   /** Null: all purposes. */
   readonly purpose: string | null;
-  /** What is asked for: newest first, or oldest first. Not every server heeds it. */
+  /**
+   * Newest first, or oldest first: so the files come, however many purposes they are of, and whatever order the server
+   * has. What has no time counts as the oldest.
+   */
   readonly order: 'desc' | 'asc';
   /** Told of what a listing leaves open, before the page is. Without it, that is passed over. */
   readonly onDoubt?: (doubt: ListDoubt) => void;
@@ -147,7 +150,7 @@ export interface FilesApi {
    * plainly said no.
    */
   upload(request: UploadRequest, signal: AbortSignal): Promise<RemoteFile>;
-  /** Pages of a listing, one request each, no file twice. Ends by itself even if the server never says so. */
+  /** A listing in pages, in the order that was asked for, no file twice. Ends by itself even if the server never says so. */
   list(request: ListRequest, signal: AbortSignal): AsyncIterable<readonly RemoteFile[]>;
   /** Null when the API knows no such file (404). */
   retrieve(id: FileId, signal: AbortSignal): Promise<RemoteFile | null>;

@@ -11,6 +11,7 @@ import { openContent } from './content.ts';
 import type { Content } from './content.ts';
 import { openAiExpiry } from './multipart.ts';
 import type { ExpiryField, ServerFields, UploadFields } from './multipart.ts';
+import { inOneOrder } from './in-order.ts';
 import { listPages } from './listing.ts';
 import { PageAsker } from './page-asker.ts';
 import type { ListParameters } from './page-asker.ts';
@@ -149,18 +150,10 @@ class HttpFilesClient implements FilesClient {
 
   list(request: ListRequest, signal: AbortSignal): AsyncIterable<readonly RemoteFile[]> {
     const { purposes } = this.#parts;
-    const wanted = purposes.length > 0 && request.purpose === null ? purposes : [request.purpose];
-    return this.#listEach(wanted, request, signal);
-  }
-
-  async *#listEach(
-    purposes: readonly (string | null)[],
-    request: ListRequest,
-    signal: AbortSignal,
-  ): AsyncGenerator<readonly RemoteFile[], void, undefined> {
-    for (const purpose of purposes) {
-      yield* listPages({ ...request, purpose }, this.#parts.asker, (query) => this.#page(query, signal));
-    }
+    const listOf = (purpose: string | null): AsyncIterable<readonly RemoteFile[]> =>
+      listPages({ ...request, purpose }, this.#parts.asker, (query) => this.#page(query, signal));
+    if (request.purpose !== null || purposes.length === 0) return listOf(request.purpose);
+    return inOneOrder(request.order, purposes.map(listOf));
   }
 
   async retrieve(id: FileId, signal: AbortSignal): Promise<RemoteFile | null> {

@@ -1,5 +1,5 @@
 import type { ListRequest } from '../mirror/ports.ts';
-import type { RemoteFile } from '../mirror/types.ts';
+import type { FileId, RemoteFile } from '../mirror/types.ts';
 
 type Page = readonly RemoteFile[];
 type Order = ListRequest['order'];
@@ -37,6 +37,18 @@ export async function* inOrder(
   }
   if (isOther) yield waiting.flat().sort(comparer(order));
   else yield* waiting;
+}
+
+/** Several listings as one page in that order: what comes first may stand in the last of them. Each file once. */
+export async function* inOneOrder(
+  order: Order,
+  listings: readonly AsyncIterable<Page>[],
+): AsyncGenerator<Page, void, undefined> {
+  const files = new Map<FileId, RemoteFile>();
+  for (const pages of listings) {
+    for await (const page of pages) for (const file of page) files.set(file.id, file);
+  }
+  if (files.size > 0) yield [...files.values()].sort(comparer(order));
 }
 
 function comparer(order: Order): (a: RemoteFile, b: RemoteFile) => number {

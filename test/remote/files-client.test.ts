@@ -241,6 +241,43 @@ describe('a server whose list wants a purpose', () => {
     expect(await idsOf(client)).toEqual([['file-batch']]);
     expect(seen.filter((url) => !url.includes('purpose=') || url.includes('order='))).toEqual([]);
   });
+
+  test('gives all purposes in one order: who stops at the first old page misses nothing', async () => {
+    const times: Readonly<Record<string, readonly number[]>> = {
+      agent: Array.from({ length: 40 }, (_, at) => 100 - at),
+      batch: [300, 80, 20],
+    };
+    const origin = await httpServer(({ url = '' }, response) => {
+      const purpose = new URL(url, 'http://h').searchParams.get('purpose') ?? '';
+      const data = times[purpose]?.map((time) =>
+        fileObject({ id: `file-${purpose}-${time}`, purpose, created_at: time }),
+      );
+      response.end(JSON.stringify({ data, has_more: false }));
+    });
+    const client = clientOf(origin, { listParameters: 'by-purpose', purposes });
+    for (const order of ['desc', 'asc'] as const) {
+      const got: (number | null)[] = [];
+      for await (const files of client.list({ purpose: null, order }, never))
+        got.push(...files.map(({ createdAt }) => createdAt));
+      const rising = Object.values(times)
+        .flat()
+        .sort((a, b) => a - b);
+      expect(got).toEqual(order === 'asc' ? rising : rising.toReversed());
+    }
+  });
+
+  test('that answers for every purpose alike gives each file once', async () => {
+    const origin = await httpServer((_request, response) => {
+      response.end(
+        JSON.stringify({ data: [fileObject({ id: 'file-1', purpose: 'batch' })], has_more: false }),
+      );
+    });
+    const client = clientOf(origin, { listParameters: 'by-purpose', purposes });
+    const ids: string[] = [];
+    for await (const files of client.list({ purpose: null, order: 'desc' }, never))
+      ids.push(...files.map(({ id }) => id));
+    expect(ids).toEqual(['file-1']);
+  });
 });
 
 describe('proxies', () => {
