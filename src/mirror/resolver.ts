@@ -116,6 +116,7 @@ export class Resolver {
       await this.#confirmed(path, intent, listed.files, signal),
       listed.doubts,
       settings.trustReply,
+      (id) => this.#seen.isDisputed(id),
     );
     const count = looks.count + 1;
     const nextMs = times[count];
@@ -198,6 +199,7 @@ export class Resolver {
     }
     const local = await this.#localOf(path, intent, signal);
     if (local.kind === 'untold') return false;
+    if (finding.kind === 'unclear') this.#seen.dispute(finding.files.map(({ id }) => id));
     const rule: HoldRule = finding.kind === 'unclear' ? 'look-alikes' : 'reply-of-another';
     const message =
       finding.kind === 'unclear'

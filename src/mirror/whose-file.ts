@@ -1,7 +1,7 @@
 import { holdsUp } from './list-doubts.ts';
 import type { ListDoubt } from './ports.ts';
 import { sameRemoteName } from './remote-name.ts';
-import type { Intent, RemoteFile, ReplyField } from './types.ts';
+import type { FileId, Intent, RemoteFile, ReplyField } from './types.ts';
 
 /**
  * Whose a listed file is. Pure. The API has no key by which an upload could be found again, so a listed file is only
@@ -62,7 +62,8 @@ export type Finding =
 
 /**
  * What a listing says about the upload of `intent`. `listed`: without the files that are known to be somebody's.
- * `rivals`: the intents of other paths that are open too; `doubts`: what the listing left open.
+ * `rivals`: the intents of other paths that are open too; `doubts`: what the listing left open; `isDisputed`: whether a
+ * file may be of an upload that was given up.
  * INVARIANT: what is not surely ours is neither adopted nor put on the garbage list, so it is never deleted.
  */
 export function findingOf(
@@ -71,6 +72,7 @@ export function findingOf(
   listed: readonly RemoteFile[],
   doubts: readonly ListDoubt[],
   trusted: ReadonlySet<ReplyField>,
+  isDisputed: (id: FileId) => boolean,
 ): Finding {
   const candidates = listed
     .map((file) => ({ file, fit: fitOf(intent, file, trusted) }))
@@ -82,7 +84,7 @@ export function findingOf(
   if (hidden !== null) return { kind: 'unclear', files, doubt: hidden };
   const [first, ...more] = candidates;
   const isRivals = (file: RemoteFile): boolean =>
-    rivals.some((rival) => fitOf(rival, file, trusted) !== 'other');
+    isDisputed(file.id) || rivals.some((rival) => fitOf(rival, file, trusted) !== 'other');
   if (first?.fit === 'fits' && more.length === 0 && !isRivals(first.file))
     return { kind: 'ours', file: first.file };
   if (first !== undefined) return { kind: 'unclear', files, doubt: null };

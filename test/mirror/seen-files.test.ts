@@ -24,3 +24,12 @@ test('is forgotten in time', () => {
   seen.note([], HOUR_MS);
   expect(seen.isOlderThan('file-1', HOUR_MS)).toBe(false);
 });
+
+test('what may be of an upload that was given up is disputed as long as it is remembered', () => {
+  const seen = new SeenFiles();
+  seen.note(['file-1', 'file-2'], 0);
+  seen.dispute(['file-1']);
+  expect([seen.isDisputed('file-1'), seen.isDisputed('file-2')]).toEqual([true, false]);
+  seen.note([], HOUR_MS);
+  expect(seen.isDisputed('file-1')).toBe(false);
+});

@@ -95,14 +95,18 @@ describe('what a listing says', () => {
     { title: 'nothing, and the rest cannot be had', listed: [other], doubts: [cut], kind: 'unclear' },
     { title: 'one that fits, and the rest cannot be had', listed: [OURS], doubts: [cut], kind: 'ours' },
   ] as const)('$title: $kind', ({ listed, doubts, kind }) => {
-    expect(findingOf(INTENT, [], listed, doubts, ALL).kind).toBe(kind);
+    expect(findingOf(INTENT, [], listed, doubts, ALL, () => false).kind).toBe(kind);
   });
 
   test('one that fits another upload of ours as well is not decided yet', () => {
     const rival: Intent = { ...INTENT, bytes: 700 };
     const unsized: RemoteFile = { ...OURS, bytes: null };
-    expect(findingOf(INTENT, [rival], [OURS], [], ALL).kind).toBe('ours');
-    expect(findingOf(INTENT, [rival], [unsized], [], ALL).kind).toBe('unclear');
-    expect(findingOf(INTENT, [], [unsized], [], ALL).kind).toBe('ours');
+    expect(findingOf(INTENT, [rival], [OURS], [], ALL, () => false).kind).toBe('ours');
+    expect(findingOf(INTENT, [rival], [unsized], [], ALL, () => false).kind).toBe('unclear');
+    expect(findingOf(INTENT, [], [unsized], [], ALL, () => false).kind).toBe('ours');
+  });
+
+  test('one that may be of an upload that was given up is not ours, and not nobody’s', () => {
+    expect(findingOf(INTENT, [], [OURS], [], ALL, (id) => id === OURS.id).kind).toBe('unclear');
   });
 });

@@ -42,6 +42,7 @@ test(
 const LOST_LIVES = [
   { seed: 2148, why: 'two files that stood in order by chance: the list was taken for one that is in order' },
   { seed: 3277, why: 'a file that had been listed before an upload was taken for that upload' },
+  { seed: 6313, why: 'a file that may be of an upload that was given up was taken for another one' },
   { seed: 7535, why: 'a file that may be of another, held version was taken for an upload' },
 ];
 
