@@ -36,7 +36,9 @@ export function judgeRefusal(refused: Fault, evidence: RefusalEvidence): Blame {
   if (probe !== null) return { kind: 'lane', fault: probe };
   if (isAboutRights && !mayUpload && before < REFUSALS_TO_BELIEVE)
     return { kind: 'lane', fault: asKeyOfReaders(refused) };
-  return wasGranted || before > 0 ? { kind: 'own' } : { kind: 'unproven' };
+  // A key may be out of favour for a moment, between two requests that are granted.
+  const hasWitness = wasGranted && !isAboutRights;
+  return hasWitness || before > 0 ? { kind: 'own' } : { kind: 'unproven' };
 }
 
 /** The same failure, as one of this id alone: it is tried again later, and nothing else waits for that. */

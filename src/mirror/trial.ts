@@ -46,6 +46,7 @@ export class Trial {
   /** To be called when the key is another one than what is recorded was uploaded with: what it may do is not known. */
   keyChanged(): void {
     this.#mayUpload = false;
+    this.#refused.clear();
   }
 
   /** Whose is the refusal that the upload of this version has just met? Throws the signal's reason. */

@@ -38,7 +38,13 @@ describe('whose a refusal is', () => {
     { what: 'and least of all without a witness', probe: network, hasWitness: false, kind: 'lane' },
   ])('$what', ({ probe, hasWitness, kind }) => {
     for (const isAboutRights of [true, false]) {
-      const evidence = { probe, wasGranted: hasWitness, before: 0, isAboutRights, mayUpload: true };
+      const evidence = {
+        probe,
+        wasGranted: hasWitness,
+        before: hasWitness ? 1 : 0,
+        isAboutRights,
+        mayUpload: true,
+      };
       expect(judgeRefusal(refused, evidence)).toEqual(
         kind === 'lane' ? { kind: 'lane', fault: probe } : { kind },
       );
@@ -54,6 +60,12 @@ describe('whose a refusal is', () => {
     expect(judgeRefusal(refused, { ...evidence, isAboutRights: false })).toEqual({ kind: 'own' });
     // Again and again, while others had their chance.
     expect(judgeRefusal(refused, { ...evidence, before: 4, isAboutRights: true })).toEqual({ kind: 'own' });
+  });
+
+  test('a missing right is the file’s own only when it is refused twice: a key may be out of favour for a moment', () => {
+    const evidence = { probe: null, wasGranted: true, isAboutRights: true, mayUpload: true };
+    expect(judgeRefusal(refused, { ...evidence, before: 0 })).toEqual({ kind: 'unproven' });
+    expect(judgeRefusal(refused, { ...evidence, before: 1 })).toEqual({ kind: 'own' });
   });
 
   test('what was refused before, with lists granted after it, is the file’s own', () => {

@@ -79,8 +79,13 @@ describe('a refused upload', () => {
     expect(await judgeRight()).toMatchObject({ kind: 'lane', fault: { disposition: 'retry' } });
     trial.uploadGranted();
     expect(await judgeRight()).toEqual({ kind: 'own' });
+    // What another key was refused says nothing about this one.
     trial.keyChanged();
     expect(await judgeRight()).toMatchObject({ kind: 'lane' });
+    trial.uploadGranted();
+    trial.keyChanged();
+    trial.uploadGranted();
+    expect(await judgeRight()).toEqual({ kind: 'unproven' });
   });
 
   test('for the key, is not asked about again while that is known to be refused', async () => {
