@@ -97,6 +97,7 @@ export class Resolver {
     if (intent.sent === false) {
       // Broken off, in this run or an earlier one, before the server had all of it.
       await ledger.record(intentCleared(path), signal);
+      this.#attempts.delete(path);
       return again(0);
     }
     const looks = this.#looks.get(path) ?? {

@@ -50,8 +50,8 @@ export interface Intent {
    */
   readonly answered?: FileId | undefined;
   /**
-   * False: the last bytes were not handed over yet. `Content-Length` promised more, so surely nothing was stored. True
-   * or absent: the server may have all of it.
+   * False: the last bytes were not handed over yet. `Content-Length` promised more, so nothing was stored unless the
+   * server said otherwise, which makes it true. True or absent: the server may have all of it.
    */
   readonly sent?: boolean | undefined;
 }

@@ -6,18 +6,23 @@ import type { Topic, Worklist } from './worklist.ts';
  * woken when it is his turn and the key is free.
  */
 export class UploadKeys {
-  readonly #worklist: Pick<Worklist, 'wakeNext'>;
+  readonly #worklist: Pick<Worklist, 'wakeNext' | 'mark' | 'topicOf'>;
+  /** Who found a key taken, and perhaps does not stand on its topic yet. */
+  readonly #suitors = new Map<Topic, Set<MirrorPath>>();
   readonly #holders = new Map<Topic, Set<MirrorPath>>();
   readonly #keyOf = new Map<MirrorPath, Topic>();
 
-  constructor(worklist: Pick<Worklist, 'wakeNext'>) {
+  constructor(worklist: Pick<Worklist, 'wakeNext' | 'mark' | 'topicOf'>) {
     this.#worklist = worklist;
   }
 
   /** False: another path has it. A path has one key at a time. */
   take(key: Topic, path: MirrorPath): boolean {
     const holders = this.#holders.get(key);
-    if (holders !== undefined && [...holders].some((holder) => holder !== path)) return false;
+    if (holders !== undefined && [...holders].some((holder) => holder !== path)) {
+      this.#suitors.set(key, (this.#suitors.get(key) ?? new Set()).add(path));
+      return false;
+    }
     this.hold(key, path);
     return true;
   }
@@ -41,5 +46,9 @@ export class UploadKeys {
     if (holders.size > 0) return;
     this.#holders.delete(key);
     this.#worklist.wakeNext(key);
+    // RACE: between finding the key taken and waiting on its topic, a look takes some turns of the loop.
+    for (const suitor of this.#suitors.get(key) ?? [])
+      if (this.#worklist.topicOf(suitor) !== key) this.#worklist.mark(suitor);
+    this.#suitors.delete(key);
   }
 }

@@ -26,6 +26,7 @@ import { sameRemoteName } from './remote-name.ts';
 import type { Resolver } from './resolver.ts';
 import type { RootGuard } from './root-guard.ts';
 import { type ScopeGuard, UNSURE_MS } from './scope-guard.ts';
+import { SentMark } from './sent-mark.ts';
 import { sizeOf } from './stat-token.ts';
 import type { Trial } from './trial.ts';
 import type { FileId, FolderRules, Intent, MirrorPath, RemoteFile, ReplyField, StatToken } from './types.ts';
@@ -157,6 +158,7 @@ export class Uploader {
     }
     const startedMs = core.clock.monotonicMs();
     sending();
+    const mark = new SentMark(core.view, core.ledger, path);
     let remote: RemoteFile;
     try {
       remote = await core.api.upload(
@@ -165,30 +167,20 @@ export class Uploader {
           remoteName: remoteNameOf(path),
           sizeBytes: version.sizeBytes,
           expiresAfterSeconds: rules.expiresAfterSeconds,
-          body: () => this.#body(path, version, signal),
+          body: () => mark.around(version.chunks(), version.sizeBytes, signal),
         },
         signal,
       );
     } catch (error) {
+      await mark.over();
       // Whether the broken-off request was stored is found out at the next start: the intent stays.
       signal.throwIfAborted();
       return this.#uploadFault(job, survivable(error), startedMs, signal);
     }
+    await mark.over();
     this.#trial.uploadGranted();
     this.#apiWorks();
     return this.#accepted(job, version.sha256(), remote, startedMs, signal);
-  }
-
-  /** INVARIANT: of a large file, the last bytes are handed over after it is durable that they may be. */
-  async *#body(path: MirrorPath, version: OpenVersion, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-    const { view, ledger } = this.#core;
-    let leftBytes = version.sizeBytes;
-    for await (const chunk of version.chunks()) {
-      leftBytes -= chunk.length;
-      const intent = view.intents.get(path);
-      if (leftBytes <= 0 && intent?.sent === false) await ledger.record(intentSent(path, intent), signal);
-      yield chunk;
-    }
   }
 
   #knowsServerClock(): boolean {
@@ -366,9 +358,12 @@ export class Uploader {
   }
 
   async #uploadFault(job: UploadJob, fault: Fault, startedMs: number, signal: AbortSignal): Promise<Next> {
-    const { ledger } = this.#core;
+    const { ledger, view } = this.#core;
     const { path } = job;
     if (fault.outcome === 'unknown') {
+      // QUIRK: some answer before they have read everything, and may have stored what they have.
+      const intent = view.intents.get(path);
+      if (intent?.sent === false) await ledger.record(intentSent(path, intent), signal);
       this.#resolver.begin(path, { sha256: null, why: fault.message, startedMs });
       this.#governor.failed(fault, path);
       this.#retryLater(job, fault);

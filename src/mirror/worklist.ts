@@ -1,7 +1,7 @@
 import { Turns } from './turns.ts';
 import type { MirrorPath } from './types.ts';
 
-/** What a path waits for that somebody signals, e.g. `place`, or the name of an upload that is under way. */
+/** What a path waits for that only one can have at a time, e.g. a place to be sent, or the key of an upload that is under way. */
 export type Topic = string;
 
 /** What becomes of a path after one look: the one vocabulary of waiting. */
@@ -10,7 +10,7 @@ export type Next =
   | { readonly kind: 'rest' }
   /** Look again after this many milliseconds. */
   | { readonly kind: 'again'; readonly inMs: number }
-  /** Look again when somebody signals this topic. */
+  /** Look again when it is its turn on this topic (`wakeNext`, `takeFrom`). */
   | { readonly kind: 'on'; readonly topic: Topic };
 
 export const REST: Next = { kind: 'rest' };
@@ -39,8 +39,8 @@ interface Busy {
  * and is looked at again if it was marked while a worker had it (the work-queue pattern of Kubernetes
  * controllers). Memory is bounded by the number of dirty paths, not by events.
  *
- * A path is in one of four states: ready (waits for a worker), delayed (waits for a time), on a topic (waits for a
- * signal), busy (a worker has it, and it may be marked again).
+ * A path is in one of four states: ready (waits for a worker), delayed (waits for a time), on a topic (waits for its
+ * turn), busy (a worker has it, and it may be marked again).
  */
 export class Worklist {
   readonly #nowMs: () => number;
@@ -95,17 +95,6 @@ export class Worklist {
     // Unless it found it taken, the next one may find it free.
     const foundTaken = !busy.isMarked && next.kind === 'on' && next.topic === busy.owes;
     if (busy.owes !== null && !foundTaken) this.wakeNext(busy.owes);
-  }
-
-  /** Everybody who waits on the topic is looked at again. */
-  signal(topic: Topic): void {
-    const waiting = this.#topics.get(topic);
-    if (waiting === undefined) return;
-    this.#topics.delete(topic);
-    for (let taken = waiting.take(); taken !== null; taken = waiting.take()) {
-      this.#topicOf.delete(taken[0]);
-      this.#ready.add(...taken);
-    }
   }
 
   /**

@@ -1,10 +1,30 @@
 import { expect, test } from 'vitest';
 import { UploadKeys } from '../../src/mirror/upload-keys.ts';
 
-function keys(): { readonly keys: UploadKeys; readonly woken: string[] } {
+function keys() {
   const woken: string[] = [];
-  return { keys: new UploadKeys({ wakeNext: (topic) => void woken.push(topic) }), woken };
+  const marked: string[] = [];
+  const waiting = new Map<string, string>();
+  const worklist = {
+    wakeNext: (topic: string) => void woken.push(topic),
+    mark: (path: string) => void marked.push(path),
+    topicOf: (path: string) => waiting.get(path) ?? null,
+  };
+  return { keys: new UploadKeys(worklist), woken, marked, waiting };
 }
+
+test('who found the key taken, and does not wait on its topic yet when it is given back, is looked at again', () => {
+  const { keys: held, marked, waiting } = keys();
+  held.take('a key', 'a/1');
+  held.take('a key', 'a/2');
+  held.take('a key', 'a/3');
+  waiting.set('a/2', 'a key');
+  held.release('a/1');
+  expect(marked).toEqual(['a/3']);
+  held.take('a key', 'a/2');
+  held.release('a/2');
+  expect(marked).toEqual(['a/3']);
+});
 
 test('one path has a key at a time, and those who wait for it are told when it is free', () => {
   const { keys: held, woken } = keys();

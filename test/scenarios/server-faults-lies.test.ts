@@ -180,6 +180,19 @@ describe('servers that lie', { concurrent: true, timeout: 90_000 }, () => {
     });
   }
 
+  test('a reply that comes before the end of the body: the file is looked for, not sent again', async (context) => {
+    const mirror = await openTestMirror(context, { config: { api: { lookSeconds: 300 } } });
+    mirror.emulator.faults.add({
+      match: UPLOADS,
+      act: { kind: 'respond', at: 'arrival', status: 200, body: { id: 'file-early', object: 'file' } },
+      times: 1,
+    });
+    await mirror.write(PATH, Buffer.alloc(3_000_000, 'x'));
+    await mirror.start();
+    await untilNamed(mirror, /looked for as "a\.txt"/);
+    expect(mirror.emulator.requests.uploads()).toHaveLength(1);
+  });
+
   test('an id of another file, and no true one in the list: named, and never sent again by itself', async (context) => {
     const mirror = await openTestMirror(context);
     await mirror.write('user_data/first.txt', 'the first');
