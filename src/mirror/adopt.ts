@@ -20,6 +20,7 @@ import { listEverything, type ListedFiles } from './verifier.ts';
 /** How long files that have not settled are waited for in all; the others are left to the next sync. */
 const SETTLE_PATIENCE_MS = 10_000;
 const ENTRIES_PER_RECORD = 5_000;
+const UNSURE = 'an earlier upload of it may have arrived; the next sync finds out';
 
 export interface AdoptParts {
   readonly local: LocalTree;
@@ -119,7 +120,7 @@ interface Found {
   readonly left: LeftAlone[];
 }
 
-/** Settled files that the rules accept by name and size, and that no entry is about. */
+/** Settled files that the rules accept by name and size, and that neither an entry nor an open intent is about. */
 async function localCandidates(parts: AdoptParts, signal: AbortSignal): Promise<Found> {
   const { local, view, clock } = parts;
   const left: LeftAlone[] = [];
@@ -128,7 +129,10 @@ async function localCandidates(parts: AdoptParts, signal: AbortSignal): Promise<
   for await (const items of local.scan(null, signal)) {
     for (const item of items) {
       if (item.kind === 'unlistable') left.push({ path: item.path, reason: item.reason });
-      if (item.kind === 'file' && !view.files.has(item.path)) paths.push(item.path);
+      else if (item.kind !== 'file' || view.files.has(item.path)) continue;
+      // With an entry in its place, nobody would ever look for what that upload may have left.
+      else if (view.intents.has(item.path)) left.push({ path: item.path, reason: UNSURE });
+      else paths.push(item.path);
     }
   }
   const deadlineMs = clock.monotonicMs() + SETTLE_PATIENCE_MS;

@@ -237,12 +237,29 @@ describe('adopting', () => {
     const report = await adopt(parts, signal);
     expect(report.adopted).toEqual([]);
     expect(report.ambiguous).toEqual([]);
-    expect(report.unmatched).toEqual([
-      'batch/sub/owned',
-      'batch/garbage',
-      'batch/unsure',
-      'batch/sub/unsure',
-    ]);
+    expect(report.unmatched).toEqual(['batch/sub/owned', 'batch/garbage', 'batch/sub/unsure']);
+  });
+
+  test('a path with an upload of unknown outcome is left to the next sync, whatever its file is by now', async () => {
+    const view = new FakeManifest();
+    view.intents.set('batch/unsure', { ...intent, bytes: 6, stat: '6 1 1 1 1' });
+    const { parts, manifest } = adoptParts(
+      new FakeDisk('batch/unsure'),
+      [remoteFile('file-new', 'unsure')],
+      view,
+    );
+    const report = await adopt(parts, signal);
+    expect(manifest.commits).toEqual([]);
+    expect(report).toMatchObject({
+      adopted: [],
+      unmatched: [],
+      left: [
+        {
+          path: 'batch/unsure',
+          reason: 'an earlier upload of it may have arrived; the next sync finds out',
+        },
+      ],
+    });
   });
 
   test('waits for files that settle in time, and leaves the others, and refused and moved ones, with a reason', async () => {
