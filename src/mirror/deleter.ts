@@ -32,6 +32,11 @@ interface Missing {
   inDoubt: boolean;
 }
 
+/** `missing`: of what it was gathered. */
+interface Gathered extends WaitingDelete {
+  readonly missing: Missing;
+}
+
 /**
  * Decides what is deleted. A path found absent waits here for its grace period; the guards then decide over all that
  * wait. INVARIANT: an id is first handed to the garbage list, durably, and only then deleted (`Collector`), so a lost
@@ -240,10 +245,10 @@ export class Deleter {
     }
   }
 
-  async #waiting(now: number, scanSoon: boolean): Promise<WaitingDelete[]> {
+  async #waiting(now: number, scanSoon: boolean): Promise<Gathered[]> {
     const { settings, view } = this.#core;
     const quiet = now - this.#lastGrowthMs >= Math.min(settings.graceMs, QUIET_MS);
-    const waiting: WaitingDelete[] = [];
+    const waiting: Gathered[] = [];
     for (const [path, missing] of this.#missing) {
       const stat = mirroredStat(view, path);
       if (stat === null) {
@@ -256,6 +261,7 @@ export class Deleter {
       const due = age >= settings.graceMs && !scanSoon && !missing.inDoubt && isRipe;
       const otherDevice = missing.onDevice !== deviceOf(stat);
       waiting.push({
+        missing,
         path,
         folder: folderOf(path),
         due,
@@ -298,8 +304,16 @@ export class Deleter {
     return [...this.#added];
   }
 
-  #judge(waiting: readonly WaitingDelete[], folders: ReadonlyMap<string, FolderLook>): void {
+  /** RACE: since the waiting ones were gathered, the disk was looked at; some may be back or approved by now. */
+  #stillWaiting(gathered: readonly Gathered[]): WaitingDelete[] {
+    return gathered
+      .filter(({ path, missing }) => this.#missing.get(path) === missing)
+      .map(({ missing, ...each }) => ({ ...each, approved: missing.approved }));
+  }
+
+  #judge(gathered: readonly Gathered[], folders: ReadonlyMap<string, FolderLook>): void {
     const { settings, view, halts, notes } = this.#core;
+    const waiting = this.#stillWaiting(gathered);
     const before = this.#verdict.halts;
     const added = this.#stillAdded();
     this.#verdict = guardDeletes({
