@@ -170,13 +170,15 @@ class Reading {
 
   /**
    * Throws the refusal of a cursor, unless the server surely takes none: it promises nothing, and the same question
-   * without the cursor is still answered, with the very file that the cursor named. A server that refuses everything
-   * for a while, or a file that has gone meanwhile, must not be taken for the end.
+   * without the cursor is still answered, with the very file that the cursor named, and the cursor is refused again
+   * after that. A server that refuses everything for a while, or a file that has gone meanwhile, must not be taken for
+   * the end, and all the less for every listing to come.
    */
   async #judgeRefusal({ last }: ListPage, promised: boolean, refusal: Fault): Promise<void> {
-    if (promised || this.#pages > 1) throw refusal;
+    if (promised || last === null || this.#pages > 1) throw refusal;
     const again = await this.#fetchPage(this.#query);
     if (!again.files.some(({ id }) => id === last)) throw refusal;
+    if (!((await this.#fetch({ ...this.#query, after: last })) instanceof Fault)) throw refusal;
     this.#asker.takesCursor = false;
   }
 

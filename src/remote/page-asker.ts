@@ -41,9 +41,14 @@ export interface FirstPage {
   readonly pageSize: number;
 }
 
+/** What the first rung brought that was not refused. */
+interface Answer extends Omit<FirstPage, 'isWhole'> {
+  readonly at: number;
+}
+
 /**
- * Asks for first pages with as much as the server takes: a `limit` or another parameter that it refuses is asked for
- * no more. What was found out holds for the life of the client.
+ * Asks for first pages with as much as the server takes: a `limit` or another parameter that it refuses, and refuses
+ * again, is asked for no more. What was found out holds for the life of the client.
  */
 export class PageAsker {
   /** False: it was found out that this server gives everything at once and refuses a cursor. */
@@ -60,20 +65,35 @@ export class PageAsker {
 
   /** Throws what `fetchPage` throws: its first refusal, when even the barest question is refused. */
   async first(request: ListRequest, fetchPage: FetchPage): Promise<FirstPage> {
+    const found = await this.#walk(request, fetchPage, null);
+    if (found.at === this.#rung) return this.#firstPage(found);
+    // QUIRK: a server or its gateway may refuse everything for a moment. Only what is refused again, after something
+    // was answered, is the server's way; or the whole life would be spent with the barest question.
+    const again = await this.#walk(request, fetchPage, found);
+    this.#rung = again.at;
+    return this.#firstPage(again);
+  }
+
+  /** From the rung that is known to be taken down to one that is answered, or to `answered`, which was already. */
+  async #walk(request: ListRequest, fetchPage: FetchPage, answered: Answer | null): Promise<Answer> {
     let refusal: unknown = null;
     for (let at = this.#rung; ; at += 1) {
+      if (answered !== null && at >= answered.at) return answered;
       const rung = this.#rungs[at];
       if (rung === undefined) throw refusal;
       const query = queryOf(rung, request);
       try {
         const page = await fetchPage(query);
-        this.#rung = at;
-        return { page, query, isWhole: this.#isWhole, pageSize: rung.limit ?? DEFAULT_PAGE_SIZE };
+        return { at, page, query, pageSize: rung.limit ?? DEFAULT_PAGE_SIZE };
       } catch (error) {
         if (!isRefusedQuery(error)) throw error;
         refusal ??= error;
       }
     }
+  }
+
+  #firstPage({ page, query, pageSize }: Answer): FirstPage {
+    return { page, query, pageSize, isWhole: this.#isWhole };
   }
 
   /** The cheapest listing that the server takes. `purpose`: one that must be named; null: none must. */

@@ -189,11 +189,15 @@ interface Read {
   readonly queries: readonly Query[];
 }
 
-async function read(answer: Server, files = everything, fields: Partial<ListRequest> = {}): Promise<Read> {
+async function read(
+  answer: Server,
+  files = everything,
+  fields: Partial<ListRequest> = {},
+  asker = new PageAsker('full', null),
+): Promise<Read> {
   const ids: string[] = [];
   const doubts: ListDoubt[] = [];
   const queries: Query[] = [];
-  const asker = new PageAsker('full', null);
   const request: ListRequest = {
     purpose: 'batch',
     order: 'desc',
@@ -245,6 +249,31 @@ describe.each(servers)('$what', ({ answer }) => {
     );
     expect(doubts).toHaveLength(2);
   });
+
+  test('a while in which everything is refused hides nothing, then or later', async () => {
+    const known = new PageAsker('full', null);
+    await read(answer, everything, {}, known);
+    const { queries: usual } = await read(answer, everything, {}, known);
+    for (let from = 1; from <= usual.length + 1; from += 1) {
+      for (let many = 1; many <= 8; many += 1) {
+        const asker = new PageAsker('full', null);
+        let requests = 0;
+        const spoilt: Server = (query, files) => {
+          requests += 1;
+          return requests >= from && requests < from + many ? 400 : answer(query, files);
+        };
+        const during = await read(spoilt, everything, {}, asker).catch(() => null);
+        // It fails, or it is whole, or it says that it is not.
+        if (during !== null && during.doubts.length === 0)
+          expect(during.ids.toSorted()).toEqual(allIds.toSorted());
+        requests = from + many;
+        await read(spoilt, everything, {}, asker);
+        const { ids, queries } = await read(spoilt, everything, {}, asker);
+        expect(ids.toSorted()).toEqual(allIds.toSorted());
+        expect(queries).toEqual(usual);
+      }
+    }
+  });
 });
 
 test('what a server does not take to choose by is chosen on this side', async () => {
@@ -258,7 +287,7 @@ test('what a server does not take to choose by is chosen on this side', async ()
   expect(ids).toEqual(allIds.slice(0, 60).filter((_, at) => at % 2 === 0));
 });
 
-test('a limit that was refused once is asked for no more', async () => {
+test('a limit that is refused before and after an answer is asked for no more', async () => {
   const asker = new PageAsker('full', null);
   const limits: (string | undefined)[] = [];
   const fetchPage = async (query: Query) => {
@@ -270,7 +299,7 @@ test('a limit that was refused once is asked for no more', async () => {
   for (let turn = 0; turn < 3; turn += 1) {
     for await (const _page of listPages({ purpose: null, order: 'desc' }, asker, fetchPage));
   }
-  expect(limits).toEqual(['1000', '100', '100', '100']);
+  expect(limits).toEqual(['1000', '100', '1000', '100', '100']);
 });
 
 test('a page size that is configured is asked for', async () => {
@@ -323,7 +352,7 @@ test('a cursor whose file has gone meanwhile is no end either', async () => {
   await expect(read(answer)).rejects.toMatchObject({ status: 400 });
 });
 
-test('a server that refuses a cursor is asked for one once', async () => {
+test('a server that refuses a cursor, and again after an answer, is asked for one no more', async () => {
   const asker = new PageAsker('full', null);
   const queries: Query[] = [];
   for (let turn = 0; turn < 2; turn += 1) {
@@ -337,7 +366,7 @@ test('a server that refuses a cursor is asked for one once', async () => {
     });
     for await (const _page of pages);
   }
-  expect(queries.map(({ after = null }) => after)).toEqual([null, 'f4', null, null]);
+  expect(queries.map(({ after = null }) => after)).toEqual([null, 'f4', null, 'f4', null]);
 });
 
 test('a server that promises more than can be had is doubted, not believed', async () => {
