@@ -9,6 +9,8 @@ import type { MirrorPath, StatToken } from './types.ts';
  * trouble of all that lasts a few seconds could lie between the two.
  */
 const WITNESS_MS = 1_000;
+/** A request that was granted this long ago at most shows that the API grants requests, so that many may follow. */
+const ASSURED_MS = 10_000;
 
 /** No probe is under way. */
 const NONE: Promise<Fault | null> = Promise.resolve(null);
@@ -46,7 +48,17 @@ export class Trial {
   /** To be called when the key is another one than what is recorded was uploaded with: what it may do is not known. */
   keyChanged(): void {
     this.#mayUpload = false;
+    this.#grantedAtMs = Number.NEGATIVE_INFINITY;
     this.#refused.clear();
+  }
+
+  /**
+   * To be called before many paths ask the API at a time, each for itself. Unless something was granted lately, one
+   * request is made for all of them first. Returns what it met; null: they may ask. Throws the signal's reason.
+   */
+  async beforeMany(): Promise<Fault | null> {
+    const isAssured = this.#core.clock.monotonicMs() - this.#grantedAtMs <= ASSURED_MS;
+    return isAssured ? null : await this.#probe();
   }
 
   /** Whose is the refusal that the upload of this version has just met? Throws the signal's reason. */

@@ -15,7 +15,7 @@ import {
   uploaded,
 } from './fold.ts';
 import { findMovedFrom } from './moved-from.ts';
-import { plan, type Action, type Situation } from './plan.ts';
+import { isExpired, plan, type Action, type Situation } from './plan.ts';
 import type { Inspection } from './ports.ts';
 import type { Resolver } from './resolver.ts';
 import type { RootGuard } from './root-guard.ts';
@@ -34,6 +34,7 @@ import { again, on, REST, type Next } from './worklist.ts';
 const CONCURRENT_READS = 4;
 const RELOOK_MS = 5_000;
 const CLAIM_RETRY_MS = 50;
+const EXPIRED_AND_GONE = 'expired and removed locally; it is forgotten when the API confirms that';
 
 /** Looks at one path, plans, and does what was planned. One worker at a time has a path. */
 export class Worker {
@@ -339,10 +340,20 @@ export class Worker {
     const entry = view.files.get(path);
     if (entry === undefined) return again(0);
     if (halts.holdsEverything()) {
-      notes.set(path, 'pending', 'expired and removed locally; it is forgotten when the API confirms that');
+      notes.set(path, 'pending', EXPIRED_AND_GONE);
       return again(RELOOK_MS);
     }
+    const refusal = await this.#trial.beforeMany();
+    if (refusal !== null) {
+      if (refusal.disposition !== 'halt') throw refusal;
+      this.#apiHalts.raise(refusal);
+      notes.set(path, 'pending', EXPIRED_AND_GONE);
+      return again(RELOOK_MS);
+    }
+    // Before the first reply of a run the server's clock is not known: by its own clock it may not be expired at all.
+    if (!isExpired(entry, serverNowSeconds(this.#core))) return again(0);
     const remote = await api.retrieve(entry.id, signal);
+    this.#trial.granted();
     if (remote !== null && (remote.expiresAt === null || remote.expiresAt > serverNowSeconds(this.#core))) {
       const corrected: Entry = { ...entry, expiresAt: remote.expiresAt };
       await ledger.commit({ files: { [path]: corrected } });

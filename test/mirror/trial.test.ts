@@ -146,3 +146,29 @@ test('a probe that is refused answers those too who came while it was under way'
   probe = async () => null;
   expect(await trial.ofId(forbidden)).toMatchObject({ disposition: 'retry' });
 });
+
+describe('before many ask, each for itself', () => {
+  test('one request is made for all of them, and what it meets is told to all', async () => {
+    probe = async () => badKey;
+    const met = await Promise.all([trial.beforeMany(), trial.beforeMany(), trial.beforeMany()]);
+    expect(met).toEqual([badKey, badKey, badKey]);
+    expect(probes).toBe(1);
+  });
+
+  test('nothing is asked when something was granted lately, and again when it is long ago', async () => {
+    trial.granted();
+    nowMs += 9_000;
+    expect(await trial.beforeMany()).toBeNull();
+    expect(probes).toBe(0);
+    nowMs += 2_000;
+    expect(await trial.beforeMany()).toBeNull();
+    expect(probes).toBe(1);
+  });
+
+  test('what was granted to another key assures of nothing', async () => {
+    trial.granted();
+    trial.keyChanged();
+    probe = async () => badKey;
+    expect(await trial.beforeMany()).toBe(badKey);
+  });
+});

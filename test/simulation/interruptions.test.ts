@@ -20,14 +20,14 @@ const drops: readonly MirrorPath[] = Array.from({ length: 40 }, (_, index) => `b
 const note = 'user_data/note.txt';
 
 /** A world at rest in which all files are mirrored. */
-async function atRest(): Promise<LongWorld<MirrorEngine>> {
+async function atRest({ skewMs = 0 } = {}): Promise<LongWorld<MirrorEngine>> {
   const world = new LongWorld<MirrorEngine>({
     seed: 7,
     settings: SETTINGS,
     startEngine: startMirror,
     serverLifetimeSeconds: LIFETIME_SECONDS,
     expiringPurposes: ['batch'],
-    skewMs: 0,
+    skewMs,
   });
   for (const { folder } of SETTINGS.folders) world.disk.mkdir(folder);
   for (const [index, path] of [...drops, note].entries()) world.disk.write(path, contentOf(index, 200));
@@ -435,4 +435,23 @@ test('an engine that is stuck can be told from one that rests', async () => {
   isStuck = true;
   await world.pass(600_000, 0);
   expect(world.engine.mirror.sinceTickMs()).toBeGreaterThan(500_000);
+});
+
+test('many removed files that look expired before the server’s clock is known are not asked for one by one with a key that is refused', async () => {
+  const world = await atRest({ skewMs: -2_000 * LIFETIME_SECONDS });
+  for (const path of drops) world.disk.remove(path);
+  world.server.begin('auth');
+  const before = world.requests;
+  await world.restart();
+  await world.pass(30_000, 0);
+  expect(world.engine.mirror.status().halts.map(({ name }) => name)).toEqual(['auth']);
+  expect(world.requests - before).toBeLessThanOrEqual(4);
+  expect(world.manifest.files.size).toBe(drops.length + 1);
+  world.server.begin('none');
+  await world.pass(120_000, 0);
+  expect(world.manifest.files.size).toBe(1);
+  // By the server's clock they had not expired.
+  expect(world.deleted.size).toBe(drops.length);
+  expect(world.retrieved.size).toBe(0);
+  expect(await world.problems()).toEqual([]);
 });

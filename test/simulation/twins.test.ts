@@ -10,17 +10,17 @@ const SETTINGS = calmSettings([rulesOf('batch', { check: 'basic', maxBytes: 1_00
 
 const twins: readonly MirrorPath[] = Array.from({ length: 200 }, (_, index) => `batch/${index}/data.jsonl`);
 
-async function atRest(): Promise<LongWorld<MirrorEngine>> {
+async function atRest(settings = SETTINGS, paths = twins): Promise<LongWorld<MirrorEngine>> {
   const world = new LongWorld<MirrorEngine>({
     seed: 3,
-    settings: SETTINGS,
+    settings,
     startEngine: startMirror,
     serverLifetimeSeconds: 86_400 * 30,
     expiringPurposes: [],
     skewMs: 0,
   });
   world.disk.mkdir('batch');
-  for (const [index, path] of twins.entries()) {
+  for (const [index, path] of paths.entries()) {
     world.disk.mkdir(path.slice(0, path.lastIndexOf('/')));
     world.disk.write(path, contentOf(index, 200));
   }
@@ -51,5 +51,27 @@ test('twins that are gone, or of another size by now, do not keep those behind t
   // No scan happens in this time: whoever waits must be told.
   await world.pass(60_000, 0);
   expect(world.engine.mirror.status().counts).toMatchObject({ pending: 0, uploading: 0 });
+  expect(await world.problems()).toEqual([]);
+});
+
+test('where a server is not believed about sizes, files of equal name and any size wait for one that may have arrived and cannot be looked at', async () => {
+  const trustReply = new Set([...SETTINGS.trustReply].filter((field) => field !== 'bytes'));
+  const [lost = '', other = ''] = twins;
+  const world = await atRest({ ...SETTINGS, trustReply }, [lost, other]);
+  world.isOpaque = true;
+  world.disk.write(lost, contentOf(1_000, 200));
+  await world.pass(5_000, 0);
+  expect(world.manifest.intents.has(lost)).toBe(true);
+  world.isOpaque = false;
+  world.disk.setListable('batch/0', false);
+  world.disk.write(other, contentOf(1_001, 300));
+  await world.pass(3_600_000, 1_000);
+  expect(world.engine.mirror.report(other)?.state).toBe('pending');
+  // Nobody could tell which of the two a listing shows.
+  expect(await world.problems()).toEqual([]);
+  world.disk.setListable('batch/0', true);
+  await world.pass(120_000, 0);
+  expect(world.engine.mirror.report(other)?.state).toBe('synced');
+  expect(world.manifest.intents.size).toBe(0);
   expect(await world.problems()).toEqual([]);
 });

@@ -129,20 +129,21 @@ function judgeEligible(
 }
 
 /**
- * A file of the same name and size that may have arrived cannot be looked at: which of the two a listing shows could
- * not be told.
+ * A file that may have arrived cannot be looked at, and its remote copy would look the same, in all that this server
+ * can be believed to say: which of the two a listing shows could not be told.
  */
 function waitsForTwin({ disk, knobs, manifest }: OracleView, standing: Standing, path: MirrorPath): boolean {
   const found = disk.resolve(disk.home, path);
   const purpose = rulesOf(knobs, path)?.purpose;
   if (found.kind !== 'found' || found.node.kind !== 'file') return false;
   const sizeBytes = found.node.content.length;
+  const { trustReply } = knobs.settings;
   return [...manifest.intents].some(
     ([twin, intent]) =>
       isUnknown(standing, twin) &&
-      intent.purpose === purpose &&
-      intent.remoteName === remoteNameOf(path) &&
-      intent.bytes === sizeBytes,
+      (!trustReply.has('purpose') || intent.purpose === purpose) &&
+      (!trustReply.has('filename') || intent.remoteName === remoteNameOf(path)) &&
+      (!trustReply.has('bytes') || intent.bytes === sizeBytes),
   );
 }
 
