@@ -30,6 +30,7 @@ const intent = z.strictObject({
   serverStartedAtMs: wallMs.nullable(),
   answered: z.string().min(1).optional(),
   sent: z.boolean().optional(),
+  lookedSinceMs: wallMs.optional(),
 }) satisfies z.ZodType<Intent>;
 
 const garbage = z.strictObject({

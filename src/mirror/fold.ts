@@ -30,6 +30,11 @@ export function intentSent(path: MirrorPath, intent: Intent): Change {
   return { intents: { [path]: { ...intent, sent: true } } };
 }
 
+/** The search for what became of it has begun. `sinceMs`: unix milliseconds by the server's clock. */
+export function intentLookedFor(path: MirrorPath, intent: Intent, sinceMs: number): Change {
+  return { intents: { [path]: { ...intent, lookedSinceMs: sinceMs } } };
+}
+
 /** The attempt surely stored nothing. */
 export function intentCleared(path: MirrorPath): Change {
   return { intents: { [path]: null } };

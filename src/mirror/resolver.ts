@@ -4,8 +4,15 @@ import { completed } from './belief.ts';
 import type { Core } from './core.ts';
 
 import { nowSeconds, rulesOf, serverNowSeconds } from './core.ts';
-import { discarded, discardedAndRejected, intentCleared, versionHeld, type Superseded } from './fold.ts';
-import { lookTimesMs } from './look-times.ts';
+import {
+  discarded,
+  discardedAndRejected,
+  intentCleared,
+  intentLookedFor,
+  versionHeld,
+  type Superseded,
+} from './fold.ts';
+import { lookTimesMs, searchedMs } from './look-times.ts';
 import { remoteNameOf } from './mirror-path.ts';
 import { isHold, type HoldRule } from './plan.ts';
 import type { ListDoubt } from './ports.ts';
@@ -100,12 +107,8 @@ export class Resolver {
       this.#attempts.delete(path);
       return again(0);
     }
-    const looks = this.#looks.get(path) ?? {
-      count: 0,
-      firstAtMs: clock.monotonicMs(),
-      firstWallMs: clock.wallMs(),
-    };
     const times = lookTimesMs(settings.lookMs);
+    const looks = this.#looks.get(path) ?? (await this.#beginLooking(path, intent, times, signal));
     this.#looks.set(path, looks);
     this.#tell(path, intent, looks);
     const dueInMs = looks.firstAtMs + (times[looks.count] ?? 0) - clock.monotonicMs();
@@ -133,6 +136,27 @@ export class Resolver {
     this.#looks.delete(path);
     this.#attempts.delete(path);
     return again(0);
+  }
+
+  /** A search that a restart has broken off goes on where it was. */
+  async #beginLooking(
+    path: MirrorPath,
+    intent: Intent,
+    times: readonly number[],
+    signal: AbortSignal,
+  ): Promise<Looks> {
+    const { api, clock, ledger } = this.#core;
+    const serverNowMs = api.serverNowMs();
+    const elapsedMs = searchedMs(intent.lookedSinceMs ?? null, serverNowMs);
+    if (intent.lookedSinceMs === undefined && serverNowMs !== null)
+      await ledger.record(intentLookedFor(path, intent, Math.floor(serverNowMs)), signal);
+    // At least one look of this run decides.
+    const count = times.slice(0, -1).filter((atMs) => atMs < elapsedMs).length;
+    return {
+      count,
+      firstAtMs: clock.monotonicMs() - elapsedMs,
+      firstWallMs: clock.wallMs() - elapsedMs,
+    };
   }
 
   /**

@@ -54,6 +54,11 @@ export interface Intent {
    * server said otherwise, which makes it true. True or absent: the server may have all of it.
    */
   readonly sent?: boolean | undefined;
+  /**
+   * Since when it is looked for what became of the upload, unix milliseconds by the server's clock: the search goes on
+   * over restarts. Absent: it was not looked for yet, or the server does not tell its time.
+   */
+  readonly lookedSinceMs?: number | undefined;
 }
 
 export type GarbageReason = 'deleted' | 'replaced' | 'void' | 'mismatch' | 'orphan';
