@@ -44,10 +44,12 @@ export class FolderLife {
       }),
     );
     const config = {
-      ...fastConfig({ deletes: { graceSeconds: 0.3, maxFraction: 1, minCount: 1_000 } }),
+      ...fastConfig({
+        api: { ...peer.api, baseUrl: line.url },
+        deletes: { graceSeconds: 0.3, maxFraction: 1, minCount: 1_000 },
+      }),
       root: this.root,
       stateDir: this.stateDir,
-      api: { ...peer.api, baseUrl: line.url },
       folders: { ...noFolders, ...rules },
     };
     writeFileSync(join(this.folder, 'config.json'), JSON.stringify(config));
