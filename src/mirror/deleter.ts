@@ -16,6 +16,8 @@ import { again, REST, type Next } from './worklist.ts';
 const QUIET_MS = 1_000;
 /** … but not longer than this after their grace period. */
 const MAX_POSTPONE_MS = 60_000;
+/** What is counted anew is written no more often than this: a busy folder costs a small write now and then. */
+const REMEMBER_MS = 5_000;
 /** Paths that may be on their way to the garbage list at a time. */
 const MAX_RELEASED = 32;
 /** Judging over all waiting deletes may take a tenth of the time. */
@@ -56,6 +58,7 @@ export class Deleter {
   readonly #added = new Set<MirrorPath>();
   #lastGrowthMs = 0;
   #judgeAgainMs = 0;
+  #rememberAgainMs = 0;
   #verdict: DeleteVerdict = NOTHING_DUE;
 
   constructor(
@@ -141,6 +144,10 @@ export class Deleter {
    */
   async tick(scanSoon: boolean): Promise<number | null> {
     const now = this.#core.clock.monotonicMs();
+    if (now >= this.#rememberAgainMs && !this.#core.halts.has('state')) {
+      this.#rememberAgainMs = now + REMEMBER_MS;
+      if (this.#isOutOfDate()) await this.remember();
+    }
     if (this.#missing.size === 0) {
       this.#added.clear();
       this.#judge([], new Map());
@@ -161,6 +168,15 @@ export class Deleter {
     const doneMs = this.#core.clock.monotonicMs();
     this.#judgeAgainMs = doneMs + JUDGE_PERIOD_PER_COST * (doneMs - now);
     return Math.max(this.#judgeAgainMs, now + (this.#released.size > 0 || this.#collector.isBusy ? 50 : 500));
+  }
+
+  /**
+   * Makes durable how the count of what was let go differs from what is on the disk: what came in its place, was approved,
+   * or is back after all. Until then a crash counts some too many. Not to be called beside `tick`.
+   */
+  async remember(): Promise<void> {
+    if (!this.#isOutOfDate()) return;
+    await this.#core.ledger.tryRemember({ letGo: this.#letGo.record(this.#soon([])) });
   }
 
   /**
@@ -231,18 +247,27 @@ export class Deleter {
   /** INVARIANT: that a delete was let go is on the disk before it goes: a crash counts some too many, and none too few. */
   async #release(paths: readonly MirrorPath[]): Promise<void> {
     if (paths.length === 0) return;
-    const soon = new Map<string, number>();
-    for (const path of [...this.#released, ...paths]) {
-      if (this.#missing.get(path)?.approved === true) continue;
-      soon.set(folderOf(path), (soon.get(folderOf(path)) ?? 0) + 1);
-    }
-    if (!(await this.#core.ledger.tryRemember({ letGo: this.#letGo.record(soon) }))) return;
+    if (!(await this.#core.ledger.tryRemember({ letGo: this.#letGo.record(this.#soon(paths)) }))) return;
     for (const path of paths) {
       // RACE: it may have come back while that was written.
       if (!this.#missing.has(path)) continue;
       this.#released.add(path);
       this.#mark(path);
     }
+  }
+
+  #isOutOfDate(): boolean {
+    return this.#letGo.differsFrom(this.#core.ledger.memory.letGo, this.#soon([]));
+  }
+
+  /** By folder, how many unapproved deletes are released or, with these paths, about to be. */
+  #soon(paths: readonly MirrorPath[]): ReadonlyMap<string, number> {
+    const soon = new Map<string, number>();
+    for (const path of [...this.#released, ...paths]) {
+      if (this.#missing.get(path)?.approved === true) continue;
+      soon.set(folderOf(path), (soon.get(folderOf(path)) ?? 0) + 1);
+    }
+    return soon;
   }
 
   async #waiting(now: number, scanSoon: boolean): Promise<Gathered[]> {

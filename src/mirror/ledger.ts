@@ -21,6 +21,7 @@ export class Ledger {
   readonly #onGarbage: (id: FileId) => void;
   readonly #onAdded: (path: MirrorPath) => void;
   readonly #onFatal: (fault: Fault) => void;
+  /** With what is still to be written. */
   #memory: Memory;
 
   /**
@@ -46,9 +47,9 @@ export class Ledger {
     this.#memory = manifest.memory;
   }
 
-  /** What is remembered besides the manifest. */
+  /** What is remembered besides the manifest, durably. */
   get memory(): Memory {
-    return this.#memory;
+    return this.#manifest.memory;
   }
 
   /** Resolves when the change is durable. Throws the `Fault` when it cannot be made so; nothing changed then. */

@@ -79,9 +79,29 @@ export class LetGo {
 
   /** For the disk, with what is just about to be let go in each folder. */
   record(soon: ReadonlyMap<string, number>): Readonly<Record<string, readonly Turnover[]>> {
+    return this.#after(soon).#written();
+  }
+
+  /** Whether `recorded`, what `record` gave earlier, is out of date: an engine that remembers it would count otherwise. */
+  differsFrom(
+    recorded: Readonly<Record<string, readonly Turnover[]>>,
+    soon: ReadonlyMap<string, number>,
+  ): boolean {
+    return this.#after(soon).#amounts() !== new LetGo(this.#clock, recorded).#amounts();
+  }
+
+  #after(soon: ReadonlyMap<string, number>): LetGo {
     const later = new LetGo(this.#clock, this.#written());
     for (const [folder, count] of soon) later.went(folder, count);
-    return later.#written();
+    return later;
+  }
+
+  /** Without the times: a record has them in whole seconds, by a clock that may be set. */
+  #amounts(): string {
+    const amounts = [...this.#folders.keys()]
+      .toSorted()
+      .map((folder) => [folder, this.#recent(folder).map(({ net, most }) => [net, most])] as const);
+    return JSON.stringify(amounts.filter(([, minutes]) => minutes.length > 0));
   }
 
   #written(): Record<string, readonly Turnover[]> {

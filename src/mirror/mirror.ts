@@ -272,6 +272,7 @@ export class Mirror implements MirrorControl {
     await this.#loop;
     await this.#verifications.stopped();
     while (this.#core.worklist.busyCount > 0) await clock.sleep(5);
+    if (this.#fatal === null) await this.#deleter.remember().catch((error: unknown) => this.#broke(error));
     this.#phase = 'stopped';
   }
 

@@ -7,7 +7,8 @@ import { LetGo } from '../../src/mirror/let-go.ts';
 import { PathNotes } from '../../src/mirror/path-notes.ts';
 import type { SendQueue } from '../../src/mirror/ports.ts';
 import type { RootGuard } from '../../src/mirror/root-guard.ts';
-import type { ManifestView, MirrorPath } from '../../src/mirror/types.ts';
+import { NO_MEMORY } from '../../src/mirror/types.ts';
+import type { ManifestView, Memory, MirrorPath } from '../../src/mirror/types.ts';
 import { entry } from '../manifest/samples.ts';
 
 const paths: readonly MirrorPath[] = ['batch/a', 'batch/b', 'batch/c'];
@@ -23,6 +24,15 @@ async function emptied() {
     garbage: new Map(),
     rejected: new Map(),
   };
+  const ledger = {
+    memory: NO_MEMORY,
+    writes: 0,
+    tryRemember: async (part: Partial<Memory>) => {
+      ledger.memory = { ...ledger.memory, ...part };
+      ledger.writes += 1;
+      return true;
+    },
+  };
   const clock = { wallMs: () => nowMs, monotonicMs: () => nowMs, sleep: async () => {} };
   const queue = { hold: () => {}, release: () => {} } as unknown as SendQueue;
   const notes = new PathNotes(view, () => 'batch');
@@ -37,17 +47,21 @@ async function emptied() {
       },
     },
     halts: new HaltBoard(queue, () => {}, 'daemon'),
-    ledger: { tryRemember: async () => true },
+    ledger,
     settings: { graceMs: 0, maxFraction: 0.1, minCount: 1, folders: new Map() },
   } as unknown as Core;
   const collector = { hasEnough: false, isBusy: false } as Collector;
-  const deleter = new Deleter(core, {} as RootGuard, collector, new LetGo(clock, {}), () => {});
+  const letGo = new LetGo(clock, {});
+  const deleter = new Deleter(core, {} as RootGuard, collector, letGo, () => {});
   for (const path of paths) await deleter.handle(path, '2049');
   nowMs += 10_000;
   await deleter.tick(false);
   expect(paths.map((path) => notes.stateOf(path))).toEqual(['held', 'held', 'held']);
   nowMs += 10_000;
-  return { deleter, notes, happening };
+  const pass = (ms: number): void => {
+    nowMs += ms;
+  };
+  return { deleter, notes, happening, letGo, ledger, pass };
 }
 
 test('a file that is back while a mass delete is judged is not held', async () => {
@@ -66,4 +80,25 @@ test('deletes that are approved while they are judged are not held again', async
   happening.whileLooking = () => expect(deleter.approve(null)).toBe(3);
   await deleter.tick(false);
   expect(paths.map((path) => notes.stateOf(path))).toEqual(['deleting', 'deleting', 'deleting']);
+});
+
+test('what comes in the place of what was let go is written in groups, and not again when nothing changed', async () => {
+  const { deleter, letGo, ledger, pass } = await emptied();
+  letGo.went('batch', 1_000);
+  await deleter.tick(false);
+  const before = ledger.writes;
+  for (let count = 0; count < 600; count += 1) {
+    deleter.noteAdded(`batch/new-${count}`);
+    pass(100);
+    await deleter.tick(false);
+  }
+  expect(ledger.writes - before).toBe(12);
+  await deleter.remember();
+  expect(letGo.differsFrom(ledger.memory.letGo, new Map())).toBe(false);
+  const settled = ledger.writes;
+  for (let count = 0; count < 100; count += 1) {
+    pass(1_000);
+    await deleter.tick(false);
+  }
+  expect(ledger.writes).toBe(settled);
 });

@@ -70,6 +70,30 @@ describe('what was let go', () => {
     expect(new LetGo(tomorrow, record).total()).toBe(0);
   });
 
+  test('is out of date on the disk when something came since, and not because time passed', () => {
+    const clock = new HandClock();
+    const letGo = new LetGo(clock, {});
+    const soon = new Map([['batch', 2]]);
+    letGo.went('batch', 3);
+    letGo.went('evals');
+    const record = letGo.record(soon);
+    expect(letGo.differsFrom(record, soon)).toBe(false);
+    expect(letGo.differsFrom(record, NONE), 'what was about to go is back').toBe(true);
+    letGo.went('batch', 2);
+    clock.nowMs += 30_400;
+    clock.jumpMs = 700;
+    expect(letGo.differsFrom(record, NONE)).toBe(false);
+    letGo.came('batch');
+    expect(letGo.differsFrom(record, NONE)).toBe(true);
+    const later = letGo.record(NONE);
+    expect(letGo.differsFrom(later, NONE)).toBe(false);
+    letGo.forgive('evals');
+    expect(letGo.differsFrom(later, NONE)).toBe(true);
+    clock.nowMs += 2 * HOUR_MS;
+    expect(letGo.differsFrom(later, NONE)).toBe(false);
+    expect(letGo.differsFrom({}, NONE)).toBe(false);
+  });
+
   test('a first upload of a million files leaves no trace', () => {
     const letGo = new LetGo(new HandClock(), {});
     for (let count = 0; count < 1_000_000; count += 1) letGo.came('batch');

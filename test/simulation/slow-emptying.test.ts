@@ -118,6 +118,44 @@ describe('a folder that is emptied slowly', () => {
   });
 });
 
+describe.each([
+  ['an ordered restart', 0, (world: LongWorld<MirrorEngine>) => world.restart()],
+  ['a crash some seconds later', 6_000, async (world: LongWorld<MirrorEngine>) => world.crash()],
+])('after %s', (_title, waitMs, startAnew) => {
+  const paths = numbered('batch', 30);
+
+  test('what was put back makes up for what went before it', async () => {
+    const world = await mirrored(paths);
+    for (const path of paths.slice(0, 14)) world.disk.remove(path);
+    await world.pass(MINUTE_MS, 0);
+    expect(world.deleted.size).toBe(14);
+    for (const [index, path] of paths.slice(0, 14).entries()) world.disk.write(path, contentOf(index, 200));
+    expect(await world.problems()).toEqual([]);
+    await world.pass(waitMs, 0);
+    await startAnew(world);
+    for (const path of paths.slice(0, 9)) world.disk.remove(path);
+    await world.pass(MINUTE_MS, 0);
+    expect(halts(world)).toEqual([]);
+    expect(world.deleted.size).toBe(23);
+  });
+
+  test('what was not put back still counts', async () => {
+    const world = await mirrored(paths);
+    for (const path of paths.slice(0, 14)) world.disk.remove(path);
+    await world.pass(MINUTE_MS, 0);
+    for (const [index, path] of paths.slice(0, 7).entries()) world.disk.write(path, contentOf(index, 200));
+    expect(await world.problems()).toEqual([]);
+    await world.pass(waitMs, 0);
+    await startAnew(world);
+    for (const path of paths.slice(14, 23)) world.disk.remove(path);
+    await world.pass(MINUTE_MS, 0);
+    expect(halts(world)).toMatchObject([
+      { cause: expect.stringContaining('16 of 30 mirrored files disappeared; 7 of them are deleted') },
+    ]);
+    expect(world.deleted.size).toBe(14);
+  });
+});
+
 test('a busy drop folder, 100 in and 100 out an hour with 20 there, is never held', async () => {
   const hours = 5;
   const perHour = 100;

@@ -173,6 +173,12 @@ export class LongWorld<E extends SimEngine> {
     this.start();
   }
 
+  /** The program dies as it is, and is started again. */
+  crash(): void {
+    this.#incarnation?.kill('crash');
+    this.start();
+  }
+
   /** Time passes; the engine wakes at full multiples of `grainMs` only, or whenever it wants with 0. */
   async pass(ms: number, grainMs: number): Promise<void> {
     this.#grainMs = grainMs;
