@@ -33,6 +33,7 @@ import { hasManifest, readManifest } from './manifest/read-manifest.ts';
 import { lockHolder, type LockHolder } from './manifest/state-lock.ts';
 import { stateFacts, type StateFacts } from './manifest/state-facts.ts';
 import { adopt, type AdoptReport } from './mirror/adopt.ts';
+import { requireOwnScope } from './mirror/ask-scope.ts';
 import { clearGarbage } from './mirror/clear-garbage.ts';
 import { LetGo } from './mirror/let-go.ts';
 import type { PlannedAction } from './mirror/planned.ts';
@@ -172,6 +173,22 @@ export async function lookAtPlaces(config: Config, mirrorId: string | null): Pro
     recordedApi: () => readApiIdentity(stateDir),
     admitApi: () => admitApi(stateDir, apiOf({ config })),
   };
+}
+
+/**
+ * Whether the API has the recorded ids; asked only when what they belong to has changed, which it returns in words.
+ * Throws `Fault` when they are not known there (halt `scope`), or when the API does not tell.
+ */
+export async function checkScope(
+  options: MirrorIdentity & { readonly apiKey: string | null },
+  { api, view }: { readonly api: FilesClient; readonly view: ManifestView },
+  signal: AbortSignal,
+): Promise<readonly string[]> {
+  if (view.files.size === 0 && view.garbage.size === 0) return [];
+  const scope = scopeOf(options, options.apiKey);
+  const changes = (await openRecordedApi(options.config.stateDir, scope, true)).changes();
+  if (changes.length > 0) await requireOwnScope({ api, view, clock: systemClock }, changes, signal);
+  return changes;
 }
 
 /** What is remembered, read without a lock; an empty view when there is nothing yet. */

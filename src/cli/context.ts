@@ -15,6 +15,7 @@ export type Compose = Pick<
   | 'admitConfiguredApi'
   | 'adoptRemote'
   | 'checkFile'
+  | 'checkScope'
   | 'deleteOrphans'
   | 'dialectNames'
   | 'filesToCheck'

@@ -3,7 +3,7 @@ import type { Places } from '../compose.ts';
 import type { Config } from '../config/config.ts';
 import { command } from '../mirror/command.ts';
 import { remembersNothing } from '../mirror/remembers-nothing.ts';
-import type { ManifestView } from '../mirror/types.ts';
+import type { Halt, ManifestView } from '../mirror/types.ts';
 import { counted } from '../mirror/counted.ts';
 import { formatBytes, formatDuration } from '../service/quantities.ts';
 
@@ -25,6 +25,11 @@ export function warn(what: string, detail: string, next: string): Check {
 
 export function fail(what: string, detail: string, next: string | null): Check {
   return { what, level: 'fail', detail, next };
+}
+
+/** One of the running daemon's. */
+export function haltCheck({ name, folder, cause, next }: Halt): Check {
+  return fail('halted', `${name}${folder === null ? '' : ` (${folder})`}: ${cause}`, next);
 }
 
 /** `wanted`: as in package.json, e.g. `>=22.22`. */

@@ -5,6 +5,12 @@ import type { Lane } from './ports.ts';
 /** This many files or ids that failed in a row, each for itself, say that the API is the trouble. */
 const SUSPECTS_TO_HOLD = 3;
 
+/** Failures in a row that concern the API as a whole, and what the last one said. */
+export interface ApiTrouble {
+  readonly failures: number;
+  readonly message: string;
+}
+
 /**
  * Slows a lane down when the API is in trouble: holds it for as long as the server asks, or with backoff, then lets
  * one request through to find out, and opens it when that succeeds.
@@ -69,7 +75,7 @@ export class LaneGovernor {
   }
 
   /** Consecutive failures that concern the API as a whole, and the last one's message: for those who give up. */
-  trouble(): { readonly failures: number; readonly message: string } | null {
+  trouble(): ApiTrouble | null {
     return this.#failuresInRow === 0 ? null : { failures: this.#failuresInRow, message: this.#lastMessage };
   }
 

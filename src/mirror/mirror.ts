@@ -140,7 +140,7 @@ export class Mirror implements MirrorControl {
     const trial = new Trial(core, this.#abort.signal);
     this.#trial = trial;
     this.#apiMemory = parts.apiMemory;
-    this.#scope = new ScopeGuard(core, parts.apiMemory, this.#abort.signal);
+    this.#scope = new ScopeGuard(core, parts.apiMemory, this.#apiHalts, this.#abort.signal);
     this.#governors = { upload: new LaneGovernor(core, 'upload'), delete: new LaneGovernor(core, 'delete') };
     this.#root = new RootGuard(core, () => this.#scans.request('the root is back'));
     this.#collector = new Collector(
@@ -193,7 +193,14 @@ export class Mirror implements MirrorControl {
     );
     this.#scanner = new Scanner(core, this.#deleter, mark);
     this.#scans = new ScanSchedule(core, this.#scanner, () => this.#wakeup.now());
-    this.#quiet = new Quiet(core, this.#deleter, this.#collector, this.#governors, this.#failures);
+    this.#quiet = new Quiet(
+      core,
+      this.#deleter,
+      this.#collector,
+      this.#governors,
+      this.#failures,
+      this.#scope,
+    );
   }
 
   /** Starts working: a first full scan, then whatever is marked. */
@@ -271,6 +278,7 @@ export class Mirror implements MirrorControl {
     this.#abort.abort(new DOMException('stopping', 'AbortError'));
     await this.#loop;
     await this.#verifications.stopped();
+    await this.#scope.stopped();
     while (this.#core.worklist.busyCount > 0) await clock.sleep(5);
     if (this.#fatal === null) await this.#deleter.remember().catch((error: unknown) => this.#broke(error));
     this.#phase = 'stopped';
@@ -490,6 +498,7 @@ export class Mirror implements MirrorControl {
     if (this.#phase !== 'starting') return this.#phase;
     if (this.#scans.lastScanAt === null) return this.#scans.isRunning ? 'scanning' : 'starting';
     if (this.#scans.isRunning) return 'scanning';
+    if (this.#scope.isUnproven()) return 'working';
     return this.#deleter.waitingCount === 0 && !this.#hasWork() ? 'idle' : 'working';
   }
 

@@ -4,9 +4,10 @@ import type { Core } from './core.ts';
 import type { Deleter } from './deleter.ts';
 import type { Failures } from './failures.ts';
 import { Fault } from './faults.ts';
-import type { LaneGovernor } from './lane-governor.ts';
+import type { ApiTrouble, LaneGovernor } from './lane-governor.ts';
 import type { Lane } from './ports.ts';
 import type { FlushResult, PathReport } from './report.ts';
+import type { ScopeGuard } from './scope-guard.ts';
 import type { FileId, MirrorPath, PathState } from './types.ts';
 
 /** After this many failures in a row, a failure is an answer: who waits is told, the retries go on. */
@@ -34,6 +35,7 @@ export class Quiet {
   readonly #collector: Collector;
   readonly #governors: Readonly<Record<Lane, LaneGovernor>>;
   readonly #failures: Failures;
+  readonly #scope: Pick<ScopeGuard, 'isUnproven' | 'trouble'>;
 
   constructor(
     core: Core,
@@ -41,17 +43,19 @@ export class Quiet {
     collector: Collector,
     governors: Readonly<Record<Lane, LaneGovernor>>,
     failures: Failures,
+    scope: Pick<ScopeGuard, 'isUnproven' | 'trouble'>,
   ) {
     this.#core = core;
     this.#deleter = deleter;
     this.#collector = collector;
     this.#governors = governors;
     this.#failures = failures;
+    this.#scope = scope;
   }
 
   /**
    * Resolves when each of `paths` is mirrored or has a reason, and the garbage of that moment is gone; null: every
-   * path and all garbage, now or later. Others that keep changing are not waited for, or it would never end.
+   * path and all garbage, now or later; and when it is known that the API has our ids. Others that keep changing are not waited for, or it would never end.
    * Throws `Fault` (`unreachable`) when what is left of them waits for an API that does not answer.
    */
   async untilDone(paths: ReadonlySet<MirrorPath> | null, signal: AbortSignal): Promise<FlushResult> {
@@ -70,7 +74,7 @@ export class Quiet {
       }
       const busy = open === null ? this.#anyOpen(impatient) : open.size > 0;
       if (!busy && open !== null) garbage ??= new Set(this.#core.view.garbage.keys());
-      if (!busy && !this.#garbageIsMoving(garbage)) {
+      if (!busy && !this.#garbageIsMoving(garbage) && !this.#isAskingWhoseIds()) {
         this.#refuseUnreachable(paths);
         const problems = [...this.#core.notes.problems(), ...this.#undeleted()];
         return { problems, halts: this.#core.halts.all() };
@@ -130,14 +134,13 @@ export class Quiet {
   #refuseUnreachable(paths: ReadonlySet<MirrorPath> | null): void {
     const { worklist, halts } = this.#core;
     // An earlier trouble need not concern what was waited for.
-    if (halts.all().length > 0 || (paths !== null && ![...paths].some((path) => worklist.has(path)))) return;
+    if (halts.all().length > 0) return;
+    const unproven = told(this.#scope.trouble());
+    if (unproven !== null) throw unreachable(unproven);
+    if (paths !== null && ![...paths].some((path) => worklist.has(path))) return;
     const why = this.#unreachable();
     if (why === null) return;
-    throw new Fault(`the API does not answer: ${why}`, {
-      disposition: 'retry',
-      outcome: 'refused',
-      rule: 'unreachable',
-    });
+    throw unreachable(why);
   }
 
   /** Why the API cannot be reached, once it failed often enough in a row; null: it can, or it is too early to say. */
@@ -147,8 +150,12 @@ export class Quiet {
 
   /** Why nothing comes through in this lane, once that is so for long enough. */
   #troubleOf(lane: Lane): string | null {
-    const trouble = this.#governors[lane].trouble();
-    return trouble !== null && trouble.failures >= FAILURES_TO_TELL ? trouble.message : null;
+    return told(this.#governors[lane].trouble());
+  }
+
+  /** Whether that will be answered, or be told as trouble. */
+  #isAskingWhoseIds(): boolean {
+    return this.#scope.isUnproven() && told(this.#scope.trouble()) === null;
   }
 
   #isHeldByHalt(state: PathState): boolean {
@@ -188,4 +195,17 @@ export class Quiet {
     }
     return false;
   }
+}
+
+/** What the trouble is, once it lasts long enough to be told. */
+function told(trouble: ApiTrouble | null): string | null {
+  return trouble !== null && trouble.failures >= FAILURES_TO_TELL ? trouble.message : null;
+}
+
+function unreachable(why: string): Fault {
+  return new Fault(`the API does not answer: ${why}`, {
+    disposition: 'retry',
+    outcome: 'refused',
+    rule: 'unreachable',
+  });
 }

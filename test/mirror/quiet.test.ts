@@ -54,6 +54,7 @@ function endlesslyReplacing() {
     collector as unknown as Collector,
     { upload: governor, delete: governor },
     {} as unknown as Failures,
+    { isUnproven: () => false, trouble: () => null },
   );
 }
 
@@ -100,6 +101,7 @@ test('a backlog is not walked as a whole at every look: one path that is open de
     {} as unknown as Collector,
     { upload: governor, delete: governor },
     {} as unknown as Failures,
+    { isUnproven: () => false, trouble: () => null },
   );
   await expect(quiet.untilDone(new Set(paths), signal)).rejects.toThrow('waited in vain');
   expect(asked).toBe(polls);

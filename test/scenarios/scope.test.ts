@@ -1,8 +1,9 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
+import type { Check } from '../../src/cli/diagnosis.ts';
 import { startEmulator, type Emulator } from '../../src/emulator/emulator.ts';
-import { badRequest, falsifyReply } from '../support/fault-presets.ts';
+import { badRequest, falsifyReply, unauthorized } from '../support/fault-presets.ts';
 import { openTestMirror, type TestMirror } from '../support/blackbox/mirror-process.ts';
 
 const PATHS = Array.from({ length: 5 }, (_, index) => `user_data/${index}.txt`);
@@ -87,6 +88,77 @@ describe('ids of another project', { concurrent: true }, () => {
     expect(`${before}${after}`).not.toContain('sk-test');
   });
 });
+
+describe('a changed scope while nothing is to be sent', { concurrent: true }, () => {
+  test('D14: at another server the start says HALTED scope by itself; flush, sync and doctor fail', async (context) => {
+    const { mirror, other } = await twoServers(context);
+    await pointTo(mirror, other);
+    expect((await mirror.run('sync')).code).toBe(5);
+    const alone = await doctorOf(mirror);
+    expect(alone).toMatchObject({ code: 1, failed: [{ what: 'ids' }] });
+    await mirror.start();
+    const { halts } = await mirror.untilStatus((status) => status.halts.length > 0);
+    expect(halts).toMatchObject([{ name: 'scope', cause: expect.stringContaining('the base URL changed') }]);
+    expect((await mirror.run('flush')).code).toBe(5);
+    const beside = await doctorOf(mirror);
+    expect(beside).toMatchObject({
+      code: 1,
+      failed: [
+        { what: 'halted', detail: `scope: ${halts[0]?.cause}`, next: expect.stringContaining('reload') },
+        { what: 'ids', next: expect.stringContaining('the key, project and address') },
+      ],
+    });
+    expect(changing(other.requests)).toEqual([]);
+  });
+
+  test('D14: at an API that does not answer, flush and sync end with 69', async (context) => {
+    const { mirror } = await twoServers(context);
+    const url = new URL(mirror.emulator.url);
+    url.hostname = 'localhost';
+    await mirror.configure({ api: { baseUrl: url.href.replace(/\/$/, '') } });
+    const away = mirror.emulator.faults.add({ act: { kind: 'reset', at: 'arrival' } });
+    expect((await mirror.run('sync')).code).toBe(69);
+    await mirror.start();
+    expect((await mirror.run('flush')).code).toBe(69);
+    // It answers again, and has the ids: found out by itself.
+    away.remove();
+    await mirror.until(
+      () => mirror.run('flush').then(({ code }) => code),
+      (code) => code === 0,
+    );
+    expect((await mirror.status()).halts).toEqual([]);
+  });
+
+  test('D14: a key that is refused is told as such', async (context) => {
+    const { mirror } = await twoServers(context);
+    await mirror.configure({ api: { baseUrl: mirror.emulator.url, project: 'proj_other' } });
+    const refused = mirror.emulator.faults.add({ act: unauthorized() });
+    expect((await mirror.run('sync')).code).toBe(77);
+    refused.remove();
+    expect((await mirror.run('sync')).code).toBe(0);
+    // It is remembered by then.
+    const asked = mirror.emulator.requests.all().length;
+    expect((await mirror.run('sync')).code).toBe(0);
+    expect(mirror.emulator.requests.all()).toHaveLength(asked);
+    expect(await doctorOf(mirror)).toMatchObject({ code: 0, failed: [] });
+  });
+
+  test('nothing changed: a start asks nothing', async (context) => {
+    const { mirror } = await twoServers(context);
+    const before = mirror.emulator.requests.all().length;
+    expect((await mirror.run('sync')).code).toBe(0);
+    await mirror.start();
+    await mirror.untilConverged();
+    await mirror.flush();
+    expect(mirror.emulator.requests.all()).toHaveLength(before);
+  });
+});
+
+async function doctorOf(mirror: TestMirror): Promise<{ code: number | null; failed: readonly Check[] }> {
+  const { code, stdout } = await mirror.run('doctor', '--json');
+  const { checks } = JSON.parse(stdout) as { readonly checks: readonly Check[] };
+  return { code, failed: checks.filter(({ level }) => level === 'fail') };
+}
 
 describe('what the server refused is tried again', { concurrent: true }, () => {
   test('D11: after a restart with another header, and after a reload with another key', async (context) => {

@@ -74,7 +74,7 @@ describe.concurrent('the API that a mirror belongs to', { timeout: SCENARIO_TIME
     const mirror = await openTestMirror(context, { config: { limits: { uploadsPerMinute: 900 } } });
     await mirror.write('batch/a.jsonl', batchFile(1));
     const emulated = await startWith(context, mirror, ['--emulator-without-key'], {});
-    expect(JSON.parse(await readFile(identityOf(mirror), 'utf8'))).toEqual({
+    expect(JSON.parse(await readFile(identityOf(mirror), 'utf8'))).toMatchObject({
       version: 1,
       kind: 'emulator',
       host: '127.0.0.1',
@@ -213,6 +213,18 @@ describe.concurrent('doctor', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     expect(stdout).toMatch(/manifest: 1 file, .*, recorded .* ago/);
     expect(stdout).toContain('answers and accepts the key');
     expect(stdout).not.toContain(TEST_KEY);
+  });
+
+  test('fails with the cause of each halt of the running daemon, and what to do', async (context) => {
+    const { expect } = context;
+    const mirror = await openTestMirror(context);
+    await mirror.start();
+    expect((await mirror.run('pause')).code).toBe(0);
+    const { code, stdout } = await mirror.run('doctor');
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^fail {2}halted: paused: by hand; go on with: files-mirror resume /m);
+    expect((await mirror.run('resume')).code).toBe(0);
+    expect((await mirror.run('doctor')).code).toBe(0);
   });
 
   test('names what is wrong, and goes on to the next', async (context) => {

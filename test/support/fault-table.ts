@@ -82,7 +82,7 @@ export const faultTable: readonly FaultRow[] = [
   },
   {
     fault: 'The key is of another project, or the address leads to another server',
-    does: 'looks up a few recorded ids before anything is sent; when none is known, sends nothing and forgets no id',
+    does: 'looks up a few recorded ids at once, also when nothing is to be sent; when none is known, sends nothing and forgets no id',
     userSees: '`HALTED scope`, exit 5, with what changed; it ends when the ids are known again',
     testFile: 'scope.test.ts',
     testTitle:

@@ -3,6 +3,7 @@ import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { command, withCommands } from '../../mirror/command.ts';
 import { Fault } from '../../mirror/faults.ts';
+import { haltAdvice } from '../../mirror/halt-advice.ts';
 import { doubtLines } from '../../mirror/list-doubts.ts';
 import type { FilesApi, ListDoubt } from '../../mirror/ports.ts';
 import type { ManifestView } from '../../mirror/types.ts';
@@ -14,6 +15,7 @@ import type { Context } from '../context.ts';
 import {
   clockCheck,
   fail,
+  haltCheck,
   limitsCheck,
   manifestCheck,
   nodeCheck,
@@ -86,25 +88,36 @@ async function* examine(context: Context): AsyncIterable<Check> {
   yield unreadable === null
     ? manifestCheck(manifest, places, Date.now())
     : fail('manifest', unreadable.message, null);
-  yield await daemonCheck(config, context);
-  yield* apiChecks(loaded, places, context);
+  yield* daemonChecks(config, context);
+  yield* apiChecks(loaded, { places, manifest }, context);
   yield limitsCheck(config);
 }
 
-async function daemonCheck(config: Config, context: Context): Promise<Check> {
+/** What is remembered, and where. */
+interface Remembered {
+  readonly places: Places;
+  /** Null when there is none, or when it cannot be read. */
+  readonly manifest: ManifestView | null;
+}
+
+async function* daemonChecks(config: Config, context: Context): AsyncIterable<Check> {
   try {
     const daemon = await context.findDaemon(config);
-    return daemon === null
-      ? warn('daemon', 'does not run', await startAdvice(context, 'start it with'))
-      : ok('daemon', `runs, pid ${daemon.pid}`);
+    if (daemon === null) {
+      yield warn('daemon', 'does not run', await startAdvice(context, 'start it with'));
+      return;
+    }
+    const { halts } = await daemon.status();
+    yield ok('daemon', `runs, pid ${daemon.pid}`);
+    for (const halt of halts) yield haltCheck(halt);
   } catch (error) {
-    return fail('daemon', faultOf(error).message, null);
+    yield fail('daemon', faultOf(error).message, null);
   }
 }
 
 async function* apiChecks(
   { config, baseUrlGiven }: LoadedConfig,
-  places: Places,
+  remembered: Remembered,
   context: Context,
 ): AsyncIterable<Check> {
   let apiKey: string | null;
@@ -112,9 +125,9 @@ async function* apiChecks(
     if (
       !baseUrlGiven &&
       !hasApiKey(config, context.io.env) &&
-      (await places.recordedApi())?.kind === 'emulator'
+      (await remembered.places.recordedApi())?.kind === 'emulator'
     ) {
-      yield* emulatorChecks(context);
+      yield* emulatorChecks(remembered.manifest, context);
       return;
     }
     apiKey = await context.readApiKey(config);
@@ -123,13 +136,13 @@ async function* apiChecks(
     return;
   }
   const redact = redactor([apiKey]);
-  for await (const check of apiAnswers(config, apiKey, places, context)) {
+  for await (const check of apiAnswers({ config, apiKey, isEmulator: false }, remembered, context)) {
     yield { ...check, detail: redact(check.detail) };
   }
 }
 
 /** Without a key, and mirrored to the emulator so far: does it run? */
-async function* emulatorChecks(context: Context): AsyncIterable<Check> {
+async function* emulatorChecks(manifest: ManifestView | null, context: Context): AsyncIterable<Check> {
   let asked: AskedApi;
   try {
     asked = await askedApi(context);
@@ -139,30 +152,37 @@ async function* emulatorChecks(context: Context): AsyncIterable<Check> {
     yield fault.rule === 'emulator' ? warn('api', detail, next) : fail('api', fault.message, null);
     return;
   }
-  yield* remoteAnswers(asked.config, null, context);
+  yield* remoteAnswers(asked, manifest, context);
 }
 
 async function* apiAnswers(
-  config: Config,
-  apiKey: string | null,
-  places: Places,
+  asked: AskedApi,
+  { places, manifest }: Remembered,
   context: Context,
 ): AsyncIterable<Check> {
+  let ids: ManifestView | null = null;
   try {
     const verdict = await places.admitApi();
-    if (verdict === 'start-over') {
+    if (verdict !== 'start-over') ids = manifest;
+    else {
       const next = 'the next start uploads everything there; nothing is deleted';
       yield warn('api', 'what was mirrored so far went to the emulator on this machine', next);
     }
   } catch (error) {
     yield fail('api', faultOf(error).message, null);
   }
-  yield* remoteAnswers(config, apiKey, context);
+  yield* remoteAnswers(asked, ids, context);
 }
 
-async function* remoteAnswers(config: Config, apiKey: string | null, context: Context): AsyncIterable<Check> {
+/** `ids`: those that are to be known there; null: none. */
+async function* remoteAnswers(
+  asked: AskedApi,
+  ids: ManifestView | null,
+  context: Context,
+): AsyncIterable<Check> {
+  const { config, apiKey } = asked;
   const { origin } = new URL(config.api.baseUrl);
-  const { openRemote } = await context.compose();
+  const { checkScope, openRemote } = await context.compose();
   let remote: Awaited<ReturnType<typeof openRemote>>;
   try {
     remote = await openRemote(config, apiKey);
@@ -177,7 +197,14 @@ async function* remoteAnswers(config: Config, apiKey: string | null, context: Co
     yield ok('api', `${origin} answers${apiKey === null ? '' : ' and accepts the key'}`);
     yield await listingCheck(remote, signal);
     yield clockCheck(remote.serverNowMs(), Date.now());
+    if (ids === null) return;
+    const changes = await checkScope(asked, { api: remote, view: ids }, signal);
+    if (changes.length > 0) yield ok('ids', 'the recorded ids are known there');
   } catch (error) {
+    if (error instanceof Fault && error.halt === 'scope') {
+      yield fail('ids', error.message, haltAdvice('scope', null, 'pass'));
+      return;
+    }
     yield fail('api', `${origin}: ${whyNoAnswer(error)}`, nextFor(error));
   } finally {
     await remote.close();
