@@ -15,7 +15,7 @@ import type { Clock, FilesApi, LocalTree, Manifest } from './ports.ts';
 import type { Change, FileId, FolderRules, ManifestView, MirrorPath, RemoteFile } from './types.ts';
 import { Fault } from './faults.ts';
 import { doubtLines } from './list-doubts.ts';
-import { listEverything, type ListedFiles } from './verifier.ts';
+import { listEverything, type ListedFiles } from './whole-listing.ts';
 
 /** How long files that have not settled are waited for in all; the others are left to the next sync. */
 const SETTLE_PATIENCE_MS = 10_000;

@@ -85,7 +85,7 @@ export type Action =
   | { readonly kind: 'forget-rejection' };
 
 /**
- * The decision table (DESIGN §5), whole: total, pure, deterministic. Each branch is one row.
+ * The decision table (`src/README.md`), whole: total, pure, deterministic. Each branch is one row.
  */
 export function plan(situation: Situation): Action {
   const action = planPath(situation);

@@ -1,24 +1,7 @@
 import { contradictionOf } from './belief.ts';
 import { isExpired } from './plan.ts';
+import type { Difference, PurposeUsage } from './report.ts';
 import type { Entry, FileId, ManifestView, MirrorPath, RemoteFile, ReplyField } from './types.ts';
-
-export interface PurposeUsage {
-  readonly purpose: string;
-  readonly ownedFiles: number;
-  readonly ownedBytes: number;
-  /** Files that this mirror does not own: never touched. */
-  readonly unownedFiles: number;
-  readonly unownedBytes: number;
-  /** How many of both the API does not give the size of: their bytes are in no sum. */
-  readonly unsizedFiles: number;
-}
-
-export interface Difference {
-  readonly path: MirrorPath;
-  readonly id: FileId;
-  /** What differs, for a person. */
-  readonly what: string;
-}
 
 /** Of this very id: by the time it is recorded, the path may have another one. */
 export interface ExpiryCorrection {

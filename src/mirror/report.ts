@@ -1,7 +1,24 @@
 /** What the engine says about itself. These shapes go out as JSON (`status --json`, `list --json`): they are a contract. */
 import type { Need, ProblemGroup } from './attention.ts';
-import type { Difference, PurposeUsage } from './remote-survey.ts';
 import type { FileId, Halt, MirrorPath, PathState } from './types.ts';
+
+export interface PurposeUsage {
+  readonly purpose: string;
+  readonly ownedFiles: number;
+  readonly ownedBytes: number;
+  /** Files that this mirror does not own: never touched. */
+  readonly unownedFiles: number;
+  readonly unownedBytes: number;
+  /** How many of both the API does not give the size of: their bytes are in no sum. */
+  readonly unsizedFiles: number;
+}
+
+export interface Difference {
+  readonly path: MirrorPath;
+  readonly id: FileId;
+  /** What differs, for a person. */
+  readonly what: string;
+}
 
 /** One path and the one state it has. Times are unix seconds. */
 export interface PathReport {

@@ -47,7 +47,7 @@ export interface UploadJob {
 }
 
 /**
- * The upload protocol (DESIGN §6): intent, POST, record. Each call of `run` is at most one attempt.
+ * The upload protocol (`src/README.md`): intent, POST, record. Each call of `run` is at most one attempt.
  *
  * INVARIANT: an intent is durable before its POST begins, and is cleared only by a record that says what became
  * of the attempt.

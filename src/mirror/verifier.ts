@@ -6,34 +6,14 @@ import type { VerifyReport } from './report.ts';
 import type { ScopeGuard } from './scope-guard.ts';
 import type { Trial } from './trial.ts';
 import { doubtLines } from './list-doubts.ts';
-import type { FilesApi, ListDoubt, ListRequest } from './ports.ts';
-import type { FileId, MirrorPath, RemoteFile } from './types.ts';
+import { listEverything } from './whole-listing.ts';
+import type { FileId, MirrorPath } from './types.ts';
 import { REST } from './worklist.ts';
 
 /** A file that was recorded less than this ago may not be listed yet, however soon an upload is looked for in vain. */
 const TOO_YOUNG_SECONDS = 60;
 /** Two looks this far apart must both miss a file before it counts as gone. */
 const CONFIRM_AFTER_MS = 5_000;
-
-/** Everything that the API lists, by id, and what the listing leaves open. */
-export interface ListedFiles {
-  readonly files: ReadonlyMap<FileId, RemoteFile>;
-  readonly doubts: readonly ListDoubt[];
-}
-
-export async function listEverything(api: FilesApi, signal: AbortSignal): Promise<ListedFiles> {
-  const files = new Map<FileId, RemoteFile>();
-  const doubts: ListDoubt[] = [];
-  const request: ListRequest = {
-    purpose: null,
-    order: 'desc',
-    onDoubt: (doubt) => doubts.push(doubt),
-  };
-  for await (const page of api.list(request, signal)) {
-    for (const file of page) files.set(file.id, file);
-  }
-  return { files, doubts };
-}
 
 interface Comparison {
   readonly survey: Survey;

@@ -1,6 +1,7 @@
 import { doubtLines } from '../../mirror/list-doubts.ts';
-import { listEverything } from '../../mirror/verifier.ts';
-import { surveyRemote, type PurposeUsage } from '../../mirror/remote-survey.ts';
+import { listEverything } from '../../mirror/whole-listing.ts';
+import { surveyRemote } from '../../mirror/remote-survey.ts';
+import type { PurposeUsage } from '../../mirror/report.ts';
 import { counted } from '../../mirror/counted.ts';
 import { formatBytes } from '../../service/quantities.ts';
 import { printable } from '../../mirror/shown-text.ts';
