@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import type { RequestRules } from '../mirror/types.ts';
+import type { RequestRules } from '../contract/types.ts';
 import type { JsonObject, LineProblem, LineRules } from './line-rules.ts';
 import { Remarks } from './remarks.ts';
 import { aKind, kindOf, quoted } from './wording.ts';

@@ -1,8 +1,8 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { Fault } from '../mirror/faults.ts';
-import type { FolderRules } from '../mirror/types.ts';
+import { Fault } from '../contract/faults.ts';
+import type { FolderRules } from '../contract/types.ts';
 import { createDetailedCheck, type Report } from './checks.ts';
 
 const CHUNK_BYTES = 256 * 1024;

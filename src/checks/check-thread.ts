@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { Fault } from '../mirror/faults.ts';
-import type { FolderRules } from '../mirror/types.ts';
+import { Fault } from '../contract/faults.ts';
+import type { FolderRules } from '../contract/types.ts';
 import type { DetailedCheck, Verdict } from './checks.ts';
 
 interface Opening {

@@ -3,7 +3,7 @@
  * `full`: everything; `lines`: that every line is a JSON object; `basic`: size and extension; `off`: only that the file
  * is not empty.
  */
-import type { FolderRules } from '../mirror/types.ts';
+import type { FolderRules } from '../contract/types.ts';
 import { AnyLines } from './any-lines.ts';
 import { BatchLines, OPENAI_REQUESTS } from './batch-lines.ts';
 import { EvalsLines } from './evals-lines.ts';

@@ -1,5 +1,5 @@
 /** The checks as the mirror uses them: small files are checked where they are, large ones on a thread of its own. */
-import type { FolderRules } from '../mirror/types.ts';
+import type { FolderRules } from '../contract/types.ts';
 import { CheckThread } from './check-thread.ts';
 import { createDetailedCheck, needsFullRead, type Verdict } from './checks.ts';
 import type { CheckProblem } from './findings.ts';

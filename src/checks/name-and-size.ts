@@ -1,4 +1,4 @@
-import type { FolderRules } from '../mirror/types.ts';
+import type { FolderRules } from '../contract/types.ts';
 import type { CheckProblem } from './findings.ts';
 import { bytes } from './wording.ts';
 

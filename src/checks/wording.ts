@@ -1,4 +1,4 @@
-import { visible } from '../mirror/shown-text.ts';
+import { visible } from '../contract/shown-text.ts';
 
 export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null';
 

@@ -2,8 +2,8 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { hasApiKey } from '../config/api-key.ts';
 import type { Config } from '../config/config.ts';
-import { command } from '../mirror/command.ts';
-import { Fault } from '../mirror/faults.ts';
+import { command } from '../contract/command.ts';
+import { Fault } from '../contract/faults.ts';
 import type { Context } from './context.ts';
 
 /** The API that the mirror uses, as far as nothing need be asked of it. */

@@ -1,8 +1,8 @@
 import type * as compose from '../compose.ts';
 import type { Config } from '../config/config.ts';
 import type { ConfigFlags, LoadedConfig } from '../config/load.ts';
-import type { Invocation } from '../mirror/command.ts';
-import { Fault } from '../mirror/faults.ts';
+import type { Invocation } from '../contract/command.ts';
+import { Fault } from '../contract/faults.ts';
 import type { DaemonClient } from '../service/control-client.ts';
 import type { LogLevel } from '../service/logger.ts';
 import type { FoundProcess } from './found-process.ts';

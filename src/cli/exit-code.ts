@@ -1,7 +1,7 @@
-import { leavesWork } from '../mirror/attention.ts';
-import { Fault } from '../mirror/faults.ts';
-import type { FlushResult } from '../mirror/report.ts';
-import type { Halt } from '../mirror/types.ts';
+import { leavesWork } from '../contract/attention.ts';
+import { Fault } from '../contract/faults.ts';
+import type { FlushResult } from '../contract/report.ts';
+import type { Halt } from '../contract/types.ts';
 import { StopRequest } from '../service/signals.ts';
 import { UsageError } from './usage-error.ts';
 

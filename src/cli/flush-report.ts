@@ -1,5 +1,5 @@
-import { withCommands, withCommandsIn } from '../mirror/command.ts';
-import type { FlushResult } from '../mirror/report.ts';
+import { withCommands, withCommandsIn } from '../contract/command.ts';
+import type { FlushResult } from '../contract/report.ts';
 import { renderHalt, renderProblems } from '../service/status-text.ts';
 import type { Context } from './context.ts';
 import { tell } from './io.ts';

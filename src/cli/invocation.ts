@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import type { ConfigFlags, LoadedConfig } from '../config/load.ts';
-import { shellWord, type Invocation } from '../mirror/command.ts';
+import { shellWord, type Invocation } from '../contract/command.ts';
 
 /** What decides how this process was called. */
 interface Called {

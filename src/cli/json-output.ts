@@ -1,4 +1,4 @@
-import { terminalSafeJson } from '../mirror/shown-text.ts';
+import { terminalSafeJson } from '../contract/shown-text.ts';
 import { print, type Io } from './io.ts';
 
 /** A list is written in pieces of about this size. */

@@ -1,7 +1,7 @@
-import { groupProblems, needOf } from '../mirror/attention.ts';
-import type { PathReport } from '../mirror/report.ts';
-import type { ManifestView, MirrorPath, PathState } from '../mirror/types.ts';
-import { sizeOf } from '../mirror/stat-token.ts';
+import { groupProblems, needOf } from '../contract/attention.ts';
+import type { PathReport } from '../contract/report.ts';
+import type { ManifestView, MirrorPath, PathState } from '../contract/types.ts';
+import { sizeOf } from '../contract/stat-token.ts';
 import { nextFor, runningText, type FoundProcess } from './found-process.ts';
 import type { LastKnownState } from '../service/status-text.ts';
 

@@ -1,9 +1,9 @@
 import yargs, { type Argv } from 'yargs';
-import { didYouMean } from '../mirror/nearest-name.ts';
-import { plainInvocation, withCommands, type Invocation } from '../mirror/command.ts';
-import { Fault } from '../mirror/faults.ts';
+import { didYouMean } from '../contract/nearest-name.ts';
+import { plainInvocation, withCommands, type Invocation } from '../contract/command.ts';
+import { Fault } from '../contract/faults.ts';
 import type { LogLevel } from '../service/logger.ts';
-import { printable, redactor } from '../mirror/shown-text.ts';
+import { printable, redactor } from '../contract/shown-text.ts';
 import { ownPackage } from '../service/own-package.ts';
 import { StopRequest } from '../service/signals.ts';
 import { createContext, type Compose, type Context } from './context.ts';

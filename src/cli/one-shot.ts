@@ -1,6 +1,6 @@
 import type { MirrorApp } from '../compose.ts';
 import { checkRoot } from '../config/root-folder.ts';
-import type { Listener } from '../mirror/ports.ts';
+import type { Listener } from '../contract/ports.ts';
 import { logEvents } from '../service/event-log.ts';
 import { createLogger, type Logger } from '../service/logger.ts';
 import { systemClock } from '../service/system-clock.ts';

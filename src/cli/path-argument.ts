@@ -2,8 +2,8 @@ import { existsSync, realpathSync } from 'node:fs';
 import { isAbsolute, join, posix, relative, resolve, sep } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { isInside } from '../config/inside.ts';
-import { folderOf } from '../mirror/mirror-path.ts';
-import type { MirrorPath } from '../mirror/types.ts';
+import { folderOf } from '../contract/mirror-path.ts';
+import type { MirrorPath } from '../contract/types.ts';
 import { UsageError } from './usage-error.ts';
 
 /**

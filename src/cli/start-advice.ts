@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { hasApiKey } from '../config/api-key.ts';
-import { command } from '../mirror/command.ts';
-import { Fault } from '../mirror/faults.ts';
+import { command } from '../contract/command.ts';
+import { Fault } from '../contract/faults.ts';
 import type { Context } from './context.ts';
 
 /**

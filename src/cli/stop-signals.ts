@@ -1,7 +1,7 @@
 import { systemClock } from '../service/system-clock.ts';
 import { StopRequest, watchSignals, type SignalWatch } from '../service/signals.ts';
-import { counted } from '../mirror/counted.ts';
-import type { MirrorControl } from '../mirror/report.ts';
+import { counted } from '../contract/counted.ts';
+import type { MirrorControl } from '../contract/report.ts';
 import type { Logger } from '../service/logger.ts';
 
 /** This process' own signals. `onReload`: what SIGHUP does; without it, it ends the process as ever. */

@@ -1,7 +1,7 @@
-import { counted } from '../mirror/counted.ts';
-import { Fault } from '../mirror/faults.ts';
-import type { MirrorStatus, PathReport } from '../mirror/report.ts';
-import type { PathState } from '../mirror/types.ts';
+import { counted } from '../contract/counted.ts';
+import { Fault } from '../contract/faults.ts';
+import type { MirrorStatus, PathReport } from '../contract/report.ts';
+import type { PathState } from '../contract/types.ts';
 import { formatDuration } from '../service/quantities.ts';
 
 /** What `flush` waits for, in the order in which it is told. */

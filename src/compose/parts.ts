@@ -5,7 +5,7 @@ import { readHeaders } from '../config/header-values.ts';
 import { createIgnoreRules, type IgnoreRules } from '../local/ignore-rules.ts';
 import { createLocalTree, type ScannedTree } from '../local/local-tree.ts';
 import { createOpenWriters } from '../local/open-writers.ts';
-import type { MirrorSettings } from '../mirror/settings.ts';
+import type { MirrorSettings } from '../contract/settings.ts';
 import type { SendLimits } from '../queue/send-queue.ts';
 import { createFilesClient, type FilesClient } from '../remote/files-client.ts';
 import { ownPackage } from '../service/own-package.ts';

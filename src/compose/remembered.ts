@@ -9,10 +9,10 @@ import { openManifestOf } from '../manifest/manifest-of-api.ts';
 import { openManifest, type ManifestStore } from '../manifest/manifest-store.ts';
 import { hasManifest, readManifest } from '../manifest/read-manifest.ts';
 import type { StateLock } from '../manifest/state-lock.ts';
-import { command } from '../mirror/command.ts';
-import { Fault } from '../mirror/faults.ts';
-import type { Listener } from '../mirror/ports.ts';
-import type { ManifestView } from '../mirror/types.ts';
+import { command } from '../contract/command.ts';
+import { Fault } from '../contract/faults.ts';
+import type { Listener } from '../contract/ports.ts';
+import type { ManifestView } from '../contract/types.ts';
 import { systemClock } from '../service/system-clock.ts';
 
 /** Of which mirror. */

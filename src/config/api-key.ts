@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Fault } from '../mirror/faults.ts';
+import { Fault } from '../contract/faults.ts';
 import type { Config } from './config.ts';
 import { isLoopback } from './cross-checks.ts';
 import { isInside, realPathOf } from './inside.ts';

@@ -1,4 +1,4 @@
-import type { FolderRules } from '../mirror/types.ts';
+import type { FolderRules } from '../contract/types.ts';
 import type { ConfigFile } from './schema.ts';
 
 /** The configuration as the program uses it: merged, checked, every path absolute. */

@@ -1,4 +1,4 @@
-import { isLoopbackHost } from '../mirror/loopback.ts';
+import { isLoopbackHost } from '../contract/loopback.ts';
 import { headerSourceProblems } from './header-values.ts';
 import { isPublicHost, plainHost } from './http-hosts.ts';
 import { ownAddressOf } from './presets.ts';

@@ -1,5 +1,5 @@
-import type { FolderRules, RequestRules } from '../mirror/types.ts';
-import { didYouMean } from '../mirror/nearest-name.ts';
+import type { FolderRules, RequestRules } from '../contract/types.ts';
+import { didYouMean } from '../contract/nearest-name.ts';
 import type { Problem } from './problems.ts';
 import type { ConfigFile, FolderFile } from './schema.ts';
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { Fault } from '../mirror/faults.ts';
+import { Fault } from '../contract/faults.ts';
 import { isInside, realPathOf } from './inside.ts';
 import type { Problem } from './problems.ts';
 import type { ConfigFile } from './schema.ts';

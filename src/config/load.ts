@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { Fault } from '../mirror/faults.ts';
+import { Fault } from '../contract/faults.ts';
 import { keyFileProblems } from './api-key.ts';
 import type { Config } from './config.ts';
 import { crossChecks } from './cross-checks.ts';

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { configJsonSchema, expectation, keysOf, schemaAt } from './json-schema.ts';
-import { didYouMean } from '../mirror/nearest-name.ts';
+import { didYouMean } from '../contract/nearest-name.ts';
 
 /** One thing that is wrong with the configuration. */
 export interface Problem {

@@ -1,7 +1,7 @@
 import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { command } from '../mirror/command.ts';
-import { Fault } from '../mirror/faults.ts';
+import { command } from '../contract/command.ts';
+import { Fault } from '../contract/faults.ts';
 import type { Config } from './config.ts';
 
 /** Throws `Fault` with rule `config` unless the root is a folder. Says nothing about whether it is the right one. */

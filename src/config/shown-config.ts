@@ -1,4 +1,4 @@
-import { redacted } from '../mirror/shown-text.ts';
+import { redacted } from '../contract/shown-text.ts';
 import type { Config } from './config.ts';
 import { defaultFolders } from './folders.ts';
 import { presetFolders } from './presets.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../mirror/ports.ts';
+import type { Clock } from '../contract/ports.ts';
 
 const WINDOW_MS = 1000;
 /** More events than this in a window make a burst: the kernel's queue may have overflowed, which nobody reports. */

@@ -1,5 +1,5 @@
 /** What judges the content of a file while it is being read. */
-import type { FolderRules } from '../mirror/types.ts';
+import type { FolderRules } from '../contract/types.ts';
 
 /** The first reason against a file. */
 export interface CheckProblem {

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import ignore from 'ignore';
-import { Fault } from '../mirror/faults.ts';
-import type { MirrorPath } from '../mirror/types.ts';
+import { Fault } from '../contract/faults.ts';
+import type { MirrorPath } from '../contract/types.ts';
 import { type Disk, realDisk } from './disk.ts';
 import { describeError } from './errno.ts';
 import { readRegularFile } from './regular-file.ts';

@@ -1,6 +1,6 @@
 import { type Dirent, readdirSync, readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import type { MirrorPath } from '../mirror/types.ts';
+import type { MirrorPath } from '../contract/types.ts';
 import { errnoOf } from './errno.ts';
 import type { IgnoreRules } from './ignore-rules.ts';
 

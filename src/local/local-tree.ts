@@ -1,10 +1,10 @@
 import { type BigIntStats, constants } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { Fault } from '../mirror/faults.ts';
-import { folderOf, remoteNameOf } from '../mirror/mirror-path.ts';
-import type { Clock, LocalTree } from '../mirror/ports.ts';
-import { statToken } from '../mirror/stat-token.ts';
-import type { FolderLook, LocalLook, MirrorPath, StatToken } from '../mirror/types.ts';
+import { Fault } from '../contract/faults.ts';
+import { folderOf, remoteNameOf } from '../contract/mirror-path.ts';
+import type { Clock, LocalTree } from '../contract/ports.ts';
+import { statToken } from '../contract/stat-token.ts';
+import type { FolderLook, LocalLook, MirrorPath, StatToken } from '../contract/types.ts';
 import type { ContentChecks } from './content-check.ts';
 import { type Disk, realDisk } from './disk.ts';
 import { describeError, errnoOf, isMissing } from './errno.ts';

@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import type { MirrorPath, SkipReason } from '../mirror/types.ts';
+import type { MirrorPath, SkipReason } from '../contract/types.ts';
 import type { Disk } from './disk.ts';
 import { describeError, errnoOf } from './errno.ts';
 import { listDoubtfulNames, mayBePrintable } from './undecodable-name.ts';

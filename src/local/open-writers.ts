@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import type { Clock } from '../mirror/ports.ts';
-import type { MirrorPath } from '../mirror/types.ts';
+import type { Clock } from '../contract/ports.ts';
+import type { MirrorPath } from '../contract/types.ts';
 import { SweepBudget } from './sweep-budget.ts';
 
 /** How long a sweep may hold the event loop before it lets others run. */

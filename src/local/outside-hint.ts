@@ -1,4 +1,4 @@
-import { didYouMean } from '../mirror/nearest-name.ts';
+import { didYouMean } from '../contract/nearest-name.ts';
 
 /** Why a first-level file of the root is not mirrored. */
 export function hintForRootFile(folders: readonly string[]): string {

@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto';
 import fs, { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { Fault } from '../mirror/faults.ts';
-import { remoteNameOf } from '../mirror/mirror-path.ts';
-import type { Inspection, OpenVersion } from '../mirror/ports.ts';
-import { sizeOf, statToken } from '../mirror/stat-token.ts';
-import type { MirrorPath, StatToken } from '../mirror/types.ts';
+import { Fault } from '../contract/faults.ts';
+import { remoteNameOf } from '../contract/mirror-path.ts';
+import type { Inspection, OpenVersion } from '../contract/ports.ts';
+import { sizeOf, statToken } from '../contract/stat-token.ts';
+import type { MirrorPath, StatToken } from '../contract/types.ts';
 import type { ContentCheck } from './content-check.ts';
 import { describeError, errnoOf } from './errno.ts';
 import type { ContentHash, HashThread } from './hash-thread.ts';

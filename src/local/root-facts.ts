@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
-import type { RootLook } from '../mirror/types.ts';
+import type { RootLook } from '../contract/types.ts';
 import { remoteKindAmong } from './file-system-kind.ts';
 import type { IgnoreRules } from './ignore-rules.ts';
 import { countDirectories, watchLimit } from './inotify-limit.ts';

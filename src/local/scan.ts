@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { BigIntStats, Dir } from 'node:fs';
-import { statToken } from '../mirror/stat-token.ts';
-import type { MirrorPath, ScanItem, SkipReason } from '../mirror/types.ts';
+import { statToken } from '../contract/stat-token.ts';
+import type { MirrorPath, ScanItem, SkipReason } from '../contract/types.ts';
 import { type Disk, realDisk } from './disk.ts';
 import { describeError, errnoOf, isMissing } from './errno.ts';
 import { IGNORE_FILE, type IgnoreRules } from './ignore-rules.ts';

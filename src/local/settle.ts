@@ -1,6 +1,6 @@
-import type { Clock } from '../mirror/ports.ts';
-import { parseStatToken } from '../mirror/stat-token.ts';
-import type { MirrorPath, StatToken } from '../mirror/types.ts';
+import type { Clock } from '../contract/ports.ts';
+import { parseStatToken } from '../contract/stat-token.ts';
+import type { MirrorPath, StatToken } from '../contract/types.ts';
 import { RecentMap } from './recent-map.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { Clock, Hint } from '../mirror/ports.ts';
+import type { Clock, Hint } from '../contract/ports.ts';
 import { BurstAlarm } from './burst-alarm.ts';
 import { IGNORE_FILE, type IgnoreRules } from './ignore-rules.ts';
 import { MARKER_FILE } from './root-guard.ts';

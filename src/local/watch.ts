@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import type { Clock, Hint } from '../mirror/ports.ts';
+import type { Clock, Hint } from '../contract/ports.ts';
 import { describeError } from './errno.ts';
 import { remoteKindAmong } from './file-system-kind.ts';
 import type { IgnoreRules } from './ignore-rules.ts';

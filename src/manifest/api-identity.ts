@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { Fault } from '../mirror/faults.ts';
+import { Fault } from '../contract/faults.ts';
 import { fingerprintsSchema, type Fingerprints } from './api-scope.ts';
 import { isErrno, unusableStateDir } from './manifest-fault.ts';
 import { stateFilesIn } from './state-files.ts';

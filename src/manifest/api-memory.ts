@@ -1,5 +1,5 @@
-import { Fault } from '../mirror/faults.ts';
-import type { ApiMemory } from '../mirror/ports.ts';
+import { Fault } from '../contract/faults.ts';
+import type { ApiMemory } from '../contract/ports.ts';
 import { readApiRecord, writeApiRecord, type ApiIdentity } from './api-identity.ts';
 import {
   changesSince,

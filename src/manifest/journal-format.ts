@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { Change } from '../mirror/types.ts';
+import type { Change } from '../contract/types.ts';
 import { Damage, newerVersion } from './manifest-fault.ts';
 import { applyChange } from './manifest-data.ts';
 import type { ManifestData } from './manifest-data.ts';

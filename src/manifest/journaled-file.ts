@@ -1,5 +1,5 @@
 import type { Adapter } from 'lowdb';
-import type { Clock } from '../mirror/ports.ts';
+import type { Clock } from '../contract/ports.ts';
 import { journalHeader, journalLines } from './journal-format.ts';
 import type { PendingChange } from './journal-format.ts';
 import { journalName, loadManifest, snapshotName } from './load-manifest.ts';

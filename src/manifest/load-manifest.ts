@@ -1,4 +1,4 @@
-import { command } from '../mirror/command.ts';
+import { command } from '../contract/command.ts';
 import { Damage, damagedManifest, isErrno } from './manifest-fault.ts';
 import { replayJournal } from './journal-format.ts';
 import type { ReplayedJournal } from './journal-format.ts';

@@ -7,7 +7,7 @@ import type {
   ManifestView,
   MirrorPath,
   Rejection,
-} from '../mirror/types.ts';
+} from '../contract/types.ts';
 import { AttemptLog } from './attempt-log.ts';
 
 /** The four maps of a manifest, in the order in which the snapshot holds them. */

@@ -1,5 +1,5 @@
-import { command } from '../mirror/command.ts';
-import { Fault } from '../mirror/faults.ts';
+import { command } from '../contract/command.ts';
+import { Fault } from '../contract/faults.ts';
 
 /** Something is wrong inside one of the files; which file, and what to do, is added by `damagedManifest`. */
 export class Damage extends Error {

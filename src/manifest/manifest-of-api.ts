@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { Manifest } from '../mirror/ports.ts';
-import { remembersNothing } from '../mirror/remembers-nothing.ts';
-import { NO_MEMORY } from '../mirror/types.ts';
+import type { Manifest } from '../contract/ports.ts';
+import { remembersNothing } from '../contract/remembers-nothing.ts';
+import { NO_MEMORY } from '../contract/types.ts';
 import { admitApi, nameOf, writeApiIdentity } from './api-identity.ts';
 import type { ApiIdentity } from './api-identity.ts';
 import { journalName, snapshotName } from './load-manifest.ts';

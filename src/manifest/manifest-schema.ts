@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import type { Entry, Garbage, Intent, Rejection, RemoteFile } from '../mirror/types.ts';
+import type { Entry, Garbage, Intent, Rejection, RemoteFile } from '../contract/types.ts';
 
 /** The version of the files this program writes, and the only one it reads. */
 export const manifestVersion = 1;

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Low } from 'lowdb';
-import { changesNothing } from '../mirror/changes-nothing.ts';
-import { Fault } from '../mirror/faults.ts';
-import type { Clock, Manifest } from '../mirror/ports.ts';
+import { changesNothing } from '../contract/changes-nothing.ts';
+import { Fault } from '../contract/faults.ts';
+import type { Clock, Manifest } from '../contract/ports.ts';
 import type {
   Change,
   Entry,
@@ -12,7 +12,7 @@ import type {
   Memory,
   MirrorPath,
   Rejection,
-} from '../mirror/types.ts';
+} from '../contract/types.ts';
 import type { PendingChange } from './journal-format.ts';
 import { JournaledFile } from './journaled-file.ts';
 import { journalName, snapshotName } from './load-manifest.ts';

@@ -1,7 +1,7 @@
 import * as z from 'zod';
-import { Fault } from '../mirror/faults.ts';
-import { NO_MEMORY } from '../mirror/types.ts';
-import type { Memory, Turnover } from '../mirror/types.ts';
+import { Fault } from '../contract/faults.ts';
+import { NO_MEMORY } from '../contract/types.ts';
+import type { Memory, Turnover } from '../contract/types.ts';
 import { isErrno, unusableStateDir } from './manifest-fault.ts';
 import { stateFilesIn } from './state-files.ts';
 import type { StateFiles } from './state-files.ts';

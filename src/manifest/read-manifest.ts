@@ -1,5 +1,5 @@
-import { Fault } from '../mirror/faults.ts';
-import type { ManifestView } from '../mirror/types.ts';
+import { Fault } from '../contract/faults.ts';
+import type { ManifestView } from '../contract/types.ts';
 import { journalName, loadManifest, snapshotName } from './load-manifest.ts';
 import { isErrno, unusableStateDir } from './manifest-fault.ts';
 import { stateFilesIn } from './state-files.ts';

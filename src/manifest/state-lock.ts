@@ -4,7 +4,7 @@ import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/pro
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
-import { Fault } from '../mirror/faults.ts';
+import { Fault } from '../contract/faults.ts';
 import { isErrno, unusableStateDir } from './manifest-fault.ts';
 import { isRunning, processOf, realmOf } from './process-facts.ts';
 import { createStateDir } from './state-files.ts';

@@ -1,19 +1,19 @@
-import { ApiHalts } from './api-halts.ts';
-import { Collector } from './collector.ts';
-import type { Core } from './core.ts';
-import { nowSeconds } from './core.ts';
-import { Deleter } from './deleter.ts';
-import { Failures } from './failures.ts';
-import { survivable } from './faults.ts';
-import { isSurelyOurs, orphansReleased } from './fold.ts';
-import type { Stay } from './halt-advice.ts';
-import { HaltBoard } from './halts.ts';
-import { IdentityIndex } from './identity-index.ts';
-import { LaneGovernor } from './lane-governor.ts';
-import { Ledger } from './ledger.ts';
-import { LetGo } from './let-go.ts';
-import { countInFolder, folderOf } from './mirror-path.ts';
-import { PathNotes } from './path-notes.ts';
+import { ApiHalts } from './acts/api-halts.ts';
+import { Collector } from './acts/collector.ts';
+import type { Core } from './acts/core.ts';
+import { nowSeconds } from './acts/core.ts';
+import { Deleter } from './acts/deleter.ts';
+import { Failures } from './memory/failures.ts';
+import { survivable } from '../contract/faults.ts';
+import { isSurelyOurs, orphansReleased } from './judge/fold.ts';
+import type { Stay } from './judge/halt-advice.ts';
+import { HaltBoard } from './memory/halts.ts';
+import { IdentityIndex } from './memory/identity-index.ts';
+import { LaneGovernor } from './acts/lane-governor.ts';
+import { Ledger } from './memory/ledger.ts';
+import { LetGo } from './judge/let-go.ts';
+import { countInFolder, folderOf } from '../contract/mirror-path.ts';
+import { PathNotes } from './memory/path-notes.ts';
 import type {
   ApiMemory,
   Clock,
@@ -24,28 +24,35 @@ import type {
   LocalTree,
   Manifest,
   SendQueue,
-} from './ports.ts';
-import { Quiet } from './quiet.ts';
-import type { FlushResult, MirrorControl, MirrorStatus, PathReport, Phase, VerifyReport } from './report.ts';
-import { Resolver } from './resolver.ts';
-import { forgetRejections } from './retry.ts';
-import { RootGuard } from './root-guard.ts';
-import { ScanSchedule } from './scan-schedule.ts';
-import { Scanner } from './scanner.ts';
-import { ScopeGuard } from './scope-guard.ts';
-import { SendingRoom } from './sending-room.ts';
-import type { MirrorSettings } from './settings.ts';
-import { statusOf } from './status.ts';
-import { Storage } from './storage.ts';
-import type { FileId, MirrorPath } from './types.ts';
-import { Trial } from './trial.ts';
-import { Uploader } from './uploader.ts';
-import { Verifier } from './verifier.ts';
-import { VerifySchedule } from './verify-schedule.ts';
-import { Wakeup } from './wakeup.ts';
-import { WorkerPool } from './worker-pool.ts';
-import { Worker } from './worker.ts';
-import { Worklist } from './worklist.ts';
+} from '../contract/ports.ts';
+import { Quiet } from './loop/quiet.ts';
+import type {
+  FlushResult,
+  MirrorControl,
+  MirrorStatus,
+  PathReport,
+  Phase,
+  VerifyReport,
+} from '../contract/report.ts';
+import { Resolver } from './acts/resolver.ts';
+import { forgetRejections } from './judge/retry.ts';
+import { RootGuard } from './acts/root-guard.ts';
+import { ScanSchedule } from './loop/scan-schedule.ts';
+import { Scanner } from './acts/scanner.ts';
+import { ScopeGuard } from './acts/scope-guard.ts';
+import { SendingRoom } from './waiting/sending-room.ts';
+import type { MirrorSettings } from '../contract/settings.ts';
+import { statusOf } from './loop/status.ts';
+import { Storage } from './acts/storage.ts';
+import type { FileId, MirrorPath } from '../contract/types.ts';
+import { Trial } from './acts/trial.ts';
+import { Uploader } from './acts/uploader.ts';
+import { Verifier } from './acts/verifier.ts';
+import { VerifySchedule } from './loop/verify-schedule.ts';
+import { Wakeup } from './waiting/wakeup.ts';
+import { WorkerPool } from './loop/worker-pool.ts';
+import { Worker } from './acts/worker.ts';
+import { Worklist } from './waiting/worklist.ts';
 
 const ROOT_CHECK_MS = 5_000;
 const STATE_PROBE_MS = 5_000;

@@ -1,4 +1,4 @@
-import type { Clock } from '../mirror/ports.ts';
+import type { Clock } from '../contract/ports.ts';
 
 interface Hold {
   readonly why: string;

@@ -1,8 +1,8 @@
 import PQueue from 'p-queue';
-import type { Clock, Lane, SendQueue, UploadSlot } from '../mirror/ports.ts';
+import type { Clock, Lane, SendQueue, UploadSlot } from '../contract/ports.ts';
 import { backoffMs } from './backoff.ts';
 import { Holds } from './holds.ts';
-import { LARGE_BYTES, turnMs } from '../mirror/turn.ts';
+import { LARGE_BYTES, turnMs } from '../contract/turn.ts';
 import { UploadWindow } from './upload-window.ts';
 
 const LANES = ['upload', 'delete'] as const;

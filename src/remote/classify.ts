@@ -1,9 +1,9 @@
 /**
  * From what went wrong on the wire to what the engine shall do about it. Pure: values in, a `Fault` out.
  */
-import { Fault } from '../mirror/faults.ts';
-import type { FaultDetails, Outcome } from '../mirror/faults.ts';
-import { oneLine, redactor } from '../mirror/shown-text.ts';
+import { Fault } from '../contract/faults.ts';
+import type { FaultDetails, Outcome } from '../contract/faults.ts';
+import { oneLine, redactor } from '../contract/shown-text.ts';
 
 import { headerOf, parseRetryAfterMs } from './retry-after.ts';
 import type { ReplyHeaders } from './retry-after.ts';

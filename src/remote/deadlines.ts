@@ -1,4 +1,4 @@
-import type { Clock } from '../mirror/ports.ts';
+import type { Clock } from '../contract/ports.ts';
 
 /** A timer that is to run longer fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;

@@ -1,7 +1,7 @@
 /** The Files API over HTTP: the front door of this room. */
 import type { Dispatcher } from 'undici';
-import type { Clock, FilesApi, ListRequest, UploadRequest } from '../mirror/ports.ts';
-import type { FileId, RemoteFile } from '../mirror/types.ts';
+import type { Clock, FilesApi, ListRequest, UploadRequest } from '../contract/ports.ts';
+import type { FileId, RemoteFile } from '../contract/types.ts';
 import { parseBaseUrl } from './base-url.ts';
 import { badReply, isAbsence } from './classify.ts';
 import type { ReplyFacts, RequestContext } from './classify.ts';

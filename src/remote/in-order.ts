@@ -1,5 +1,5 @@
-import type { ListRequest } from '../mirror/ports.ts';
-import type { FileId, RemoteFile } from '../mirror/types.ts';
+import type { ListRequest } from '../contract/ports.ts';
+import type { FileId, RemoteFile } from '../contract/types.ts';
 
 type Page = readonly RemoteFile[];
 type Order = ListRequest['order'];

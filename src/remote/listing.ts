@@ -2,9 +2,9 @@
  * One reader of listings for all servers. They differ in what they take (`limit` and its greatest value, `order`,
  * `purpose`), in how a page says that there is more, and in how the next one is asked for.
  */
-import { Fault } from '../mirror/faults.ts';
-import type { ListRequest } from '../mirror/ports.ts';
-import type { FileId, RemoteFile } from '../mirror/types.ts';
+import { Fault } from '../contract/faults.ts';
+import type { ListRequest } from '../contract/ports.ts';
+import type { FileId, RemoteFile } from '../contract/types.ts';
 import { inOrder } from './in-order.ts';
 import { isRefusedQuery } from './page-asker.ts';
 import type { FetchPage, FirstPage, PageAsker, Query } from './page-asker.ts';

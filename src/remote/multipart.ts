@@ -3,7 +3,7 @@
  * library streams a form of known length without first reading the file.
  */
 import { randomUUID } from 'node:crypto';
-import { Fault } from '../mirror/faults.ts';
+import { Fault } from '../contract/faults.ts';
 import type { Throttle } from './throttle.ts';
 
 export interface FormFields {

@@ -1,5 +1,5 @@
-import { Fault } from '../mirror/faults.ts';
-import type { ListRequest } from '../mirror/ports.ts';
+import { Fault } from '../contract/faults.ts';
+import type { ListRequest } from '../contract/ports.ts';
 import type { ListPage } from './replies.ts';
 
 export type Query = Readonly<Record<string, string>>;

@@ -1,4 +1,4 @@
-import { isLoopbackHost } from '../mirror/loopback.ts';
+import { isLoopbackHost } from '../contract/loopback.ts';
 import type { ApiAddress } from './base-url.ts';
 
 /** The environment's proxy settings, as curl and Node know them. */

@@ -2,7 +2,7 @@
  * What the API sends, read loosely: unknown fields, purposes and statuses pass, and each field by itself. An id that
  * can be read is never lost because of what stands beside it.
  */
-import type { RemoteFile } from '../mirror/types.ts';
+import type { RemoteFile } from '../contract/types.ts';
 
 /** A JSON object, as far as it is one. */
 type Fields = Readonly<Record<string, unknown>>;

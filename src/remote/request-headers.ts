@@ -1,4 +1,4 @@
-import { Fault } from '../mirror/faults.ts';
+import { Fault } from '../contract/faults.ts';
 import { SECRET_NAME } from './base-url.ts';
 
 export interface HeaderOptions {

@@ -1,6 +1,6 @@
 import type { Dispatcher } from 'undici';
-import type { Fault } from '../mirror/faults.ts';
-import type { Clock } from '../mirror/ports.ts';
+import type { Fault } from '../contract/faults.ts';
+import type { Clock } from '../contract/ports.ts';
 import type { ApiAddress } from './base-url.ts';
 import { badReply, classifyBreak, classifyReply, describeBreak } from './classify.ts';
 import type { Progress, ReplyFacts, RequestContext } from './classify.ts';

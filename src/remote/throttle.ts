@@ -1,4 +1,4 @@
-import type { Clock } from '../mirror/ports.ts';
+import type { Clock } from '../contract/ports.ts';
 
 /** A limit on bytes per second, shared by everyone who takes from it. */
 export interface Throttle {

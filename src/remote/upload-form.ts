@@ -1,4 +1,4 @@
-import type { Clock, UploadRequest } from '../mirror/ports.ts';
+import type { Clock, UploadRequest } from '../contract/ports.ts';
 import { formFrame, gatherForm, streamForm } from './multipart.ts';
 import type { FormFrame, ServerFields } from './multipart.ts';
 import type { Throttle } from './throttle.ts';

@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { Fault } from '../mirror/faults.ts';
-import type { FlushResult, MirrorStatus, PathReport, VerifyReport } from '../mirror/report.ts';
-import type { MirrorPath } from '../mirror/types.ts';
+import { Fault } from '../contract/faults.ts';
+import type { FlushResult, MirrorStatus, PathReport, VerifyReport } from '../contract/report.ts';
+import type { MirrorPath } from '../contract/types.ts';
 import type { ControlError } from './control-server.ts';
 import { findControlSocket } from './control-socket.ts';
 import { heartbeat, type Heartbeat } from './heartbeat.ts';

@@ -1,4 +1,4 @@
-import type { MirrorControl } from '../mirror/report.ts';
+import type { MirrorControl } from '../contract/report.ts';
 
 /** What a handler gets. `signal` aborts when the asker goes away, the time is up, or the daemon stops. */
 export interface ControlRequest {

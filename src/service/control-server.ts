@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { Fault, type Disposition, type FaultDetails } from '../mirror/faults.ts';
+import { Fault, type Disposition, type FaultDetails } from '../contract/faults.ts';
 import { BadRequest, type ControlRoute } from './control-routes.ts';
 import { placeControlSocket } from './control-socket.ts';
 

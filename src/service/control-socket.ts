@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Fault } from '../mirror/faults.ts';
+import { Fault } from '../contract/faults.ts';
 
 /** What `sun_path` of a Unix socket's address can hold, without its NUL. */
 const longestSocketPathBytes = process.platform === 'linux' ? 107 : 103;

@@ -1,8 +1,8 @@
-import { counted } from '../mirror/counted.ts';
-import type { Clock, DeletedWhy, Listener, MirrorEvent } from '../mirror/ports.ts';
+import { counted } from '../contract/counted.ts';
+import type { Clock, DeletedWhy, Listener, MirrorEvent } from '../contract/ports.ts';
 import type { LogFields, Logger, LogLevel } from './logger.ts';
 import { formatBytes, formatDuration } from './quantities.ts';
-import { printable } from '../mirror/shown-text.ts';
+import { printable } from '../contract/shown-text.ts';
 
 interface LogLine {
   readonly level: LogLevel;

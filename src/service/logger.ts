@@ -1,6 +1,6 @@
-import { plainInvocation, withCommands, withCommandsIn, type Invocation } from '../mirror/command.ts';
+import { plainInvocation, withCommands, withCommandsIn, type Invocation } from '../contract/command.ts';
 import { pino, type DestinationStream, type Logger as PinoLogger } from 'pino';
-import { redacted, redactor, terminalSafeJson } from '../mirror/shown-text.ts';
+import { redacted, redactor, terminalSafeJson } from '../contract/shown-text.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { Clock } from '../mirror/ports.ts';
+import type { Clock } from '../contract/ports.ts';
 
 /**
  * Tells systemd how the service is. Node has no Unix datagrams, so `systemd-notify` sends them, which is wherever

@@ -1,4 +1,4 @@
-import type { Clock } from '../mirror/ports.ts';
+import type { Clock } from '../contract/ports.ts';
 
 /**
  * A terminal's Ctrl-C goes to the whole process group, and npm forwards it to its child once more: two signals

@@ -1,10 +1,10 @@
-import { groupProblems, type Need, type ProblemGroup } from '../mirror/attention.ts';
-import { command } from '../mirror/command.ts';
-import type { Halt, HaltName, PathState } from '../mirror/types.ts';
-import type { MirrorStatus, PathReport } from '../mirror/report.ts';
-import { counted } from '../mirror/counted.ts';
+import { groupProblems, type Need, type ProblemGroup } from '../contract/attention.ts';
+import { command } from '../contract/command.ts';
+import type { Halt, HaltName, PathState } from '../contract/types.ts';
+import type { MirrorStatus, PathReport } from '../contract/report.ts';
+import { counted } from '../contract/counted.ts';
 import { formatDuration, formatTime } from './quantities.ts';
-import { printable } from '../mirror/shown-text.ts';
+import { printable } from '../contract/shown-text.ts';
 import { aligned } from './table.ts';
 
 /** Of each state so many are named, by what they need; the others are counted. */

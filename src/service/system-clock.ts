@@ -1,5 +1,5 @@
 import { setTimeout as timeout } from 'node:timers/promises';
-import type { Clock } from '../mirror/ports.ts';
+import type { Clock } from '../contract/ports.ts';
 
 /** A timer for more than 2^31 − 1 ms fires at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;

@@ -18,8 +18,8 @@ import { createContentChecks } from '../../src/checks/content-checks.ts';
 import type { ContentCheck } from '../../src/local/content-check.ts';
 import { HashThread } from '../../src/local/hash-thread.ts';
 import { inspectVersion } from '../../src/local/read-version.ts';
-import { statToken } from '../../src/mirror/stat-token.ts';
-import type { StatToken } from '../../src/mirror/types.ts';
+import { statToken } from '../../src/contract/stat-token.ts';
+import type { StatToken } from '../../src/contract/types.ts';
 import { rulesOf } from '../support/folder-rules.ts';
 import { median, medianRatio } from './support/statistics.ts';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createDetailedCheck, needsFullRead, type Report } from '../../src/checks/checks.ts';
-import type { FolderRules } from '../../src/mirror/types.ts';
+import type { FolderRules } from '../../src/contract/types.ts';
 import { batchRequest, CORPUS, linesOf } from '../corpus/make-corpus.ts';
 import { rulesOf } from '../support/folder-rules.ts';
 

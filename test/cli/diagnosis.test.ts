@@ -11,7 +11,7 @@ import {
 } from '../../src/cli/diagnosis.ts';
 import type { Places } from '../../src/compose.ts';
 import type { Config } from '../../src/config/config.ts';
-import type { ManifestView } from '../../src/mirror/types.ts';
+import type { ManifestView } from '../../src/contract/types.ts';
 
 const fine: Places = {
   root: {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mirrorPathOf } from '../../src/cli/path-argument.ts';
 import { UsageError } from '../../src/cli/usage-error.ts';
-import type { FolderRules } from '../../src/mirror/types.ts';
+import type { FolderRules } from '../../src/contract/types.ts';
 
 let root: string;
 beforeAll(() => {

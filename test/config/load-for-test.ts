@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll } from 'vitest';
 import type { Config } from '../../src/config/config.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { Fault } from '../../src/mirror/faults.ts';
+import { Fault } from '../../src/contract/faults.ts';
 
 type Env = Readonly<Record<string, string>>;
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadConfig, type ConfigFlags, type LoadedConfig } from '../../src/config/load.ts';
 import { shownConfig } from '../../src/config/shown-config.ts';
-import { Fault } from '../../src/mirror/faults.ts';
+import { Fault } from '../../src/contract/faults.ts';
 
 let folder: string;
 beforeAll(() => {

@@ -1,7 +1,7 @@
 import { onTestFinished } from 'vitest';
 import type { FaultAct } from '../../src/emulator/fault-injection.ts';
 import { startEmulator } from '../../src/emulator/emulator.ts';
-import type { FilesApi } from '../../src/mirror/ports.ts';
+import type { FilesApi } from '../../src/contract/ports.ts';
 import { clientOf } from '../remote/wire.ts';
 import {
   badRequest,

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import type { FaultDetails } from '../../src/mirror/faults.ts';
-import type { ListRequest, UploadRequest } from '../../src/mirror/ports.ts';
-import type { RemoteFile } from '../../src/mirror/types.ts';
+import type { FaultDetails } from '../../src/contract/faults.ts';
+import type { ListRequest, UploadRequest } from '../../src/contract/ports.ts';
+import type { RemoteFile } from '../../src/contract/types.ts';
 import { emulatorBench, simulatedBench, type ApiBench, type Trouble } from './api-benches.ts';
 
 const never = new AbortController().signal;

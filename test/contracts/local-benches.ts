@@ -4,7 +4,7 @@ import { createContentChecks } from '../../src/checks/content-checks.ts';
 import { realDisk, type Disk } from '../../src/local/disk.ts';
 import { createIgnoreRules } from '../../src/local/ignore-rules.ts';
 import { createLocalTree } from '../../src/local/local-tree.ts';
-import type { LocalTree } from '../../src/mirror/ports.ts';
+import type { LocalTree } from '../../src/contract/ports.ts';
 import { ManualClock, temporaryDirectory } from '../local/fixtures.ts';
 import { rulesOf } from '../support/folder-rules.ts';
 import { calmSettings } from '../support/sim/calm-settings.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import type { OpenVersion } from '../../src/mirror/ports.ts';
-import type { MirrorPath, ScanItem } from '../../src/mirror/types.ts';
+import type { OpenVersion } from '../../src/contract/ports.ts';
+import type { MirrorPath, ScanItem } from '../../src/contract/types.ts';
 import {
   batch,
   otherId,

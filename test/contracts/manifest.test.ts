@@ -1,8 +1,8 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openManifest } from '../../src/manifest/manifest-store.ts';
-import type { Manifest } from '../../src/mirror/ports.ts';
-import type { Change, Memory } from '../../src/mirror/types.ts';
-import { NO_MEMORY } from '../../src/mirror/types.ts';
+import type { Manifest } from '../../src/contract/ports.ts';
+import type { Change, Memory } from '../../src/contract/types.ts';
+import { NO_MEMORY } from '../../src/contract/types.ts';
 import { ManualClock } from '../manifest/manual-clock.ts';
 import {
   changeNumber,

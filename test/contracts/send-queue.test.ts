@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Lane } from '../../src/mirror/ports.ts';
+import type { Lane } from '../../src/contract/ports.ts';
 import { SimClock } from '../support/sim/sim-clock.ts';
 import { Incarnation } from '../support/sim/sim-process.ts';
 import { StepClock } from './step-clock.ts';

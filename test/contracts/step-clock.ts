@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Clock } from '../../src/mirror/ports.ts';
+import type { Clock } from '../../src/contract/ports.ts';
 
 interface Sleeper {
   readonly dueMs: number;

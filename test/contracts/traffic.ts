@@ -1,4 +1,4 @@
-import type { Clock, Lane, SendQueue } from '../../src/mirror/ports.ts';
+import type { Clock, Lane, SendQueue } from '../../src/contract/ports.ts';
 import { LaneQueue } from '../../src/queue/send-queue.ts';
 
 /** What the suite needs of a world: a clock, and a way to let its time pass. */

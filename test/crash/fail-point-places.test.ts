@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { FilesApi, Manifest } from '../../src/mirror/ports.ts';
-import { NO_MEMORY } from '../../src/mirror/types.ts';
+import type { FilesApi, Manifest } from '../../src/contract/ports.ts';
+import { NO_MEMORY } from '../../src/contract/types.ts';
 import { withFailPoints } from './fail-points.ts';
 
 class Death extends Error {}

@@ -3,7 +3,7 @@
  * `name:nth` in the environment it kills itself when the place is reached the first or the nth time. The engine
  * knows nothing of it: the places lie around its ports.
  */
-import type { FilesApi, Manifest } from '../../src/mirror/ports.ts';
+import type { FilesApi, Manifest } from '../../src/contract/ports.ts';
 
 export const failPointNames = [
   /** A change is about to be made durable. */

@@ -10,7 +10,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { readManifest } from '../../src/manifest/read-manifest.ts';
-import { Fault } from '../../src/mirror/faults.ts';
+import { Fault } from '../../src/contract/faults.ts';
 import type { DaemonClient } from '../../src/service/control-client.ts';
 import { failPointNames } from './fail-points.ts';
 import { SimRandom } from '../support/sim/sim-random.ts';

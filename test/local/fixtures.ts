@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
-import type { Clock } from '../../src/mirror/ports.ts';
-import type { FolderRules, ScanItem } from '../../src/mirror/types.ts';
+import type { Clock } from '../../src/contract/ports.ts';
+import type { FolderRules, ScanItem } from '../../src/contract/types.ts';
 import type { ContentChecks } from '../../src/local/content-check.ts';
 import type { OpenWriters } from '../../src/local/open-writers.ts';
 

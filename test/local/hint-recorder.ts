@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import type { Clock, Hint } from '../../src/mirror/ports.ts';
+import type { Clock, Hint } from '../../src/contract/ports.ts';
 import { createIgnoreRules } from '../../src/local/ignore-rules.ts';
 import { type WatchOptions, type WatchState, watchTree } from '../../src/local/watch.ts';
 import { FOLDERS, systemClock, temporaryDirectory } from './fixtures.ts';

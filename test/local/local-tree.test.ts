@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { statToken } from '../../src/mirror/stat-token.ts';
+import { statToken } from '../../src/contract/stat-token.ts';
 import { type Disk, realDisk } from '../../src/local/disk.ts';
 import { createIgnoreRules } from '../../src/local/ignore-rules.ts';
 import { createLocalTree } from '../../src/local/local-tree.ts';

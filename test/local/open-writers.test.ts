@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Clock } from '../../src/mirror/ports.ts';
+import type { Clock } from '../../src/contract/ports.ts';
 import { createOpenWriters } from '../../src/local/open-writers.ts';
 import { systemClock, temporaryDirectory } from './fixtures.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { hintForFolder } from '../../src/local/outside-hint.ts';
-import { nearestName } from '../../src/mirror/nearest-name.ts';
+import { nearestName } from '../../src/contract/nearest-name.ts';
 
 const FOLDERS = ['assistants', 'batch', 'evals', 'fine-tune', 'user_data', 'vision'];
 

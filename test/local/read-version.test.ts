@@ -6,7 +6,7 @@ import { describe, expect, test, vi } from 'vitest';
 import type { ContentCheck } from '../../src/local/content-check.ts';
 import { HashThread } from '../../src/local/hash-thread.ts';
 import { inspectVersion, openVersion } from '../../src/local/read-version.ts';
-import { statToken } from '../../src/mirror/stat-token.ts';
+import { statToken } from '../../src/contract/stat-token.ts';
 import { temporaryDirectory } from './fixtures.ts';
 
 const LARGE = 1_000_003;

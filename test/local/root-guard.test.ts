@@ -1,7 +1,7 @@
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { Fault } from '../../src/mirror/faults.ts';
+import { Fault } from '../../src/contract/faults.ts';
 import { type Disk, realDisk } from '../../src/local/disk.ts';
 import { MARKER_FILE, createRootGuard } from '../../src/local/root-guard.ts';
 import { temporaryDirectory } from './fixtures.ts';

@@ -3,7 +3,7 @@ import fs from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { statToken } from '../../src/mirror/stat-token.ts';
+import { statToken } from '../../src/contract/stat-token.ts';
 import { type Disk, realDisk } from '../../src/local/disk.ts';
 import { createIgnoreRules } from '../../src/local/ignore-rules.ts';
 import { scanTree } from '../../src/local/scan.ts';

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type fsModule from 'node:fs';
 import { readFileSync } from 'node:fs';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
-import type { Clock } from '../../src/mirror/ports.ts';
+import type { Clock } from '../../src/contract/ports.ts';
 import { HintRecorder } from './hint-recorder.ts';
 import { systemClock } from './fixtures.ts';
 

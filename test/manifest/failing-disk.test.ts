@@ -7,7 +7,7 @@ import { openManifest } from '../../src/manifest/manifest-store.ts';
 import type { ManifestStore } from '../../src/manifest/manifest-store.ts';
 import { lockedBy } from '../../src/manifest/state-lock.ts';
 import { readManifest } from '../../src/manifest/read-manifest.ts';
-import type { Change } from '../../src/mirror/types.ts';
+import type { Change } from '../../src/contract/types.ts';
 import { ManualClock } from './manual-clock.ts';
 import { changeNumber, contentAfter, contentOf, entry, seededRandom } from './samples.ts';
 import type { DiskOperation, Fate } from './simulated-disk.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/mirror/ports.ts';
+import type { Clock } from '../../src/contract/ports.ts';
 
 interface Sleeper {
   readonly wakesAtMs: number;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { openManifest } from '../../src/manifest/manifest-store.ts';
 import type { ManifestStore } from '../../src/manifest/manifest-store.ts';
 import { readManifest } from '../../src/manifest/read-manifest.ts';
-import type { Change } from '../../src/mirror/types.ts';
+import type { Change } from '../../src/contract/types.ts';
 import { ManualClock } from './manual-clock.ts';
 import { changeNumber, contentAfter, contentOf, seededRandom } from './samples.ts';
 import { SimulatedDisk } from './simulated-disk.ts';

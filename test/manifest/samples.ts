@@ -6,7 +6,7 @@ import type {
   ManifestView,
   MirrorPath,
   Rejection,
-} from '../../src/mirror/types.ts';
+} from '../../src/contract/types.ts';
 
 export function entry(id: string, overrides: Partial<Entry> = {}): Entry {
   return {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { planAdoption, type LocalCandidate } from '../../src/mirror/adoption.ts';
-import type { RemoteFile } from '../../src/mirror/types.ts';
+import { planAdoption, type LocalCandidate } from '../../src/mirror/judge/adoption.ts';
+import type { RemoteFile } from '../../src/contract/types.ts';
 
 /** `purpose/…/name:bytes` */
 function local(text: string): LocalCandidate {

@@ -7,8 +7,8 @@ import {
   needOfSkip,
   type Need,
   type Standing,
-} from '../../src/mirror/attention.ts';
-import type { PathState, SkipReason } from '../../src/mirror/types.ts';
+} from '../../src/contract/attention.ts';
+import type { PathState, SkipReason } from '../../src/contract/types.ts';
 
 test.each<[PathState, Need, 'done' | 'not done']>([
   ['synced', 'nothing', 'done'],

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { completed, contradictionOf } from '../../src/mirror/belief.ts';
-import type { RemoteFile, ReplyField } from '../../src/mirror/types.ts';
+import { completed, contradictionOf } from '../../src/mirror/judge/belief.ts';
+import type { RemoteFile, ReplyField } from '../../src/contract/types.ts';
 
 const ALL: ReadonlySet<ReplyField> = new Set(['bytes', 'purpose', 'filename', 'expires_at']);
 const NONE: ReadonlySet<ReplyField> = new Set();

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { assert, property, string } from 'fast-check';
 import { expect, test } from 'vitest';
-import { command, plainInvocation, withCommands, withCommandsIn } from '../../src/mirror/command.ts';
+import { command, plainInvocation, withCommands, withCommandsIn } from '../../src/contract/command.ts';
 
 const elsewhere = { program: 'sudo -u mirror files-mirror', options: " --root '/srv/open files'" };
 

@@ -1,14 +1,14 @@
 import { expect, test } from 'vitest';
-import type { Collector } from '../../src/mirror/collector.ts';
-import type { Core } from '../../src/mirror/core.ts';
-import { Deleter } from '../../src/mirror/deleter.ts';
-import { HaltBoard } from '../../src/mirror/halts.ts';
-import { LetGo } from '../../src/mirror/let-go.ts';
-import { PathNotes } from '../../src/mirror/path-notes.ts';
-import type { SendQueue } from '../../src/mirror/ports.ts';
-import type { RootGuard } from '../../src/mirror/root-guard.ts';
-import { NO_MEMORY } from '../../src/mirror/types.ts';
-import type { ManifestView, Memory, MirrorPath } from '../../src/mirror/types.ts';
+import type { Collector } from '../../src/mirror/acts/collector.ts';
+import type { Core } from '../../src/mirror/acts/core.ts';
+import { Deleter } from '../../src/mirror/acts/deleter.ts';
+import { HaltBoard } from '../../src/mirror/memory/halts.ts';
+import { LetGo } from '../../src/mirror/judge/let-go.ts';
+import { PathNotes } from '../../src/mirror/memory/path-notes.ts';
+import type { SendQueue } from '../../src/contract/ports.ts';
+import type { RootGuard } from '../../src/mirror/acts/root-guard.ts';
+import { NO_MEMORY } from '../../src/contract/types.ts';
+import type { ManifestView, Memory, MirrorPath } from '../../src/contract/types.ts';
 import { entry } from '../manifest/samples.ts';
 
 const paths: readonly MirrorPath[] = ['batch/a', 'batch/b', 'batch/c'];

@@ -9,7 +9,7 @@ import {
   uploaded,
   versionHeld,
   type HeldVersion,
-} from '../../src/mirror/fold.ts';
+} from '../../src/mirror/judge/fold.ts';
 import type {
   Change,
   Entry,
@@ -17,7 +17,7 @@ import type {
   Garbage,
   ManifestView,
   RemoteFile,
-} from '../../src/mirror/types.ts';
+} from '../../src/contract/types.ts';
 
 const RULES: FolderRules = {
   folder: 'batch',

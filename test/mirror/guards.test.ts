@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { guardDeletes, type DeleteGuardInput, type WaitingDelete } from '../../src/mirror/guards.ts';
-import type { FolderLook } from '../../src/mirror/types.ts';
+import { guardDeletes, type DeleteGuardInput, type WaitingDelete } from '../../src/mirror/judge/guards.ts';
+import type { FolderLook } from '../../src/contract/types.ts';
 
 const OK: FolderLook = { kind: 'ok', device: '1' };
 

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import type { Core } from '../../src/mirror/core.ts';
-import { IdentityIndex } from '../../src/mirror/identity-index.ts';
-import { rulesKey } from '../../src/mirror/plan.ts';
-import type { Rejection } from '../../src/mirror/types.ts';
-import { Worker } from '../../src/mirror/worker.ts';
+import type { Core } from '../../src/mirror/acts/core.ts';
+import { IdentityIndex } from '../../src/mirror/memory/identity-index.ts';
+import { rulesKey } from '../../src/mirror/judge/plan.ts';
+import type { Rejection } from '../../src/contract/types.ts';
+import { Worker } from '../../src/mirror/acts/worker.ts';
 import { garbage } from '../manifest/samples.ts';
 import { rulesOf } from '../support/folder-rules.ts';
 

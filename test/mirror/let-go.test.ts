@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { LetGo } from '../../src/mirror/let-go.ts';
-import type { Clock } from '../../src/mirror/ports.ts';
+import { LetGo } from '../../src/mirror/judge/let-go.ts';
+import type { Clock } from '../../src/contract/ports.ts';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { couldBe, doubtLines, holdsUp } from '../../src/mirror/list-doubts.ts';
-import type { ListDoubt } from '../../src/mirror/ports.ts';
-import type { RemoteFile } from '../../src/mirror/types.ts';
+import { couldBe, doubtLines, holdsUp } from '../../src/mirror/judge/list-doubts.ts';
+import type { ListDoubt } from '../../src/contract/ports.ts';
+import type { RemoteFile } from '../../src/contract/types.ts';
 
 const sent = { purpose: 'batch', remoteName: 'a.jsonl', bytes: 7 };
 

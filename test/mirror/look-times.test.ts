@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { lookTimesMs, searchedMs } from '../../src/mirror/look-times.ts';
+import { lookTimesMs, searchedMs } from '../../src/mirror/judge/look-times.ts';
 
 test.each([
   { lookMs: 0, times: [0] },

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { IdentityIndex } from '../../src/mirror/identity-index.ts';
-import { findMovedFrom } from '../../src/mirror/moved-from.ts';
-import type { Change, Entry, LocalLook, MirrorPath } from '../../src/mirror/types.ts';
+import { IdentityIndex } from '../../src/mirror/memory/identity-index.ts';
+import { findMovedFrom } from '../../src/mirror/acts/moved-from.ts';
+import type { Change, Entry, LocalLook, MirrorPath } from '../../src/contract/types.ts';
 import { entry } from '../manifest/samples.ts';
 
 test('a rename is found although the index is a moment behind the view', async () => {

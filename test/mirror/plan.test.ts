@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { plan, renewalIsDue, rulesKey, type Situation } from '../../src/mirror/plan.ts';
+import { plan, renewalIsDue, rulesKey, type Situation } from '../../src/mirror/judge/plan.ts';
 import type {
   Entry,
   FolderRules,
@@ -8,7 +8,7 @@ import type {
   Rejection,
   RemoteFile,
   ReplyField,
-} from '../../src/mirror/types.ts';
+} from '../../src/contract/types.ts';
 
 const RULES: FolderRules = {
   folder: 'batch',

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
-import type { Collector } from '../../src/mirror/collector.ts';
-import type { Core } from '../../src/mirror/core.ts';
-import type { Deleter } from '../../src/mirror/deleter.ts';
-import type { Failures } from '../../src/mirror/failures.ts';
-import type { LaneGovernor } from '../../src/mirror/lane-governor.ts';
-import { Quiet } from '../../src/mirror/quiet.ts';
-import type { FileId, Garbage } from '../../src/mirror/types.ts';
-import { Worklist } from '../../src/mirror/worklist.ts';
+import type { Collector } from '../../src/mirror/acts/collector.ts';
+import type { Core } from '../../src/mirror/acts/core.ts';
+import type { Deleter } from '../../src/mirror/acts/deleter.ts';
+import type { Failures } from '../../src/mirror/memory/failures.ts';
+import type { LaneGovernor } from '../../src/mirror/acts/lane-governor.ts';
+import { Quiet } from '../../src/mirror/loop/quiet.ts';
+import type { FileId, Garbage } from '../../src/contract/types.ts';
+import { Worklist } from '../../src/mirror/waiting/worklist.ts';
 
 const garbage: Garbage = {
   path: 'batch/a',

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { Fault } from '../../src/mirror/faults.ts';
-import { asOneOnly, judgeRefusal } from '../../src/mirror/refusal.ts';
+import { Fault } from '../../src/contract/faults.ts';
+import { asOneOnly, judgeRefusal } from '../../src/mirror/judge/refusal.ts';
 
 const key = new Fault('401', {
   disposition: 'halt',

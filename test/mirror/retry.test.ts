@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { forgetRejections, isServersWord, rejectedAt } from '../../src/mirror/retry.ts';
-import type { Change, Rejection } from '../../src/mirror/types.ts';
+import { forgetRejections, isServersWord, rejectedAt } from '../../src/mirror/judge/retry.ts';
+import type { Change, Rejection } from '../../src/contract/types.ts';
 
 const rejection = (rule: string): Rejection => ({
   stat: '1 1 1 1 1',

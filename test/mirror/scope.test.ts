@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { foreignScope } from '../../src/mirror/ask-scope.ts';
-import { judgeScope, witnessesOf } from '../../src/mirror/scope.ts';
-import type { Entry, Garbage } from '../../src/mirror/types.ts';
+import { foreignScope } from '../../src/mirror/acts/ask-scope.ts';
+import { judgeScope, witnessesOf } from '../../src/mirror/judge/scope.ts';
+import type { Entry, Garbage } from '../../src/contract/types.ts';
 
 const NOW = 10_000;
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { SeenFiles } from '../../src/mirror/seen-files.ts';
+import { SeenFiles } from '../../src/mirror/memory/seen-files.ts';
 
 const HOUR_MS = 3_600_000;
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { placeTopic, SendingRoom } from '../../src/mirror/sending-room.ts';
-import { LARGE_BYTES } from '../../src/mirror/turn.ts';
-import { on, Worklist } from '../../src/mirror/worklist.ts';
+import { placeTopic, SendingRoom } from '../../src/mirror/waiting/sending-room.ts';
+import { LARGE_BYTES } from '../../src/contract/turn.ts';
+import { on, Worklist } from '../../src/mirror/waiting/worklist.ts';
 
 /** A room in which small files of priority 0 have every place. */
 function full(): SendingRoom {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Ledger } from '../../src/mirror/ledger.ts';
-import { SentMark } from '../../src/mirror/sent-mark.ts';
-import type { Change, Intent, ManifestView } from '../../src/mirror/types.ts';
+import type { Ledger } from '../../src/mirror/memory/ledger.ts';
+import { SentMark } from '../../src/mirror/acts/sent-mark.ts';
+import type { Change, Intent, ManifestView } from '../../src/contract/types.ts';
 
 const PATH = 'user_data/a.bin';
 const INTENT: Intent = {

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { oneLine, printable, redactor, terminalSafeJson, visible } from '../../src/mirror/shown-text.ts';
+import { oneLine, printable, redactor, terminalSafeJson, visible } from '../../src/contract/shown-text.ts';
 
 const commands = /[\p{Cc}\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]/u;
 

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Core } from '../../src/mirror/core.ts';
-import { Fault } from '../../src/mirror/faults.ts';
-import { Trial } from '../../src/mirror/trial.ts';
+import type { Core } from '../../src/mirror/acts/core.ts';
+import { Fault } from '../../src/contract/faults.ts';
+import { Trial } from '../../src/mirror/acts/trial.ts';
 
 const STAT = '7 1 1 1 1';
 const OTHER_STAT = '8 2 2 1 1';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { UploadKeys } from '../../src/mirror/upload-keys.ts';
+import { UploadKeys } from '../../src/mirror/waiting/upload-keys.ts';
 
 function keys() {
   const woken: string[] = [];

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { WaitingLine } from '../../src/mirror/waiting-line.ts';
+import { WaitingLine } from '../../src/mirror/waiting/waiting-line.ts';
 
 test('first come, first served: like a plain list, whatever is added, taken back and taken out', () => {
   const step = fc.oneof(

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { ListDoubt } from '../../src/mirror/ports.ts';
-import type { Intent, RemoteFile, ReplyField } from '../../src/mirror/types.ts';
-import { earliestCreationMs, findingOf, fitOf, type Fit } from '../../src/mirror/whose-file.ts';
+import type { ListDoubt } from '../../src/contract/ports.ts';
+import type { Intent, RemoteFile, ReplyField } from '../../src/contract/types.ts';
+import { earliestCreationMs, findingOf, fitOf, type Fit } from '../../src/mirror/judge/whose-file.ts';
 
 const ALL: ReadonlySet<ReplyField> = new Set(['bytes', 'purpose', 'filename', 'expires_at']);
 const allBut = (field: ReplyField): ReadonlySet<ReplyField> =>

@@ -1,12 +1,19 @@
 import { describe, expect, test } from 'vitest';
-import { adopt, type AdoptParts } from '../../src/mirror/adopt.ts';
-import { clearGarbage } from '../../src/mirror/clear-garbage.ts';
-import { Fault } from '../../src/mirror/faults.ts';
-import type { ApiMemory, Clock, FilesApi, Inspection, LocalTree, Manifest } from '../../src/mirror/ports.ts';
-import { LetGo } from '../../src/mirror/let-go.ts';
-import { previewPlan } from '../../src/mirror/preview.ts';
-import type { MirrorSettings } from '../../src/mirror/settings.ts';
-import { NO_MEMORY } from '../../src/mirror/types.ts';
+import { adopt, type AdoptParts } from '../../src/mirror/offline/adopt.ts';
+import { clearGarbage } from '../../src/mirror/offline/clear-garbage.ts';
+import { Fault } from '../../src/contract/faults.ts';
+import type {
+  ApiMemory,
+  Clock,
+  FilesApi,
+  Inspection,
+  LocalTree,
+  Manifest,
+} from '../../src/contract/ports.ts';
+import { LetGo } from '../../src/mirror/judge/let-go.ts';
+import { previewPlan } from '../../src/mirror/offline/preview.ts';
+import type { MirrorSettings } from '../../src/contract/settings.ts';
+import { NO_MEMORY } from '../../src/contract/types.ts';
 import type {
   Change,
   Entry,
@@ -18,7 +25,7 @@ import type {
   Memory,
   RemoteFile,
   RootLook,
-} from '../../src/mirror/types.ts';
+} from '../../src/contract/types.ts';
 
 const signal = new AbortController().signal;
 const rules: FolderRules = {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { again, on, REST, Worklist } from '../../src/mirror/worklist.ts';
+import { again, on, REST, Worklist } from '../../src/mirror/waiting/worklist.ts';
 
 const HOUR_MS = 3_600_000;
 

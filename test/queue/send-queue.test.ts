@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import type { Clock } from '../../src/mirror/ports.ts';
+import type { Clock } from '../../src/contract/ports.ts';
 import { LaneQueue } from '../../src/queue/send-queue.ts';
-import { turnMs } from '../../src/mirror/turn.ts';
+import { turnMs } from '../../src/contract/turn.ts';
 
 /** A clock whose time passes only when told. */
 class ManualClock implements Clock {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isLoopbackHost } from '../../src/mirror/loopback.ts';
+import { isLoopbackHost } from '../../src/contract/loopback.ts';
 import { parseBaseUrl } from '../../src/remote/base-url.ts';
 
 test.each([

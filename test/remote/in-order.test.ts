@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { RemoteFile } from '../../src/mirror/types.ts';
+import type { RemoteFile } from '../../src/contract/types.ts';
 import { inOrder } from '../../src/remote/in-order.ts';
 
 function page(...times: readonly (number | null)[]): RemoteFile[] {

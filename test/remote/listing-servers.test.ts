@@ -1,7 +1,7 @@
 /** One reader of listings against servers of every kind, as their pages document them and their users report them. */
 import { describe, expect, test } from 'vitest';
-import { Fault } from '../../src/mirror/faults.ts';
-import type { ListDoubt, ListRequest } from '../../src/mirror/ports.ts';
+import { Fault } from '../../src/contract/faults.ts';
+import type { ListDoubt, ListRequest } from '../../src/contract/ports.ts';
 import { listPages } from '../../src/remote/listing.ts';
 import { PageAsker } from '../../src/remote/page-asker.ts';
 import type { Query } from '../../src/remote/page-asker.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { ListDoubt } from '../../src/mirror/ports.ts';
-import type { RemoteFile } from '../../src/mirror/types.ts';
+import type { ListDoubt } from '../../src/contract/ports.ts';
+import type { RemoteFile } from '../../src/contract/types.ts';
 import { listPages } from '../../src/remote/listing.ts';
 import { PageAsker } from '../../src/remote/page-asker.ts';
 import type { ListParameters } from '../../src/remote/page-asker.ts';

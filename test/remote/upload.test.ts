@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { brotliCompressSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
-import { Fault } from '../../src/mirror/faults.ts';
+import { Fault } from '../../src/contract/faults.ts';
 import {
   answering,
   chunksOf,

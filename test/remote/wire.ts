@@ -4,8 +4,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer as createNetServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { onTestFinished } from 'vitest';
-import { Fault } from '../../src/mirror/faults.ts';
-import type { Clock, UploadRequest } from '../../src/mirror/ports.ts';
+import { Fault } from '../../src/contract/faults.ts';
+import type { Clock, UploadRequest } from '../../src/contract/ports.ts';
 import { createFilesClient } from '../../src/remote/files-client.ts';
 import type { FilesClient, FilesClientOptions } from '../../src/remote/files-client.ts';
 

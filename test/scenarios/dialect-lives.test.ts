@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { describe, expect, test, type TestContext } from 'vitest';
 import { presetNames, type PresetName } from '../../src/config/preset-names.ts';
 import type { DialectName } from '../../src/emulator/dialects.ts';
-import type { VerifyReport } from '../../src/mirror/report.ts';
+import type { VerifyReport } from '../../src/contract/report.ts';
 import type { TestConfig } from '../support/blackbox/fast-config.ts';
 import { openTestMirror, SCENARIO_TIMEOUT_MS, type TestMirror } from '../support/blackbox/mirror-process.ts';
 import type { Expectation } from '../support/blackbox/oracle.ts';

@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import type { EmulatorOptions } from '../../src/emulator/emulator.ts';
 import { oddEntries, serverError } from '../support/fault-presets.ts';
-import type { AdoptReport } from '../../src/mirror/adopt.ts';
+import type { AdoptReport } from '../../src/mirror/offline/adopt.ts';
 import { openTestMirror, SCENARIO_TIMEOUT_MS } from '../support/blackbox/mirror-process.ts';
 import { batchFile } from '../support/blackbox/samples.ts';
 

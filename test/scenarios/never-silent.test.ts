@@ -1,7 +1,7 @@
 /** Every file that is not mirrored is named with its reason, those that a person must see to first; and no exit code hides one. */
 import { chmod, symlink, unlink } from 'node:fs/promises';
 import { describe, test } from 'vitest';
-import type { MirrorStatus, PathReport } from '../../src/mirror/report.ts';
+import type { MirrorStatus, PathReport } from '../../src/contract/report.ts';
 import {
   openTestMirror,
   SCENARIO_TIMEOUT_MS,

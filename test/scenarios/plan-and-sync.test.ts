@@ -2,7 +2,7 @@
 import { unlink } from 'node:fs/promises';
 import { describe, test } from 'vitest';
 import { badGateway } from '../support/fault-presets.ts';
-import type { PlannedAction } from '../../src/mirror/planned.ts';
+import type { PlannedAction } from '../../src/mirror/judge/planned.ts';
 import { openTestMirror, SCENARIO_TIMEOUT_MS } from '../support/blackbox/mirror-process.ts';
 import { batchFile } from '../support/blackbox/samples.ts';
 

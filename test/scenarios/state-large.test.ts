@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { statToken } from '../../src/mirror/stat-token.ts';
+import { statToken } from '../../src/contract/stat-token.ts';
 import { openTestMirror, SCENARIO_TIMEOUT_MS, type TestMirror } from '../support/blackbox/mirror-process.ts';
 
 const ENTRIES = 30_000;

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
 import { insufficientQuota } from '../support/fault-presets.ts';
-import type { Halt } from '../../src/mirror/types.ts';
+import type { Halt } from '../../src/contract/types.ts';
 import {
   openTestMirror,
   type TestMirror,

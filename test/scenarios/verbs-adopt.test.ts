@@ -4,7 +4,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
 import { serverError } from '../support/fault-presets.ts';
-import type { AdoptReport } from '../../src/mirror/adopt.ts';
+import type { AdoptReport } from '../../src/mirror/offline/adopt.ts';
 import { MARKER_FILE } from '../../src/local/root-guard.ts';
 import { openTestMirror, SCENARIO_TIMEOUT_MS, type TestMirror } from '../support/blackbox/mirror-process.ts';
 import { batchFile, pdfFile } from '../support/blackbox/samples.ts';

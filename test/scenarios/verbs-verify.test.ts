@@ -1,7 +1,7 @@
 /** `verify` and `usage`: what is recorded, held against the API. */
 import { describe, test, type TestContext } from 'vitest';
 import { unauthorized } from '../support/fault-presets.ts';
-import type { VerifyReport } from '../../src/mirror/report.ts';
+import type { VerifyReport } from '../../src/contract/report.ts';
 import { openTestMirror, SCENARIO_TIMEOUT_MS, type TestMirror } from '../support/blackbox/mirror-process.ts';
 import { batchFile, pdfFile } from '../support/blackbox/samples.ts';
 

@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, test } from 'vitest';
 import { badRequest } from '../support/fault-presets.ts';
-import type { PlannedAction } from '../../src/mirror/planned.ts';
-import type { MirrorStatus } from '../../src/mirror/report.ts';
+import type { PlannedAction } from '../../src/mirror/judge/planned.ts';
+import type { MirrorStatus } from '../../src/contract/report.ts';
 import { openTestMirror, SCENARIO_TIMEOUT_MS, TEST_KEY } from '../support/blackbox/mirror-process.ts';
 import { batchFile, pdfFile } from '../support/blackbox/samples.ts';
 

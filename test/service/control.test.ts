@@ -13,7 +13,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Fault } from '../../src/mirror/faults.ts';
+import { Fault } from '../../src/contract/faults.ts';
 import { connectDaemon, type DaemonClient } from '../../src/service/control-client.ts';
 import { mirrorRoutes, type ControlRoute } from '../../src/service/control-routes.ts';
 import { startControlServer, type ControlServer } from '../../src/service/control-server.ts';

@@ -1,12 +1,12 @@
-import { needOf } from '../../src/mirror/attention.ts';
+import { needOf } from '../../src/contract/attention.ts';
 import type {
   FlushResult,
   MirrorControl,
   MirrorStatus,
   PathReport,
   VerifyReport,
-} from '../../src/mirror/report.ts';
-import type { Halt } from '../../src/mirror/types.ts';
+} from '../../src/contract/report.ts';
+import type { Halt } from '../../src/contract/types.ts';
 
 export function status(change: Partial<MirrorStatus> = {}): MirrorStatus {
   return {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { lineFor, logEvents } from '../../src/service/event-log.ts';
 import { createLogger, type LogLevel } from '../../src/service/logger.ts';
-import type { MirrorEvent } from '../../src/mirror/ports.ts';
+import type { MirrorEvent } from '../../src/contract/ports.ts';
 
 async function logger(options: { level?: LogLevel; pretty?: boolean } = {}) {
   const lines: string[] = [];

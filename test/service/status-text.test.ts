@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { formatBytes, formatDuration, formatTime } from '../../src/service/quantities.ts';
 import { renderLastKnown, renderProblems, renderStatus } from '../../src/service/status-text.ts';
-import type { PathState } from '../../src/mirror/types.ts';
+import type { PathState } from '../../src/contract/types.ts';
 import { halt, report, status } from './fixtures.ts';
 
 test('a mirror at rest', () => {

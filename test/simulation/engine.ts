@@ -1,5 +1,5 @@
 import { Mirror } from '../../src/mirror/mirror.ts';
-import type { MirrorSettings } from '../../src/mirror/settings.ts';
+import type { MirrorSettings } from '../../src/contract/settings.ts';
 import { LaneQueue } from '../../src/queue/send-queue.ts';
 import type { SimSettings } from '../support/sim/sim-profile.ts';
 import type { SimEngine, SimPorts } from '../support/sim/sim-world.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { FolderRules } from '../../src/mirror/types.ts';
+import type { FolderRules } from '../../src/contract/types.ts';
 import { allTrusted } from '../support/sim/sim-profile.ts';
 import { LongWorld } from '../support/sim/long-world.ts';
 import { contentOf } from '../support/sim/sim-content.ts';

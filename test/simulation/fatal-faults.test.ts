@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { Fault } from '../../src/mirror/faults.ts';
+import { Fault } from '../../src/contract/faults.ts';
 import { rulesOf } from '../support/folder-rules.ts';
 import { calmSettings } from '../support/sim/calm-settings.ts';
 import { LongWorld } from '../support/sim/long-world.ts';

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { FileId, FolderRules, MirrorPath } from '../../src/mirror/types.ts';
+import type { FileId, FolderRules, MirrorPath } from '../../src/contract/types.ts';
 import { LongWorld } from '../support/sim/long-world.ts';
 import { contentOf } from '../support/sim/sim-content.ts';
 import { allTrusted } from '../support/sim/sim-profile.ts';

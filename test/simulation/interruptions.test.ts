@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { remoteNameOf } from '../../src/mirror/mirror-path.ts';
-import type { MirrorEvent } from '../../src/mirror/ports.ts';
-import type { MirrorPath } from '../../src/mirror/types.ts';
+import { remoteNameOf } from '../../src/contract/mirror-path.ts';
+import type { MirrorEvent } from '../../src/contract/ports.ts';
+import type { MirrorPath } from '../../src/contract/types.ts';
 import { rulesOf } from '../support/folder-rules.ts';
 import { calmSettings } from '../support/sim/calm-settings.ts';
 import { LongWorld } from '../support/sim/long-world.ts';

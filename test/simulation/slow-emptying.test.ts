@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { MirrorPath } from '../../src/mirror/types.ts';
+import type { MirrorPath } from '../../src/contract/types.ts';
 import { rulesOf } from '../support/folder-rules.ts';
 import { calmSettings } from '../support/sim/calm-settings.ts';
 import { LongWorld } from '../support/sim/long-world.ts';

@@ -1,4 +1,4 @@
-import type { FolderRules } from '../../src/mirror/types.ts';
+import type { FolderRules } from '../../src/contract/types.ts';
 
 /** Rules of a folder of this purpose, with OpenAI's limits. */
 export function rulesOf(purpose: string, changes: Partial<FolderRules> = {}): FolderRules {

@@ -1,11 +1,11 @@
 import { checkRoot } from '../../config/root-folder.ts';
-import type { AdoptReport } from '../../mirror/adopt.ts';
-import type { AmbiguousMatch } from '../../mirror/adoption.ts';
+import type { AdoptReport } from '../../mirror/offline/adopt.ts';
+import type { AmbiguousMatch } from '../../mirror/judge/adoption.ts';
 import { logEvents } from '../../service/event-log.ts';
-import { counted } from '../../mirror/counted.ts';
+import { counted } from '../../contract/counted.ts';
 import { formatBytes } from '../../service/quantities.ts';
 import { systemClock } from '../../service/system-clock.ts';
-import { printable } from '../../mirror/shown-text.ts';
+import { printable } from '../../contract/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
 import { exitCode } from '../exit-code.ts';
 import { printJson, printLines } from '../json-output.ts';

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
 import type { Config } from '../../config/config.ts';
-import { didYouMean } from '../../mirror/nearest-name.ts';
-import { Fault } from '../../mirror/faults.ts';
-import type { FolderRules } from '../../mirror/types.ts';
-import { counted } from '../../mirror/counted.ts';
-import { printable } from '../../mirror/shown-text.ts';
+import { didYouMean } from '../../contract/nearest-name.ts';
+import { Fault } from '../../contract/faults.ts';
+import type { FolderRules } from '../../contract/types.ts';
+import { counted } from '../../contract/counted.ts';
+import { printable } from '../../contract/shown-text.ts';
 import type { Compose, Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';

@@ -1,6 +1,6 @@
 import { configJsonSchema } from '../../config/json-schema.ts';
 import { shownConfig } from '../../config/shown-config.ts';
-import { printable } from '../../mirror/shown-text.ts';
+import { printable } from '../../contract/shown-text.ts';
 import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';
 import { printJson } from '../json-output.ts';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { Fault } from '../../mirror/faults.ts';
+import { Fault } from '../../contract/faults.ts';
 import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';
 import { printJson } from '../json-output.ts';

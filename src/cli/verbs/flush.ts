@@ -1,4 +1,4 @@
-import { command } from '../../mirror/command.ts';
+import { command } from '../../contract/command.ts';
 import { exitCodeOfResult } from '../exit-code.ts';
 import { printFlushResult } from '../flush-report.ts';
 import { leftText, untilTimeIsUp } from '../time-is-up.ts';

@@ -1,6 +1,6 @@
 import type { Config } from '../../config/config.ts';
-import { Fault } from '../../mirror/faults.ts';
-import type { PathReport } from '../../mirror/report.ts';
+import { Fault } from '../../contract/faults.ts';
+import type { PathReport } from '../../contract/report.ts';
 import type { DaemonClient } from '../../service/control-client.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';

@@ -1,6 +1,6 @@
 import { createRoot } from '../../config/root-folder.ts';
-import { withCommands } from '../../mirror/command.ts';
-import { printable } from '../../mirror/shown-text.ts';
+import { withCommands } from '../../contract/command.ts';
+import { printable } from '../../contract/shown-text.ts';
 import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';
 import { printJson } from '../json-output.ts';

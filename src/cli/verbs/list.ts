@@ -1,12 +1,12 @@
 import type { Config } from '../../config/config.ts';
 import { checkRoot } from '../../config/root-folder.ts';
-import { withCommands, withCommandsIn } from '../../mirror/command.ts';
-import { doubtLines } from '../../mirror/list-doubts.ts';
-import type { ListDoubt, ListRequest } from '../../mirror/ports.ts';
-import type { PathReport } from '../../mirror/report.ts';
-import type { FileId, ManifestView, RemoteFile } from '../../mirror/types.ts';
+import { withCommands, withCommandsIn } from '../../contract/command.ts';
+import { doubtLines } from '../../mirror/judge/list-doubts.ts';
+import type { ListDoubt, ListRequest } from '../../contract/ports.ts';
+import type { PathReport } from '../../contract/report.ts';
+import type { FileId, ManifestView, RemoteFile } from '../../contract/types.ts';
 import { formatBytes, formatDuration } from '../../service/quantities.ts';
-import { printable } from '../../mirror/shown-text.ts';
+import { printable } from '../../contract/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
 import { runningText } from '../found-process.ts';
 import type { Context } from '../context.ts';

@@ -1,12 +1,12 @@
 import type { Config } from '../../config/config.ts';
-import { Fault } from '../../mirror/faults.ts';
-import { isSurelyOurs } from '../../mirror/fold.ts';
-import type { FileId, Garbage } from '../../mirror/types.ts';
+import { Fault } from '../../contract/faults.ts';
+import { isSurelyOurs } from '../../mirror/judge/fold.ts';
+import type { FileId, Garbage } from '../../contract/types.ts';
 import { logEvents } from '../../service/event-log.ts';
-import { counted } from '../../mirror/counted.ts';
+import { counted } from '../../contract/counted.ts';
 import { formatBytes, formatTime } from '../../service/quantities.ts';
 import { systemClock } from '../../service/system-clock.ts';
-import { printable } from '../../mirror/shown-text.ts';
+import { printable } from '../../contract/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';

@@ -1,4 +1,4 @@
-import { command, withCommands } from '../../mirror/command.ts';
+import { command, withCommands } from '../../contract/command.ts';
 import { tell } from '../io.ts';
 import { exitCode } from '../exit-code.ts';
 import { defineVerb } from '../verb.ts';

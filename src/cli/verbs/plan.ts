@@ -1,8 +1,8 @@
 import { checkRoot } from '../../config/root-folder.ts';
-import { withCommands, withCommandsIn } from '../../mirror/command.ts';
-import type { PlannedAction } from '../../mirror/planned.ts';
+import { withCommands, withCommandsIn } from '../../contract/command.ts';
+import type { PlannedAction } from '../../mirror/judge/planned.ts';
 import { formatBytes } from '../../service/quantities.ts';
-import { printable } from '../../mirror/shown-text.ts';
+import { printable } from '../../contract/shown-text.ts';
 import { usedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';

@@ -1,7 +1,7 @@
 import type { Config } from '../../config/config.ts';
-import type { MirrorPath } from '../../mirror/types.ts';
+import type { MirrorPath } from '../../contract/types.ts';
 import { logEvents } from '../../service/event-log.ts';
-import { counted } from '../../mirror/counted.ts';
+import { counted } from '../../contract/counted.ts';
 import { systemClock } from '../../service/system-clock.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';

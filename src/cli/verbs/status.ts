@@ -1,4 +1,4 @@
-import { withCommands, withCommandsIn } from '../../mirror/command.ts';
+import { withCommands, withCommandsIn } from '../../contract/command.ts';
 import { renderLastKnown, renderStatus } from '../../service/status-text.ts';
 import { exitCode, exitCodeOfHalts } from '../exit-code.ts';
 import { print } from '../io.ts';

@@ -1,7 +1,7 @@
-import type { Listener, MirrorEvent } from '../../mirror/ports.ts';
+import type { Listener, MirrorEvent } from '../../contract/ports.ts';
 import { logEvents } from '../../service/event-log.ts';
 import { keepHeapSmall } from '../../service/small-heap.ts';
-import { Fault } from '../../mirror/faults.ts';
+import { Fault } from '../../contract/faults.ts';
 import { StopRequest } from '../../service/signals.ts';
 import { exitCode, exitCodeOf, exitCodeOfResult } from '../exit-code.ts';
 import { printJson } from '../json-output.ts';

@@ -1,10 +1,10 @@
-import { doubtLines } from '../../mirror/list-doubts.ts';
-import { listEverything } from '../../mirror/whole-listing.ts';
-import { surveyRemote } from '../../mirror/remote-survey.ts';
-import type { PurposeUsage } from '../../mirror/report.ts';
-import { counted } from '../../mirror/counted.ts';
+import { doubtLines } from '../../mirror/judge/list-doubts.ts';
+import { listEverything } from '../../contract/whole-listing.ts';
+import { surveyRemote } from '../../mirror/judge/remote-survey.ts';
+import type { PurposeUsage } from '../../contract/report.ts';
+import { counted } from '../../contract/counted.ts';
 import { formatBytes } from '../../service/quantities.ts';
-import { printable } from '../../mirror/shown-text.ts';
+import { printable } from '../../contract/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
 import { exitCode } from '../exit-code.ts';
 import { print, tell } from '../io.ts';

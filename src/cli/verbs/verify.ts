@@ -1,7 +1,7 @@
-import type { FlushResult, VerifyReport } from '../../mirror/report.ts';
-import { counted } from '../../mirror/counted.ts';
+import type { FlushResult, VerifyReport } from '../../contract/report.ts';
+import { counted } from '../../contract/counted.ts';
 import { formatBytes } from '../../service/quantities.ts';
-import { printable } from '../../mirror/shown-text.ts';
+import { printable } from '../../contract/shown-text.ts';
 import type { Context } from '../context.ts';
 import { exitCode, exitCodeOfResult } from '../exit-code.ts';
 import { printFlushResult } from '../flush-report.ts';

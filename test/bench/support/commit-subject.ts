@@ -5,7 +5,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ManifestStore, openManifest } from '../../../src/manifest/manifest-store.ts';
-import type { Entry } from '../../../src/mirror/types.ts';
+import type { Entry } from '../../../src/contract/types.ts';
 import { systemClock } from '../../../src/service/system-clock.ts';
 
 /** What one run of this program found. Milliseconds. */

@@ -5,9 +5,9 @@ import { createIgnoreRules } from '../../../src/local/ignore-rules.ts';
 import { createRootGuard, MARKER_FILE } from '../../../src/local/root-guard.ts';
 import { scanTree } from '../../../src/local/scan.ts';
 import { openManifest } from '../../../src/manifest/manifest-store.ts';
-import { remoteNameOf } from '../../../src/mirror/mirror-path.ts';
-import { sizeOf } from '../../../src/mirror/stat-token.ts';
-import type { Entry, MirrorPath, ScanItem } from '../../../src/mirror/types.ts';
+import { remoteNameOf } from '../../../src/contract/mirror-path.ts';
+import { sizeOf } from '../../../src/contract/stat-token.ts';
+import type { Entry, MirrorPath, ScanItem } from '../../../src/contract/types.ts';
 import { systemClock } from '../../../src/service/system-clock.ts';
 import { type Workshop, writeTree } from './workshop.ts';
 

@@ -19,7 +19,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, vi, type TestContext } from 'vitest';
 import { startEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/emulator.ts';
-import type { FlushResult, MirrorStatus, PathReport } from '../../../src/mirror/report.ts';
+import type { FlushResult, MirrorStatus, PathReport } from '../../../src/contract/report.ts';
 import { connectDaemon, type DaemonClient, type Patience } from '../../../src/service/control-client.ts';
 import { fastConfig, type TestConfig } from './fast-config.ts';
 import { DigestCache, differences, type Expectation } from './oracle.ts';

@@ -8,7 +8,7 @@ import { createReadStream } from 'node:fs';
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StoredFile } from '../../../src/emulator/stored-file.ts';
-import type { PathReport } from '../../../src/mirror/report.ts';
+import type { PathReport } from '../../../src/contract/report.ts';
 
 const PURPOSES: Readonly<Record<string, string>> = Object.fromEntries(
   ['assistants', 'batch', 'evals', 'fine-tune', 'user_data', 'vision'].map((name) => [name, name]),

@@ -1,4 +1,4 @@
-import type { FolderRules } from '../../../src/mirror/types.ts';
+import type { FolderRules } from '../../../src/contract/types.ts';
 import { allTrusted } from './sim-profile.ts';
 import type { SimSettings } from './sim-profile.ts';
 

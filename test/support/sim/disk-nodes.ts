@@ -1,4 +1,4 @@
-import type { MirrorPath } from '../../../src/mirror/types.ts';
+import type { MirrorPath } from '../../../src/contract/types.ts';
 
 export interface FileNode {
   readonly kind: 'file';

@@ -1,6 +1,6 @@
-import type { Fault } from '../../../src/mirror/faults.ts';
-import type { Clock, FilesApi, LocalTree, Manifest, MirrorEvent } from '../../../src/mirror/ports.ts';
-import type { FileId, ManifestView, MirrorPath, RemoteFile } from '../../../src/mirror/types.ts';
+import type { Fault } from '../../../src/contract/faults.ts';
+import type { Clock, FilesApi, LocalTree, Manifest, MirrorEvent } from '../../../src/contract/ports.ts';
+import type { FileId, ManifestView, MirrorPath, RemoteFile } from '../../../src/contract/types.ts';
 import { judgeRest } from './oracle.ts';
 import { SafetyMonitor } from './safety.ts';
 import { firstAccount, SimApiRecord, type Account, type Project } from './sim-account.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { folderOf, isWithin, remoteNameOf } from '../../../src/mirror/mirror-path.ts';
-import { isHold } from '../../../src/mirror/plan.ts';
-import type { Entry, FolderRules, ManifestView, MirrorPath } from '../../../src/mirror/types.ts';
+import { folderOf, isWithin, remoteNameOf } from '../../../src/contract/mirror-path.ts';
+import { isHold } from '../../../src/mirror/judge/plan.ts';
+import type { Entry, FolderRules, ManifestView, MirrorPath } from '../../../src/contract/types.ts';
 import { sha256Of, strayContent } from './sim-content.ts';
 import type { SimDisk } from './sim-disk.ts';
 import type { LifeKnobs } from './sim-profile.ts';

@@ -1,5 +1,5 @@
-import type { Lane, UploadRequest } from '../../../src/mirror/ports.ts';
-import type { FileId, MirrorPath } from '../../../src/mirror/types.ts';
+import type { Lane, UploadRequest } from '../../../src/contract/ports.ts';
+import type { FileId, MirrorPath } from '../../../src/contract/types.ts';
 import type { SimClock } from './sim-clock.ts';
 import type { SimDisk } from './sim-disk.ts';
 import type { SimStateDir } from './sim-manifest.ts';

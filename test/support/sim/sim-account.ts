@@ -1,4 +1,4 @@
-import type { ApiMemory } from '../../../src/mirror/ports.ts';
+import type { ApiMemory } from '../../../src/contract/ports.ts';
 
 /** Each project has files of its own, and knows none of another's ids. */
 export type Project = 'home' | 'other';

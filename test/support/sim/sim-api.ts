@@ -1,5 +1,5 @@
-import type { FilesApi, ListRequest, UploadRequest } from '../../../src/mirror/ports.ts';
-import type { FileId, RemoteFile } from '../../../src/mirror/types.ts';
+import type { FilesApi, ListRequest, UploadRequest } from '../../../src/contract/ports.ts';
+import type { FileId, RemoteFile } from '../../../src/contract/types.ts';
 import type { Project } from './sim-account.ts';
 import { listPages } from '../../../src/remote/listing.ts';
 import { PageAsker } from '../../../src/remote/page-asker.ts';

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../src/mirror/ports.ts';
+import type { Clock } from '../../../src/contract/ports.ts';
 
 /** Whoever a timer belongs to. Timers of the dead never fire. */
 export interface Mortal {

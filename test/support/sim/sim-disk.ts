@@ -1,5 +1,5 @@
-import { statToken } from '../../../src/mirror/stat-token.ts';
-import type { MirrorPath, StatToken } from '../../../src/mirror/types.ts';
+import { statToken } from '../../../src/contract/stat-token.ts';
+import type { MirrorPath, StatToken } from '../../../src/contract/types.ts';
 import type { SimClock } from './sim-clock.ts';
 import { walkBelow } from './disk-nodes.ts';
 import type {

@@ -1,4 +1,4 @@
-import { Fault } from '../../../src/mirror/faults.ts';
+import { Fault } from '../../../src/contract/faults.ts';
 import type { SimRandom } from './sim-random.ts';
 
 /** How an upload will go wrong. `lost` and `stored` say what the server did; the client cannot see it. */

@@ -1,4 +1,4 @@
-import type { Hint } from '../../../src/mirror/ports.ts';
+import type { Hint } from '../../../src/contract/ports.ts';
 import type { SimDisk } from './sim-disk.ts';
 import type { Incarnation } from './sim-process.ts';
 import type { LifeKnobs } from './sim-profile.ts';

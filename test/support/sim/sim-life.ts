@@ -6,7 +6,7 @@ import type {
   Listener,
   LocalTree,
   Manifest,
-} from '../../../src/mirror/ports.ts';
+} from '../../../src/contract/ports.ts';
 import type { SimSettings } from './sim-profile.ts';
 
 /** All that one incarnation of the engine gets from the world. */

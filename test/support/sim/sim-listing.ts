@@ -1,5 +1,5 @@
-import { Fault } from '../../../src/mirror/faults.ts';
-import type { RemoteFile } from '../../../src/mirror/types.ts';
+import { Fault } from '../../../src/contract/faults.ts';
+import type { RemoteFile } from '../../../src/contract/types.ts';
 import type { Query } from '../../../src/remote/page-asker.ts';
 import type { ListPage, UnreadableEntry } from '../../../src/remote/replies.ts';
 import type { SimRandom } from './sim-random.ts';

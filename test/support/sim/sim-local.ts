@@ -1,6 +1,6 @@
 import { createSettler, type Settler } from '../../../src/local/settle.ts';
-import { folderOf } from '../../../src/mirror/mirror-path.ts';
-import type { Inspection, LocalTree, OpenVersion } from '../../../src/mirror/ports.ts';
+import { folderOf } from '../../../src/contract/mirror-path.ts';
+import type { Inspection, LocalTree, OpenVersion } from '../../../src/contract/ports.ts';
 import type {
   FolderLook,
   FolderRules,
@@ -9,7 +9,7 @@ import type {
   RootLook,
   ScanItem,
   StatToken,
-} from '../../../src/mirror/types.ts';
+} from '../../../src/contract/types.ts';
 import { joined } from './sim-content.ts';
 import type { FileNode, Volume } from './disk-nodes.ts';
 import type { SimDisk } from './sim-disk.ts';

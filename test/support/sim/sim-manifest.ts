@@ -1,7 +1,7 @@
-import { changesNothing } from '../../../src/mirror/changes-nothing.ts';
-import { Fault } from '../../../src/mirror/faults.ts';
-import type { Clock, Manifest } from '../../../src/mirror/ports.ts';
-import { NO_MEMORY } from '../../../src/mirror/types.ts';
+import { changesNothing } from '../../../src/contract/changes-nothing.ts';
+import { Fault } from '../../../src/contract/faults.ts';
+import type { Clock, Manifest } from '../../../src/contract/ports.ts';
+import { NO_MEMORY } from '../../../src/contract/types.ts';
 import type {
   Change,
   Entry,
@@ -12,7 +12,7 @@ import type {
   Memory as SmallMemory,
   MirrorPath,
   Rejection,
-} from '../../../src/mirror/types.ts';
+} from '../../../src/contract/types.ts';
 import type { Incarnation } from './sim-process.ts';
 import type { SimRandom } from './sim-random.ts';
 

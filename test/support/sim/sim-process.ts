@@ -1,4 +1,4 @@
-import type { Clock } from '../../../src/mirror/ports.ts';
+import type { Clock } from '../../../src/contract/ports.ts';
 import type { Mortal, SimClock } from './sim-clock.ts';
 
 export interface IncarnationOptions {

@@ -1,4 +1,4 @@
-import type { FolderRules, ReplyField } from '../../../src/mirror/types.ts';
+import type { FolderRules, ReplyField } from '../../../src/contract/types.ts';
 import { drawHabits, plainHabits } from './sim-listing.ts';
 import type { ListHabits } from './sim-listing.ts';
 import type { SimRandom } from './sim-random.ts';

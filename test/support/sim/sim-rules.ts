@@ -1,5 +1,5 @@
-import type { Inspection } from '../../../src/mirror/ports.ts';
-import type { FolderRules, MirrorPath } from '../../../src/mirror/types.ts';
+import type { Inspection } from '../../../src/contract/ports.ts';
+import type { FolderRules, MirrorPath } from '../../../src/contract/types.ts';
 
 /** The first pattern that ignores a path, or null. */
 export function ignoreRuleOf(path: MirrorPath): string | null {

@@ -1,5 +1,5 @@
-import { folderOf } from '../../../src/mirror/mirror-path.ts';
-import type { MirrorPath, ScanItem } from '../../../src/mirror/types.ts';
+import { folderOf } from '../../../src/contract/mirror-path.ts';
+import type { MirrorPath, ScanItem } from '../../../src/contract/types.ts';
 import type { DiskNode, Volume } from './disk-nodes.ts';
 import type { SimDisk } from './sim-disk.ts';
 import { ignoreRuleOf } from './sim-rules.ts';

@@ -1,4 +1,4 @@
-import type { FileId, RemoteFile } from '../../../src/mirror/types.ts';
+import type { FileId, RemoteFile } from '../../../src/contract/types.ts';
 import type { Query } from '../../../src/remote/page-asker.ts';
 import type { ListPage } from '../../../src/remote/replies.ts';
 import type { SimClock } from './sim-clock.ts';

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { Fault } from '../../../src/mirror/faults.ts';
-import type { OpenVersion } from '../../../src/mirror/ports.ts';
-import type { MirrorPath, StatToken } from '../../../src/mirror/types.ts';
+import { Fault } from '../../../src/contract/faults.ts';
+import type { OpenVersion } from '../../../src/contract/ports.ts';
+import type { MirrorPath, StatToken } from '../../../src/contract/types.ts';
 import type { FileNode } from './disk-nodes.ts';
 import type { SimRandom } from './sim-random.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { Fault } from '../../../src/mirror/faults.ts';
-import { folderOf, remoteNameOf } from '../../../src/mirror/mirror-path.ts';
-import type { FolderRules, MirrorPath } from '../../../src/mirror/types.ts';
+import { Fault } from '../../../src/contract/faults.ts';
+import { folderOf, remoteNameOf } from '../../../src/contract/mirror-path.ts';
+import type { FolderRules, MirrorPath } from '../../../src/contract/types.ts';
 import { renderLife } from './sim-life.ts';
 import type { SimPorts, StartEngine } from './sim-life.ts';
 import { calmProfile, chaosProfile } from './sim-profile.ts';

@@ -12,7 +12,7 @@ import { SimStateDir } from './sim-manifest.ts';
 import { Incarnation } from './sim-process.ts';
 import { drawKnobs } from './sim-profile.ts';
 import type { LifeKnobs, LifeProfile } from './sim-profile.ts';
-import type { Change } from '../../../src/mirror/types.ts';
+import type { Change } from '../../../src/contract/types.ts';
 import { SimRandom } from './sim-random.ts';
 import { SimServer } from './sim-server.ts';
 import { SimTrace } from './sim-trace.ts';

@@ -1,4 +1,4 @@
-import type { MirrorPath } from '../../../src/mirror/types.ts';
+import type { MirrorPath } from '../../../src/contract/types.ts';
 import type { SimClock } from './sim-clock.ts';
 import { contentOf, joined } from './sim-content.ts';
 import type { SimDisk } from './sim-disk.ts';

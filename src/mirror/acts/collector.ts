@@ -1,0 +1,181 @@
+import type { ApiHalts } from './api-halts.ts';
+import type { Core } from './core.ts';
+import { type Fault, survivable } from '../../contract/faults.ts';
+import { garbageDeleted, isSurelyOurs } from '../judge/fold.ts';
+import type { LaneGovernor } from './lane-governor.ts';
+import type { RootGuard } from './root-guard.ts';
+import { type ScopeGuard, UNSURE_MS } from './scope-guard.ts';
+import type { Trial } from './trial.ts';
+import type { FileId, Garbage } from '../../contract/types.ts';
+import { again, REST, Worklist } from '../waiting/worklist.ts';
+
+/** Deletes that wait for their turn in the lane, or are under way. */
+const MAX_IN_LANE = 64;
+/** From then on no more are condemned: they would not be deleted any sooner. */
+const ENOUGH_FRESH = 64;
+/** An id that is just being recorded is looked at again. */
+const IN_USE_MS = 1_000;
+/** So much more urgent that a fresh one never waits for those that were refused. */
+const FRESH = 1_000_000;
+const REFUSED = 0;
+
+/**
+ * Deletes, in the background, whatever lies in the garbage list. INVARIANT: nothing else is ever deleted, and what
+ * is on the list is in the manifest before its DELETE begins.
+ */
+export class Collector {
+  readonly #core: Core;
+  readonly #root: RootGuard;
+  readonly #governor: LaneGovernor;
+  readonly #apiHalts: ApiHalts;
+  readonly #trial: Trial;
+  readonly #scope: ScopeGuard;
+  readonly #signal: AbortSignal;
+  /** How often each id was refused for itself in a row. */
+  readonly #failures = new Map<FileId, number>();
+  /** Those that were refused go last: however many they are, they keep no others waiting. */
+  readonly #line: Worklist;
+  #inLane = 0;
+
+  /** `signal` breaks off what is under way. */
+  constructor(
+    core: Core,
+    root: RootGuard,
+    governor: LaneGovernor,
+    apiHalts: ApiHalts,
+    trial: Trial,
+    scope: ScopeGuard,
+    signal: AbortSignal,
+  ) {
+    this.#core = core;
+    this.#root = root;
+    this.#governor = governor;
+    this.#apiHalts = apiHalts;
+    this.#trial = trial;
+    this.#scope = scope;
+    this.#signal = signal;
+    this.#line = new Worklist(
+      (id) => (this.#failures.has(id) ? REFUSED : FRESH),
+      () => core.clock.monotonicMs(),
+    );
+    for (const id of core.view.garbage.keys()) this.#line.mark(id);
+  }
+
+  /** To be called for each id that was put on the garbage list, or may be deleted from now on. */
+  add(id: FileId): void {
+    this.#line.mark(id);
+    this.#pump();
+  }
+
+  get hasEnough(): boolean {
+    return this.#line.readyAt(FRESH) + this.#line.busyCount >= ENOUGH_FRESH;
+  }
+
+  get isBusy(): boolean {
+    return this.#inLane > 0;
+  }
+
+  /** How often deleting this id failed in a row, for reasons of its own. */
+  failuresOf(id: FileId): number {
+    return this.#failures.get(id) ?? 0;
+  }
+
+  /** Starts what is due. Returns the monotonic time of the next retry, or null. */
+  tick(): number | null {
+    const nextMs = this.#line.wake(this.#core.clock.monotonicMs());
+    this.#pump();
+    return nextMs;
+  }
+
+  #pump(): void {
+    const { queue, broke, settings } = this.#core;
+    if (!settings.canDelete) return;
+    while (this.#inLane < Math.min(MAX_IN_LANE, this.#line.readyAt(FRESH) + this.#line.readyAt(REFUSED))) {
+      this.#inLane += 1;
+      queue
+        .delete(() => this.#collectNext(), this.#signal)
+        .catch((error: unknown) => {
+          if (!this.#signal.aborted) broke(error);
+        })
+        .finally(() => {
+          this.#inLane -= 1;
+          if (!this.#signal.aborted) this.#pump();
+        });
+    }
+  }
+
+  /** Which one it is, is only decided when its turn has come: by then another may have to go first. */
+  async #collectNext(): Promise<void> {
+    const id = this.#line.take();
+    if (id === null) return;
+    const garbage = this.#core.view.garbage.get(id);
+    // INVARIANT: what was only found by its looks in a listing is never deleted.
+    const isWanted = garbage !== undefined && !garbage.hold && isSurelyOurs(garbage);
+    const waitMs = isWanted ? await this.#delete(id, garbage) : null;
+    this.#line.done(id, waitMs === null ? REST : again(waitMs));
+  }
+
+  /** Returns how long to wait before the next try; null: it is gone. */
+  async #delete(id: FileId, garbage: Garbage): Promise<number | null> {
+    const { api, ledger, listener, halts, index, view } = this.#core;
+    const notYetMs = await this.#unlessAdmitted(id, garbage);
+    if (notYetMs !== null) return notYetMs;
+    // RACE: a halt may have come while this waited for its place in the lane.
+    if (halts.holds('delete') || !(await this.#root.check(0))) return 0;
+    // INVARIANT: what an entry has is never deleted. An id that was kept aside may have been adopted since.
+    if (index.isHeld(id)) return IN_USE_MS;
+    if (index.ownerOf(id) !== null) {
+      await ledger.record(garbageDeleted(id), this.#signal);
+      return null;
+    }
+    try {
+      const ended = await api.delete(id, this.#signal);
+      // INVARIANT: "no such file" is only believed where our other files are known.
+      if (ended === 'absent' && !(await this.#scope.believesAbsence())) return UNSURE_MS;
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      return this.#failed(id, garbage, await this.#trial.ofId(survivable(error)));
+    }
+    this.#trial.granted();
+    this.#governor.works();
+    await ledger.record(garbageDeleted(id), this.#signal);
+    this.#failures.delete(id);
+    const isRenamed = garbage.reason === 'replaced' && !view.files.has(garbage.path);
+    listener({ kind: 'deleted', path: garbage.path, id, why: isRenamed ? 'renamed' : garbage.reason });
+    return null;
+  }
+
+  /** With a key of another project nothing is deleted. Returns how long to wait; null: it may be. */
+  async #unlessAdmitted(id: FileId, garbage: Garbage): Promise<number | null> {
+    if (this.#core.halts.holds('delete')) return 0;
+    try {
+      if (await this.#scope.admits()) return null;
+      return this.#core.halts.holds('delete') ? 0 : UNSURE_MS;
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      return this.#failed(id, garbage, survivable(error));
+    }
+  }
+
+  #failed(id: FileId, { path }: Garbage, fault: Fault): number {
+    const { listener, queue, halts } = this.#core;
+    if (fault.disposition === 'halt') {
+      this.#apiHalts.raise(fault);
+      if (halts.holds('delete')) return 0;
+    }
+    // Refused, and not with all others: the API has judged this id alone.
+    const isOwn = fault.scope === 'file' && fault.outcome === 'refused';
+    const isApi = !isOwn && this.#governor.failed(fault, id);
+    if (fault.scope === 'lane') return 0;
+    const failures = this.failuresOf(id) + 1;
+    this.#failures.set(id, failures);
+    const retryInMs = Math.max(fault.retryAfterMs ?? 0, queue.backoffMs(failures));
+    // Said at the first failure, and then ever more seldom.
+    if (!isApi && Number.isInteger(Math.log2(failures))) {
+      const { status, requestId } = fault;
+      const message = `deleting ${id}: ${fault.message}`;
+      listener({ kind: 'failed', path, message, retryInMs, failures, status, requestId });
+    }
+    return retryInMs;
+  }
+}

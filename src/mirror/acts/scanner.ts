@@ -1,0 +1,172 @@
+import { needOf, needOfSkip } from '../../contract/attention.ts';
+import type { Core } from './core.ts';
+import { rulesOf, serverNowSeconds } from './core.ts';
+import type { Deleter } from './deleter.ts';
+import { isWithin, isWithinAny } from '../../contract/mirror-path.ts';
+import { expiryWantsLook, isAtRest } from '../judge/plan.ts';
+import { skipText } from '../judge/skip-text.ts';
+import type { Entry, ScanItem } from '../../contract/types.ts';
+import type { MirrorPath, StatToken } from '../../contract/types.ts';
+
+export interface ScanSummary {
+  readonly files: number;
+  /** Paths that wanted a closer look. */
+  readonly dirty: number;
+  readonly tookMs: number;
+}
+
+/**
+ * Compares what lies on disk with what is remembered, and marks every path that differs. A file whose stat is as
+ * recorded costs one comparison; uploads begin while the walk goes on.
+ */
+export class Scanner {
+  readonly #core: Core;
+  readonly #deleter: Deleter;
+  readonly #mark: (path: MirrorPath) => void;
+  readonly #toldOutside = new Set<string>();
+
+  constructor(core: Core, deleter: Deleter, mark: (path: MirrorPath) => void) {
+    this.#core = core;
+    this.#deleter = deleter;
+    this.#mark = mark;
+  }
+
+  /** `under` null: everything. Throws only when the signal aborts. */
+  async scan(under: MirrorPath | null, signal: AbortSignal): Promise<ScanSummary> {
+    const { clock, local, view, notes } = this.#core;
+    const now = serverNowSeconds(this.#core);
+    const startedMs = clock.monotonicMs();
+    const seen = new Seen(view.files);
+    const unlistable = new Set<MirrorPath>();
+    let files = 0;
+    let dirty = 0;
+    const mark = (path: MirrorPath): void => {
+      dirty += 1;
+      this.#mark(path);
+    };
+    for await (const items of local.scan(under, signal)) {
+      for (const item of items) {
+        if (item.kind === 'unlistable') unlistable.add(item.path);
+        if (item.kind !== 'file') {
+          this.#note(item, mark);
+          seen.addPath(item.path);
+          continue;
+        }
+        files += 1;
+        const entry = view.files.get(item.path);
+        if (entry !== undefined) seen.addEntry(entry);
+        if (
+          entry === undefined ||
+          !isAtRest(item.path, entry, item.stat, rulesOf(this.#core, item.path), now) ||
+          notes.stateOf(item.path) !== 'synced' ||
+          view.rejected.has(item.path)
+        ) {
+          seen.addPath(item.path);
+          this.noteArrival(item.path, item.stat);
+          mark(item.path);
+        }
+      }
+    }
+    if (under !== null || seen.entryCount < view.files.size) {
+      for (const path of view.files.keys()) this.#markUnseen(path, under, seen, unlistable, mark);
+    }
+    for (const path of this.#core.notes.paths()) this.#markUnseen(path, under, seen, unlistable, mark);
+    for (const path of view.rejected.keys()) this.#markUnseen(path, under, seen, unlistable, mark);
+    for (const path of view.intents.keys()) this.#mark(path);
+    if (under === null)
+      for (const path of this.#toldOutside) if (!seen.has(path)) this.#toldOutside.delete(path);
+    return { files, dirty, tookMs: clock.monotonicMs() - startedMs };
+  }
+
+  /** Marks what expired, or is due to be renewed: no event on disk tells of that. */
+  sweepExpiry(): void {
+    const now = serverNowSeconds(this.#core);
+    for (const [path, entry] of this.#core.view.files) {
+      if (entry.expiresAt === null || this.#core.notes.stateOf(path) === 'expired') continue;
+      const rules = rulesOf(this.#core, path);
+      if (rules !== null && expiryWantsLook(path, entry, rules, now)) this.#mark(path);
+    }
+  }
+
+  /** Tells the deleter when a file without entry has the identity of an entry elsewhere: perhaps a rename. */
+  noteArrival(path: MirrorPath, stat: StatToken): void {
+    const from = this.#core.view.files.has(path) ? null : this.#core.index.otherPathOf(path, stat);
+    if (from !== null) this.#deleter.noteSuccessor(from, path);
+  }
+
+  #note(item: Exclude<ScanItem, { kind: 'file' }>, mark: (path: MirrorPath) => void): void {
+    const { notes, listener, view } = this.#core;
+    switch (item.kind) {
+      case 'skipped':
+      case 'ignored': {
+        const reason = item.kind === 'skipped' ? skipText(item) : item.rule;
+        const needs = item.kind === 'skipped' ? needOfSkip(item.reason) : needOf('ignored');
+        const news = notes.set(item.path, item.kind, reason, needs);
+        if (news && item.kind === 'skipped') listener({ kind: 'skipped', path: item.path, reason });
+        // What was mirrored before and waits for its delete is not gone after all.
+        if (view.files.has(item.path)) mark(item.path);
+        return;
+      }
+      case 'unlistable':
+        this.#noteUnlistable(item.path, skipText({ reason: 'unreadable', detail: item.reason }));
+        return;
+      case 'outside':
+        notes.set(item.path, 'ignored', item.hint);
+        if (!this.#toldOutside.has(item.path)) {
+          this.#toldOutside.add(item.path);
+          listener({ kind: 'warning', message: `${item.path}: ${item.hint}` });
+        }
+        return;
+    }
+  }
+
+  #noteUnlistable(path: MirrorPath, reason: string): void {
+    const { notes, listener } = this.#core;
+    if (notes.set(path, 'skipped', reason)) listener({ kind: 'skipped', path, reason });
+  }
+
+  #markUnseen(
+    path: MirrorPath,
+    under: MirrorPath | null,
+    seen: Seen,
+    unlistable: ReadonlySet<MirrorPath>,
+    mark: (path: MirrorPath) => void,
+  ): void {
+    if (seen.has(path) || (under !== null && !isWithin(path, under))) return;
+    // Below a directory that could not be listed everything is unknown, and nothing is concluded.
+    if (isWithinAny(path, unlistable)) return;
+    mark(path);
+  }
+}
+
+/**
+ * What a scan came across. Entries are kept by reference: the path of an unchanged file, which the walk has made
+ * anew, need not outlive its step.
+ */
+class Seen {
+  readonly #view: ReadonlyMap<MirrorPath, Entry>;
+  readonly #entries = new Set<Entry>();
+  readonly #paths = new Set<MirrorPath>();
+
+  constructor(view: ReadonlyMap<MirrorPath, Entry>) {
+    this.#view = view;
+  }
+
+  get entryCount(): number {
+    return this.#entries.size;
+  }
+
+  addEntry(entry: Entry): void {
+    this.#entries.add(entry);
+  }
+
+  /** For what has no entry, or may have another one soon. */
+  addPath(path: MirrorPath): void {
+    this.#paths.add(path);
+  }
+
+  has(path: MirrorPath): boolean {
+    const entry = this.#view.get(path);
+    return (entry !== undefined && this.#entries.has(entry)) || this.#paths.has(path);
+  }
+}

@@ -1,0 +1,188 @@
+import type { ApiHalts } from './api-halts.ts';
+import { askScope, foreignScope, scopeFault, unsureScope } from './ask-scope.ts';
+import type { Core } from './core.ts';
+import { nowSeconds, serverNowSeconds } from './core.ts';
+import { type Fault, survivable } from '../../contract/faults.ts';
+import type { ApiTrouble } from './lane-governor.ts';
+import type { ApiMemory } from '../../contract/ports.ts';
+
+/** A path or id for which it is not known yet whether it may be sent or deleted is looked at again after this long. */
+export const UNSURE_MS = 5_000;
+/** How often a scope that is not the one of the recorded ids is looked at again. */
+const RECHECK_MS = 60_000;
+/** A look-up that found an id answers for this long whether a 404 can be believed. */
+const BELIEVED_MS = 10_000;
+
+/**
+ * Makes sure that the recorded ids are of the project that requests are made in. A key of another project gets 404
+ * for them, which must not be taken for "deleted". INVARIANT: while what the ids belong to has changed, nothing is
+ * sent, and no id is forgotten because it is unknown, before one of them was found. It is asked about by itself, also
+ * when nothing waits to be sent; while nothing has changed, nothing is asked.
+ */
+export class ScopeGuard {
+  readonly #core: Core;
+  readonly #memory: ApiMemory;
+  readonly #apiHalts: ApiHalts;
+  readonly #signal: AbortSignal;
+  #believedUntilMs = Number.NEGATIVE_INFINITY;
+  #nextLookMs = 0;
+  /** Look-ups of our own in a row that the API did not answer. */
+  #failures = 0;
+  #lastMessage = '';
+  #hasToldUnsure = false;
+  /** Raised by each new configuration: what was found out before is about another one. */
+  #epoch = 0;
+  #running: Promise<boolean> | null = null;
+
+  /** `signal` breaks off what is under way. One look serves several, so it is not for one of them to end it. */
+  constructor(core: Core, memory: ApiMemory, apiHalts: ApiHalts, signal: AbortSignal) {
+    this.#core = core;
+    this.#memory = memory;
+    this.#apiHalts = apiHalts;
+    this.#signal = signal;
+  }
+
+  /**
+   * Whether files may be sent and ids deleted. False: not now; the halt says why, or it will be seen soon.
+   * Throws `Fault` when the API does not tell, or the signal's reason.
+   */
+  async admits(): Promise<boolean> {
+    if (this.#core.halts.has('scope')) return false;
+    return this.#memory.changes().length === 0 || (await this.#look());
+  }
+
+  /** An id that is recorded was unknown (404): whether that can be believed. Else as `admits`. */
+  async believesAbsence(): Promise<boolean> {
+    if (!(await this.admits())) return false;
+    return this.#core.clock.monotonicMs() < this.#believedUntilMs || (await this.#look());
+  }
+
+  /**
+   * What the recorded ids belong to has changed, and it is neither known whose they are, nor does a halt stand in the
+   * way of asking: until then nobody can say that all is well.
+   */
+  isUnproven(): boolean {
+    const { halts, view } = this.#core;
+    if (halts.holdsEverything() || this.#memory.changes().length === 0) return false;
+    return view.files.size > 0 || view.garbage.size > 0;
+  }
+
+  /** Consecutive look-ups that failed while it is not known whose the ids are, and the last one's message. */
+  trouble(): ApiTrouble | null {
+    if (this.#failures === 0 || !this.isUnproven()) return null;
+    return { failures: this.#failures, message: this.#lastMessage };
+  }
+
+  /** Why `admits` said no. */
+  refusal(): Fault {
+    const halt = this.#core.halts.all().find(({ name }) => name === 'scope');
+    return halt === undefined ? unsureScope() : scopeFault(halt.cause);
+  }
+
+  /** The API has shown one of the recorded ids. */
+  sawOwnId(): void {
+    this.#believedUntilMs = this.#core.clock.monotonicMs() + BELIEVED_MS;
+  }
+
+  /** The configuration or the key may have changed: it is looked at afresh. */
+  reconsider(): void {
+    this.#epoch += 1;
+    this.#nextLookMs = 0;
+    this.#failures = 0;
+    this.#hasToldUnsure = false;
+    this.#believedUntilMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /**
+   * To be called now and then: asks whose the ids are when that may have changed, and ends the halt when they are known
+   * again. Returns the monotonic time at which it wants to be called again, or null.
+   */
+  tick(): number | null {
+    const { clock, halts } = this.#core;
+    const isHalted = halts.has('scope');
+    if (!isHalted && (!this.isUnproven() || this.#running !== null)) return null;
+    if (clock.monotonicMs() < this.#nextLookMs) return this.#nextLookMs;
+    this.#nextLookMs = clock.monotonicMs() + (isHalted ? RECHECK_MS : UNSURE_MS);
+    // Not waited for: an API that does not answer would hold up whoever calls this for minutes.
+    this.#lookAgain().catch((error: unknown) => this.#core.broke(error));
+    return this.#nextLookMs;
+  }
+
+  /** Resolves when no look is under way any more, and what it found is written. To be called after the signal. */
+  async stopped(): Promise<void> {
+    await this.#running?.catch(() => {});
+  }
+
+  /** Not answered, it is asked again: soon at first, or in a minute while it is halted. */
+  async #lookAgain(): Promise<void> {
+    try {
+      if ((await this.#look()) || this.#hasToldUnsure || !this.isUnproven()) return;
+      this.#hasToldUnsure = true;
+      this.#core.listener({ kind: 'warning', message: unsureScope().message });
+    } catch (error) {
+      if (!this.#signal.aborted) this.#failed(survivable(error));
+    }
+  }
+
+  #failed(fault: Fault): void {
+    const { clock, halts, listener, queue } = this.#core;
+    if (halts.has('scope')) return;
+    this.#failures += 1;
+    this.#lastMessage = fault.message;
+    this.#nextLookMs = clock.monotonicMs() + (fault.retryAfterMs ?? queue.backoffMs(this.#failures));
+    if (fault.disposition === 'halt') this.#apiHalts.raise(fault);
+    // Said at the first trouble, and then ever more seldom.
+    if (!this.isUnproven() || !Number.isInteger(Math.log2(this.#failures))) return;
+    const message = `it is not known yet whether the recorded ids are of this project: ${fault.message}`;
+    listener({ kind: 'warning', message });
+  }
+
+  #look(): Promise<boolean> {
+    this.#running ??= this.#lookOnce().finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  async #lookOnce(): Promise<boolean> {
+    const { api, view, halts } = this.#core;
+    const epoch = this.#epoch;
+    const changes = this.#memory.changes();
+    const { verdict, unknown } = await askScope(
+      { api, view, nowSeconds: serverNowSeconds(this.#core), hasChanged: changes.length > 0 },
+      this.#signal,
+    );
+    this.#failures = 0;
+    // RACE: the key may have been exchanged meanwhile; some of the ids may have been looked up with the old one.
+    if (epoch !== this.#epoch || verdict === 'unsure') return false;
+    if (verdict === 'foreign') {
+      this.#raise(foreignScope(unknown, changes));
+      return false;
+    }
+    this.sawOwnId();
+    if (changes.length > 0) await this.#remember();
+    halts.end('scope');
+    return epoch === this.#epoch;
+  }
+
+  /** Not written, it is found out anew at the next start. */
+  async #remember(): Promise<void> {
+    try {
+      await this.#memory.confirm();
+    } catch (error) {
+      this.#core.listener({ kind: 'warning', message: survivable(error).message });
+    }
+  }
+
+  #raise(fault: Fault): void {
+    const { clock, halts } = this.#core;
+    this.#nextLookMs = clock.monotonicMs() + RECHECK_MS;
+    halts.raise({
+      name: 'scope',
+      since: nowSeconds(this.#core),
+      cause: fault.message,
+      held: 'nothing is sent, and no id is forgotten',
+      folder: null,
+    });
+  }
+}

@@ -1,0 +1,176 @@
+import type { Core } from './core.ts';
+import { serverNowSeconds } from './core.ts';
+import { surveyRemote, type Survey } from '../judge/remote-survey.ts';
+import { survivable } from '../../contract/faults.ts';
+import type { VerifyReport } from '../../contract/report.ts';
+import type { ScopeGuard } from './scope-guard.ts';
+import type { Trial } from './trial.ts';
+import { doubtLines } from '../judge/list-doubts.ts';
+import { listEverything } from '../../contract/whole-listing.ts';
+import type { FileId, MirrorPath } from '../../contract/types.ts';
+import { REST } from '../waiting/worklist.ts';
+
+/** A file that was recorded less than this ago may not be listed yet, however soon an upload is looked for in vain. */
+const TOO_YOUNG_SECONDS = 60;
+/** Two looks this far apart must both miss a file before it counts as gone. */
+const CONFIRM_AFTER_MS = 5_000;
+
+interface Comparison {
+  readonly survey: Survey;
+  /** Surely gone. */
+  readonly missing: readonly { readonly path: MirrorPath; readonly id: FileId }[];
+  readonly unjudged: readonly MirrorPath[];
+}
+
+/**
+ * Holds the manifest against the remote. A file that is gone there is confirmed by two look-ups some seconds
+ * apart. Nothing is ever deleted because of what a verification finds.
+ */
+export class Verifier {
+  readonly #core: Core;
+  readonly #trial: Trial;
+  readonly #scope: ScopeGuard;
+  readonly #onLost: (path: MirrorPath, id: FileId) => void;
+  readonly #onSurvey: (survey: Survey) => void;
+  /** What was told already: an odd entry stays for as long as its owner leaves it there. */
+  readonly #told = new Set<string>();
+
+  /** `onLost`: called with `repair` for each path and id whose remote file is surely gone. */
+  constructor(
+    core: Core,
+    trial: Trial,
+    scope: ScopeGuard,
+    onLost: (path: MirrorPath, id: FileId) => void,
+    onSurvey: (survey: Survey) => void,
+  ) {
+    this.#core = core;
+    this.#trial = trial;
+    this.#scope = scope;
+    this.#onLost = onLost;
+    this.#onSurvey = onSurvey;
+  }
+
+  /**
+   * `wait`: what was uploaded too shortly before the call to be judged is compared once it can be. Throws `Fault`, or the
+   * signal's reason.
+   */
+  async verify(repair: boolean, signal: AbortSignal, wait = false): Promise<VerifyReport> {
+    const first = await this.#compare(signal);
+    const waitMs = wait ? this.#untilJudgedMs(first.unjudged) : 0;
+    if (waitMs > 0) await this.#core.clock.sleep(waitMs, signal);
+    const { survey, missing, unjudged } = waitMs > 0 ? await this.#compare(signal) : first;
+    if (repair) {
+      for (const { path, id } of missing) {
+        this.#core.listener({
+          kind: 'warning',
+          message: `${path}: its remote file is gone; it is uploaded again`,
+        });
+        this.#onLost(path, id);
+      }
+    }
+    return {
+      version: 1,
+      checked: survey.checked - unjudged.length,
+      unjudged,
+      missing,
+      differing: survey.differing,
+      expired: survey.expired,
+      usage: survey.usage,
+      repaired: repair,
+    };
+  }
+
+  #tell(lines: readonly string[]): void {
+    for (const message of lines) {
+      if (this.#told.has(message)) continue;
+      this.#told.add(message);
+      this.#core.listener({ kind: 'warning', message });
+    }
+  }
+
+  async #compare(signal: AbortSignal): Promise<Comparison> {
+    const { api, view, settings } = this.#core;
+    if (!(await this.#scope.admits())) throw this.#scope.refusal();
+    const { files: listed, doubts } = await listEverything(api, signal);
+    this.#tell(doubtLines(doubts));
+    const survey = surveyRemote(view, listed, serverNowSeconds(this.#core), settings.trustReply);
+    this.#onSurvey(survey);
+    await this.#correctExpiry(survey);
+    // A list that shows none of our files is rather one of another project than one from which all were deleted.
+    if (survey.unseen.length + survey.expired.length === survey.checked && survey.unseen.length > 0) {
+      if (!(await this.#scope.believesAbsence())) throw this.#scope.refusal();
+    }
+    return { survey, ...(await this.#judge(survey.unseen, signal)) };
+  }
+
+  /** As long as a lost upload is looked for: new files may take that long to show up. */
+  #tooYoungSeconds(): number {
+    return Math.max(TOO_YOUNG_SECONDS, this.#core.settings.lookMs / 1000);
+  }
+
+  /** How long until none of these is too young any more; 0 when that is not why they cannot be judged. */
+  #untilJudgedMs(paths: readonly MirrorPath[]): number {
+    const now = serverNowSeconds(this.#core);
+    const created = paths.map((path) => this.#core.view.files.get(path)?.createdAt ?? 0);
+    const oldEnoughAt = Math.max(0, ...created) + this.#tooYoungSeconds() + 1;
+    return Math.max(0, oldEnoughAt - now) * 1000;
+  }
+
+  /** What became of entries that the listing does not show. */
+  async #judge(
+    unseen: readonly MirrorPath[],
+    signal: AbortSignal,
+  ): Promise<Pick<Comparison, 'missing' | 'unjudged'>> {
+    const { view, clock } = this.#core;
+    const unjudged: MirrorPath[] = [];
+    let suspects = unseen.flatMap((path) => {
+      const entry = view.files.get(path);
+      return entry === undefined ? [] : [{ path, id: entry.id, createdAt: entry.createdAt }];
+    });
+    for (const waitMs of [0, CONFIRM_AFTER_MS]) {
+      if (suspects.length === 0) break;
+      await clock.sleep(waitMs, signal);
+      const still: typeof suspects = [];
+      for (const suspect of suspects) {
+        // Replaced or deleted by ourselves meanwhile: no business of a verification.
+        if (view.files.get(suspect.path)?.id !== suspect.id) continue;
+        const found = await this.#find(suspect.id, signal);
+        if (found === 'there') continue;
+        // A new file may be missing from look-ups as from lists.
+        const isYoung = suspect.createdAt > serverNowSeconds(this.#core) - this.#tooYoungSeconds();
+        if (found === 'unknown' || isYoung) unjudged.push(suspect.path);
+        else still.push(suspect);
+      }
+      suspects = still;
+    }
+    return { missing: suspects.map(({ path, id }) => ({ path, id })), unjudged };
+  }
+
+  /** `unknown`: the look-up of this id is refused, while others are granted. */
+  async #find(id: FileId, signal: AbortSignal): Promise<'there' | 'gone' | 'unknown'> {
+    try {
+      return (await this.#core.api.retrieve(id, signal)) === null ? 'gone' : 'there';
+    } catch (error) {
+      signal.throwIfAborted();
+      const fault = survivable(error);
+      if (fault.halt !== 'auth') throw fault;
+      const judged = await this.#trial.ofId(fault);
+      if (judged.disposition === 'halt') throw judged;
+      return 'unknown';
+    }
+  }
+
+  async #correctExpiry({ expiryCorrections }: Survey): Promise<void> {
+    const { view, ledger, worklist } = this.#core;
+    for (const { path, id, expiresAt } of expiryCorrections) {
+      if (!worklist.claim(path)) continue;
+      try {
+        const entry = view.files.get(path);
+        // RACE: it may have been replaced since it was listed, or since the first of these was recorded.
+        if (entry?.id === id) await ledger.commit({ files: { [path]: { ...entry, expiresAt } } });
+      } finally {
+        worklist.done(path, REST);
+      }
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import { haltAdvice, type Stay } from '../judge/halt-advice.ts';
+import type { Listener, SendQueue } from '../../contract/ports.ts';
+import type { Halt, HaltName } from '../../contract/types.ts';
+
+/** Which lanes a halt holds. `mass-delete` holds single deletes instead, and is decided by the guard. */
+const HELD_LANES: Readonly<Record<HaltName, readonly ('upload' | 'delete')[]>> = {
+  root: ['upload', 'delete'],
+  paused: ['upload', 'delete'],
+  auth: ['upload', 'delete'],
+  scope: ['upload', 'delete'],
+  quota: ['upload'],
+  storage: [],
+  state: ['upload', 'delete'],
+  'mass-delete': [],
+};
+
+/** The halts in force, as values in one place. Raising one holds its lanes; ending it releases them. */
+export class HaltBoard {
+  readonly #halts = new Map<string, Halt>();
+  readonly #queue: SendQueue;
+  readonly #listener: Listener;
+  readonly #stay: Stay;
+
+  constructor(queue: SendQueue, listener: Listener, stay: Stay) {
+    this.#queue = queue;
+    this.#listener = listener;
+    this.#stay = stay;
+  }
+
+  raise(raised: Omit<Halt, 'next'>): void {
+    const halt: Halt = { ...raised, next: haltAdvice(raised.name, raised.folder, this.#stay) };
+    const key = keyOf(halt.name, halt.folder);
+    const known = this.#halts.get(key);
+    this.#halts.set(key, known === undefined ? halt : { ...halt, since: known.since });
+    if (known !== undefined) return;
+    for (const lane of HELD_LANES[halt.name]) this.#queue.hold(lane, key, halt.cause, null);
+    const { name, cause, held, next } = halt;
+    this.#listener({ kind: 'halted', name, cause, held, next });
+  }
+
+  end(name: HaltName, folder: string | null = null): void {
+    const key = keyOf(name, folder);
+    if (!this.#halts.delete(key)) return;
+    for (const lane of HELD_LANES[name]) this.#queue.release(lane, key);
+    this.#listener({ kind: 'resumed', name: key });
+  }
+
+  has(name: HaltName): boolean {
+    for (const halt of this.#halts.values()) if (halt.name === name) return true;
+    return false;
+  }
+
+  holds(lane: 'upload' | 'delete'): boolean {
+    for (const halt of this.#halts.values()) if (HELD_LANES[halt.name].includes(lane)) return true;
+    return false;
+  }
+
+  /** Nothing is sent by itself: neither uploads nor deletes, nor a question that only they need answered. */
+  holdsEverything(): boolean {
+    return this.holds('upload') && this.holds('delete');
+  }
+
+  /** Whether, besides this one, a halt is in force that lets nothing be sent: then it is not tried whether this has ended. */
+  holdsEverythingBesides(name: HaltName): boolean {
+    for (const halt of this.#halts.values()) {
+      if (halt.name !== name && HELD_LANES[halt.name].length === 2) return true;
+    }
+    return false;
+  }
+
+  all(): readonly Halt[] {
+    return [...this.#halts.values()];
+  }
+}
+
+function keyOf(name: HaltName, folder: string | null): string {
+  return folder === null ? name : `${name}:${folder}`;
+}

@@ -1,0 +1,131 @@
+import { Fault, survivable } from '../../contract/faults.ts';
+import type { HaltBoard } from './halts.ts';
+import type { IdentityIndex } from './identity-index.ts';
+import type { Clock, Manifest } from '../../contract/ports.ts';
+import type { Change, Entry, FileId, Memory, MirrorPath } from '../../contract/types.ts';
+
+/** How long to wait before trying again to write what could not be written. */
+const STATE_RETRY_MS = 5_000;
+/**
+ * Removes a key that no path can be, so it changes nothing, but is longer than any record. On a full disk a short
+ * one still fits into the rest of the last block, when the next real one does not.
+ */
+const PROBE: Change = { rejected: { ['/'.padEnd(8_192, '-')]: null } };
+
+/** The one way to change the manifest: keeps the index in step, and raises and ends the halt `state`. */
+export class Ledger {
+  readonly #manifest: Manifest;
+  readonly #index: IdentityIndex;
+  readonly #halts: HaltBoard;
+  readonly #clock: Clock;
+  readonly #onGarbage: (id: FileId) => void;
+  readonly #onAdded: (path: MirrorPath) => void;
+  readonly #onFatal: (fault: Fault) => void;
+  /** With what is still to be written. */
+  #memory: Memory;
+
+  /**
+   * `onGarbage`: called with each id that was put on the garbage list, or changed there. `onAdded`: with each path that
+   * was not mirrored before, renamed ones aside. `onFatal`: when nothing can be recorded ever again.
+   */
+  constructor(
+    manifest: Manifest,
+    index: IdentityIndex,
+    halts: HaltBoard,
+    clock: Clock,
+    onGarbage: (id: FileId) => void,
+    onAdded: (path: MirrorPath) => void,
+    onFatal: (fault: Fault) => void,
+  ) {
+    this.#manifest = manifest;
+    this.#index = index;
+    this.#halts = halts;
+    this.#clock = clock;
+    this.#onGarbage = onGarbage;
+    this.#onAdded = onAdded;
+    this.#onFatal = onFatal;
+    this.#memory = manifest.memory;
+  }
+
+  /** What is remembered besides the manifest, durably. */
+  get memory(): Memory {
+    return this.#manifest.memory;
+  }
+
+  /** Resolves when the change is durable. Throws the `Fault` when it cannot be made so; nothing changed then. */
+  async commit(change: Change): Promise<void> {
+    const before = new Map<MirrorPath, Entry>();
+    for (const path of Object.keys(change.files ?? {})) {
+      const entry = this.#manifest.files.get(path);
+      if (entry !== undefined) before.set(path, entry);
+    }
+    await this.#durably(() => this.#manifest.commit(change));
+    this.#index.apply(change, before, this.#clock.monotonicMs());
+    const isMove = Object.values(change.files ?? {}).includes(null);
+    for (const [path, entry] of Object.entries(change.files ?? {})) {
+      if (entry !== null && !before.has(path) && !isMove) this.#onAdded(path);
+    }
+    for (const [id, garbage] of Object.entries(change.garbage ?? {})) {
+      if (garbage !== null) this.#onGarbage(id);
+    }
+  }
+
+  /** As `commit`, for who can wait. False: the manifest cannot be written, and nothing changed; the halt says so. */
+  async tryCommit(change: Change): Promise<boolean> {
+    return await this.#try(() => this.commit(change));
+  }
+
+  /** Replaces a part of what is remembered besides the manifest, durably. False: as with `tryCommit`. */
+  async tryRemember(part: Partial<Memory>): Promise<boolean> {
+    // RACE: two at a time replace different parts; the later write has both.
+    this.#memory = { ...this.#memory, ...part };
+    return await this.#try(() => this.#durably(() => this.#manifest.remember(this.#memory)));
+  }
+
+  /**
+   * Records what has already happened remotely: keeps trying until it is durable, since forgetting it would lose
+   * an id. When the process ends before that, the open intent on disk still leads to it.
+   */
+  async record(change: Change, signal: AbortSignal): Promise<void> {
+    while (!(await this.tryCommit(change))) await this.#clock.sleep(STATE_RETRY_MS, signal);
+  }
+
+  /** While the halt `state` lasts: finds out whether the manifest can be written again, and ends the halt then. */
+  async probe(): Promise<void> {
+    if (await this.tryCommit(PROBE)) this.#halts.end('state');
+  }
+
+  async #try(write: () => Promise<void>): Promise<boolean> {
+    try {
+      await write();
+      return true;
+    } catch (error) {
+      if (survivable(error).halt !== 'state') throw error;
+      return false;
+    }
+  }
+
+  /**
+   * INVARIANT: a manifest that cannot be written is waited for; one that is another process's by now ends the engine,
+   * whoever asked for the change.
+   */
+  async #durably(write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      if (error instanceof Fault && error.halt === 'state') this.#raise(error);
+      if (error instanceof Fault && error.disposition === 'fatal') this.#onFatal(error);
+      throw error;
+    }
+  }
+
+  #raise(fault: Fault): void {
+    this.#halts.raise({
+      name: 'state',
+      since: Math.floor(this.#clock.wallMs() / 1000),
+      cause: fault.message,
+      held: 'nothing is uploaded and nothing is deleted, since it could not be recorded',
+      folder: null,
+    });
+  }
+}
