@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { link, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,6 +9,8 @@ import { readRegularFile } from './regular-file.ts';
 
 /** Says which mirror a root belongs to. */
 export const MARKER_FILE = '.files-mirror.json';
+/** What it is written as first. A process that is killed in between leaves it; it is ours, and not worth a word. */
+export const MARKER_TEMPORARY = `${MARKER_FILE}.tmp`;
 
 const NOTE =
   'This file tells files-mirror that this is the right folder. Keep it: without it nothing is uploaded or deleted.';
@@ -119,8 +120,10 @@ function readMarker(disk: Disk, root: string): Marker {
 /** All or nothing, and durable: a full temporary file, then its name, then the directory. */
 async function writeMarker(root: string, content: string): Promise<void> {
   const marker = join(root, MARKER_FILE);
-  const temporary = `${marker}.${randomUUID()}.tmp`;
+  const temporary = join(root, MARKER_TEMPORARY);
   try {
+    // The lock on the root makes us the only writer; whatever lies there is a killed one's.
+    await rm(temporary, { force: true });
     const file = await open(temporary, 'wx', 0o644);
     try {
       await file.writeFile(content);

@@ -6,7 +6,7 @@ import { type Disk, realDisk } from './disk.ts';
 import { describeError, errnoOf, isMissing } from './errno.ts';
 import { IGNORE_FILE, type IgnoreRules } from './ignore-rules.ts';
 import { hintForFolder, hintForRootFile } from './outside-hint.ts';
-import { MARKER_FILE } from './root-guard.ts';
+import { MARKER_FILE, MARKER_TEMPORARY } from './root-guard.ts';
 import { listDoubtfulNames, mayBeUndecodable } from './undecodable-name.ts';
 
 /** How long a walk may hold the event loop before it lets others run. */
@@ -100,7 +100,7 @@ class Walk {
       for (const path of this.#folders) yield { kind: 'unlistable', path, reason };
       return;
     }
-    const own = new Set([MARKER_FILE, IGNORE_FILE]);
+    const own = new Set([MARKER_FILE, MARKER_TEMPORARY, IGNORE_FILE]);
     for (const name of names) {
       if (!own.has(name) && !mayBeUndecodable(name)) yield this.#find(name);
     }

@@ -2,7 +2,7 @@ import { basename } from 'node:path';
 import type { Clock, Hint } from '../contract/ports.ts';
 import { BurstAlarm } from './burst-alarm.ts';
 import { IGNORE_FILE, type IgnoreRules } from './ignore-rules.ts';
-import { MARKER_FILE } from './root-guard.ts';
+import { MARKER_FILE, MARKER_TEMPORARY } from './root-guard.ts';
 import { mayBeUndecodable } from './undecodable-name.ts';
 import { WatchForest, isDirectory } from './watch-forest.ts';
 
@@ -78,7 +78,7 @@ export class WatchSession {
       return this.#hintTree(directory);
     }
     const path = this.#mirrorPath(`${directory}/${name}`);
-    if (path === null) return;
+    if (path === null || path === MARKER_TEMPORARY) return;
     if (path === IGNORE_FILE) {
       // Whoever scans may have read it already.
       this.#options.rules.reload();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Fault } from '../../src/contract/faults.ts';
 import { type Disk, realDisk } from '../../src/local/disk.ts';
-import { MARKER_FILE, createRootGuard } from '../../src/local/root-guard.ts';
+import { MARKER_FILE, MARKER_TEMPORARY, createRootGuard } from '../../src/local/root-guard.ts';
 import { temporaryDirectory } from './fixtures.ts';
 
 const ID = '7a4d7b0e-0d0f-4a63-a3b4-0f4f6c9a2b11';
@@ -20,6 +20,16 @@ test('an empty root is unmarked, then marked, durably and in the documented form
     mirrorId: ID,
     note: expect.any(String),
   });
+  expect(fs.readdirSync(root)).toEqual([MARKER_FILE]);
+});
+
+test('what a killed process left of a marker is in nobody’s way, and gone once the root is marked', async () => {
+  const root = temporaryDirectory();
+  fs.writeFileSync(join(root, MARKER_TEMPORARY), '{ "version": 1, "mirr');
+  const guard = createRootGuard(root);
+  expect(guard.look(ID)).toMatchObject({ kind: 'unmarked' });
+  await guard.mark(ID);
+  expect(guard.look(ID)).toMatchObject({ kind: 'ok' });
   expect(fs.readdirSync(root)).toEqual([MARKER_FILE]);
 });
 

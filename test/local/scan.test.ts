@@ -60,6 +60,7 @@ test('the first level of the root: what no folder covers, with a hint; our own f
     vision: 'a file where a folder should be',
     '.files-mirror.json': '{}',
     '.filesignore': '',
+    '.files-mirror.json.tmp': 'left by a killed process',
     '.hidden/x': '',
   });
   const items = await scan(root);
