@@ -1,12 +1,10 @@
 import { expect, test } from 'vitest';
-import type { Collector } from '../../src/mirror/acts/collector.ts';
-import type { Core } from '../../src/mirror/acts/core.ts';
 import { Deleter } from '../../src/mirror/acts/deleter.ts';
 import { HaltBoard } from '../../src/mirror/memory/halts.ts';
 import { LetGo } from '../../src/mirror/judge/let-go.ts';
+import type { Recorded } from '../../src/mirror/memory/ledger.ts';
 import { PathNotes } from '../../src/mirror/memory/path-notes.ts';
 import type { SendQueue } from '../../src/contract/ports.ts';
-import type { RootGuard } from '../../src/mirror/acts/root-guard.ts';
 import { NO_MEMORY } from '../../src/contract/types.ts';
 import type { ManifestView, Memory, MirrorPath } from '../../src/contract/types.ts';
 import { entry } from '../manifest/samples.ts';
@@ -27,6 +25,9 @@ async function emptied() {
   const ledger = {
     memory: NO_MEMORY,
     writes: 0,
+    subscribe: (told: Recorded) => {
+      recorded = told;
+    },
     tryRemember: async (part: Partial<Memory>) => {
       ledger.memory = { ...ledger.memory, ...part };
       ledger.writes += 1;
@@ -36,23 +37,26 @@ async function emptied() {
   const clock = { wallMs: () => nowMs, monotonicMs: () => nowMs, sleep: async () => {} };
   const queue = { hold: () => {}, release: () => {} } as unknown as SendQueue;
   const notes = new PathNotes(view, () => 'batch');
-  const core = {
+  let recorded: Recorded = () => {};
+  const world = {
     clock,
     view,
     notes,
-    local: {
-      lookFolder: async () => {
-        happening.whileLooking();
-        return { kind: 'present' };
-      },
-    },
     halts: new HaltBoard(queue, () => {}, 'daemon'),
     ledger,
-    settings: { graceMs: 0, maxFraction: 0.1, minCount: 1, folders: new Map() },
-  } as unknown as Core;
-  const collector = { hasEnough: false, isBusy: false } as Collector;
+    config: {
+      local: {
+        lookFolder: async () => {
+          happening.whileLooking();
+          return { kind: 'present' };
+        },
+      },
+      settings: { graceMs: 0, maxFraction: 0.1, minCount: 1, folders: new Map() },
+    },
+  };
+  const collector = { hasEnough: false, isBusy: false };
   const letGo = new LetGo(clock, {});
-  const deleter = new Deleter(core, {} as RootGuard, collector, letGo, () => {});
+  const deleter = new Deleter({ ...world, collector, letGo, worklist: { mark: () => {} } } as never);
   for (const path of paths) await deleter.handle(path, '2049');
   nowMs += 10_000;
   await deleter.tick(false);
@@ -61,7 +65,8 @@ async function emptied() {
   const pass = (ms: number): void => {
     nowMs += ms;
   };
-  return { deleter, notes, happening, letGo, ledger, pass };
+  const add = (path: MirrorPath): void => recorded({ files: { [path]: entry(path) } }, new Map());
+  return { deleter, notes, happening, letGo, ledger, pass, add };
 }
 
 test('a file that is back while a mass delete is judged is not held', async () => {
@@ -83,12 +88,12 @@ test('deletes that are approved while they are judged are not held again', async
 });
 
 test('what comes in the place of what was let go is written in groups, and not again when nothing changed', async () => {
-  const { deleter, letGo, ledger, pass } = await emptied();
+  const { deleter, letGo, ledger, pass, add } = await emptied();
   letGo.went('batch', 1_000);
   await deleter.tick(false);
   const before = ledger.writes;
   for (let count = 0; count < 600; count += 1) {
-    deleter.noteAdded(`batch/new-${count}`);
+    add(`batch/new-${count}`);
     pass(100);
     await deleter.tick(false);
   }

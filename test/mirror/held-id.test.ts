@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import type { Core } from '../../src/mirror/acts/core.ts';
 import { IdentityIndex } from '../../src/mirror/memory/identity-index.ts';
 import { rulesKey } from '../../src/mirror/judge/plan.ts';
 import type { Rejection } from '../../src/contract/types.ts';
@@ -39,14 +38,9 @@ test('an id that is believed by now is ours also while that is being recorded', 
   const index = new IdentityIndex(view);
   expect(index.isOwned(kept.id)).toBe(true);
   let wasOurs: boolean | null = null;
-  const core = {
+  const world = {
     view,
     index,
-    local: {
-      look: async () => ({ kind: 'file', stat, sizeBytes: 10 }),
-      needsFullRead: () => false,
-      precheck: () => null,
-    },
     ledger: {
       // The view shows a change a moment before the index does.
       commit: async () => {
@@ -58,10 +52,17 @@ test('an id that is believed by now is ours also while that is being recorded', 
     api: { serverNowMs: () => 1_000 },
     clock: { wallMs: () => 1_000 },
     listener: () => {},
-    settings: { folders: new Map([['batch', rules]]), trustReply: new Set(['purpose']) },
-  } as unknown as Core;
+    config: {
+      local: {
+        look: async () => ({ kind: 'file', stat, sizeBytes: 10 }),
+        needsFullRead: () => false,
+        precheck: () => null,
+      },
+      settings: { folders: new Map([['batch', rules]]), trustReply: new Set(['purpose']) },
+    },
+  };
   const idle = { forget: () => {}, notHeld: () => {} };
-  const worker = new Worker({ core, deleter: idle, storage: idle } as never);
+  const worker = new Worker({ ...world, deleter: idle, storage: idle } as never);
   await worker.step(path, new AbortController().signal);
   expect(wasOurs).toBe(true);
   expect(index.isHeld(kept.id)).toBe(false);

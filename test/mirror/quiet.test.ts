@@ -1,9 +1,4 @@
 import { expect, test } from 'vitest';
-import type { Collector } from '../../src/mirror/acts/collector.ts';
-import type { Core } from '../../src/mirror/acts/core.ts';
-import type { Deleter } from '../../src/mirror/acts/deleter.ts';
-import type { Failures } from '../../src/mirror/memory/failures.ts';
-import type { LaneGovernor } from '../../src/mirror/acts/lane-governor.ts';
 import { Quiet } from '../../src/mirror/loop/quiet.ts';
 import type { FileId, Garbage } from '../../src/contract/types.ts';
 import { Worklist } from '../../src/mirror/waiting/worklist.ts';
@@ -17,11 +12,15 @@ const garbage: Garbage = {
   hold: false,
 };
 
+const untroubled = { trouble: () => null };
+const governors = { upload: untroubled, delete: untroubled };
+const scope = { isUnproven: () => false, trouble: () => null };
+
 /** A mirror with nothing to do but deleting one id after the other: whenever one is gone, there is a new one. */
 function endlesslyReplacing() {
   const ids = new Map<FileId, Garbage>([['file-0', garbage]]);
   let polls = 0;
-  const core = {
+  const world = {
     clock: {
       monotonicMs: () => polls * 100,
       wallMs: () => polls * 100,
@@ -34,28 +33,20 @@ function endlesslyReplacing() {
       },
     },
     view: { garbage: ids },
-    settings: { settleMs: 0, canDelete: true },
+    config: { settings: { settleMs: 0, canDelete: true } },
     worklist: new Worklist(
       () => 0,
       () => 0,
     ),
     halts: { holds: () => false, all: () => [] },
     notes: { problems: () => [] },
-  } as unknown as Core;
+  };
   const deleter = {
     isWaiting: () => false,
     waitingPaths: () => [],
   };
   const collector = { failuresOf: () => 0 };
-  const governor = { trouble: () => null } as unknown as LaneGovernor;
-  return new Quiet(
-    core,
-    deleter as unknown as Deleter,
-    collector as unknown as Collector,
-    { upload: governor, delete: governor },
-    {} as unknown as Failures,
-    { isUnproven: () => false, trouble: () => null },
-  );
+  return new Quiet({ ...world, deleter, collector, governors, scope } as never);
 }
 
 const signal = new AbortController().signal;
@@ -80,7 +71,7 @@ test('a backlog is not walked as a whole at every look: one path that is open de
   for (const path of paths) worklist.mark(path);
   let polls = 0;
   let asked = 0;
-  const core = {
+  const world = {
     clock: {
       monotonicMs: () => polls * 100,
       async sleep() {
@@ -89,20 +80,13 @@ test('a backlog is not walked as a whole at every look: one path that is open de
       },
     },
     view: { garbage: new Map() },
-    settings: { settleMs: 0 },
+    config: { settings: { settleMs: 0 } },
     worklist,
     halts: { has: () => false, holds: () => false, all: () => [] },
     notes: { stateOf: () => ((asked += 1), 'pending'), problems: () => [] },
-  } as unknown as Core;
-  const governor = { trouble: () => null } as unknown as LaneGovernor;
-  const quiet = new Quiet(
-    core,
-    { isWaiting: () => false, waitingPaths: () => [] } as unknown as Deleter,
-    {} as unknown as Collector,
-    { upload: governor, delete: governor },
-    {} as unknown as Failures,
-    { isUnproven: () => false, trouble: () => null },
-  );
+  };
+  const deleter = { isWaiting: () => false, waitingPaths: () => [] };
+  const quiet = new Quiet({ ...world, deleter, governors, scope } as never);
   await expect(quiet.untilDone(new Set(paths), signal)).rejects.toThrow('waited in vain');
   expect(asked).toBe(polls);
 });

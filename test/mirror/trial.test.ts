@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Core } from '../../src/mirror/acts/core.ts';
 import { Fault } from '../../src/contract/faults.ts';
 import { Trial } from '../../src/mirror/acts/trial.ts';
 
@@ -29,7 +28,7 @@ beforeEach(() => {
   halted = false;
   probes = 0;
   probe = async () => null;
-  const core = {
+  const world = {
     clock: { monotonicMs: () => nowMs },
     halts: { has: () => halted },
     view: { files: new Map() },
@@ -41,7 +40,7 @@ beforeEach(() => {
       },
     },
   };
-  trial = new Trial(core as unknown as Core, signal);
+  trial = new Trial({ ...world, signal } as never);
 });
 
 describe('a refused upload', () => {

@@ -1,23 +1,33 @@
-import type { Core } from './core.ts';
-import { nowSeconds } from './core.ts';
+import type { HaltBoard } from '../memory/halts.ts';
+import type { FilesApi, Clock, SendQueue } from '../../contract/ports.ts';
+import { nowSeconds } from '../memory/times.ts';
 import { type Fault, survivable } from '../../contract/faults.ts';
 
 const AUTH_PROBE_MS = 60_000;
 const QUOTA_FIRST_MS = 60_000;
 const QUOTA_LAST_MS = 1_800_000;
 
+/** What it works with. */
+interface Parts {
+  readonly api: FilesApi;
+  readonly broke: (error: unknown) => void;
+  readonly clock: Clock;
+  readonly halts: HaltBoard;
+  readonly queue: SendQueue;
+}
+
 /**
  * The two halts that only the API can end: `auth` (one probe a minute) and `quota` (one upload after a long, growing
  * wait).
  */
 export class ApiHalts {
-  readonly #core: Core;
+  readonly #parts: Parts;
   #quotaRefusals = 0;
   #nextProbeMs = 0;
   #isProbing = false;
 
-  constructor(core: Core) {
-    this.#core = core;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /** An upload was accepted, or refused for reasons of its file: there is room. */
@@ -27,23 +37,23 @@ export class ApiHalts {
 
   /** Raises the halt that the fault names. */
   raise(fault: Fault): void {
-    const since = nowSeconds(this.#core);
+    const since = nowSeconds(this.#parts);
     const cause = fault.message;
-    const now = this.#core.clock.monotonicMs();
+    const now = this.#parts.clock.monotonicMs();
     if (fault.halt === 'auth') {
-      if (!this.#core.halts.has('auth')) this.#nextProbeMs = now + AUTH_PROBE_MS;
-      this.#core.halts.raise({
+      if (!this.#parts.halts.has('auth')) this.#nextProbeMs = now + AUTH_PROBE_MS;
+      this.#parts.halts.raise({
         name: 'auth',
         since,
         cause,
         held: 'nothing is sent; files stay queued',
         folder: null,
       });
-    } else if (fault.halt === 'quota' && !this.#core.halts.has('quota')) {
+    } else if (fault.halt === 'quota' && !this.#parts.halts.has('quota')) {
       // RACE: uploads that were under way together are refused together, which counts once.
       this.#quotaRefusals += 1;
       this.#nextProbeMs = now + Math.min(QUOTA_LAST_MS, QUOTA_FIRST_MS * 2 ** (this.#quotaRefusals - 1));
-      this.#core.halts.raise({
+      this.#parts.halts.raise({
         name: 'quota',
         since,
         cause,
@@ -58,7 +68,7 @@ export class ApiHalts {
    * wants to be called again, or null.
    */
   tick(signal: AbortSignal): number | null {
-    const { halts, clock, queue } = this.#core;
+    const { halts, clock, queue } = this.#parts;
     if (!halts.has('auth') && !halts.has('quota')) return null;
     if (clock.monotonicMs() < this.#nextProbeMs) return this.#nextProbeMs;
     if (halts.holdsEverythingBesides('auth')) return null;
@@ -66,7 +76,7 @@ export class ApiHalts {
       // Not waited for: an API that does not answer would hold up whoever calls this for minutes.
       // A probe that takes longer than a minute brings no new time; whoever asks comes back by itself.
       if (this.#isProbing) return null;
-      this.#probe(signal).catch((error: unknown) => this.#core.broke(error));
+      this.#probe(signal).catch((error: unknown) => this.#parts.broke(error));
       return this.#nextProbeMs;
     }
     // Whether there is room again, only an upload can tell: one is let through.
@@ -81,7 +91,7 @@ export class ApiHalts {
   }
 
   async #probe(signal: AbortSignal): Promise<void> {
-    const { halts, clock, api } = this.#core;
+    const { halts, clock, api } = this.#parts;
     this.#nextProbeMs = clock.monotonicMs() + AUTH_PROBE_MS;
     this.#isProbing = true;
     try {

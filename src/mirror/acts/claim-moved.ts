@@ -1,7 +1,14 @@
-import type { Core } from './core.ts';
+import type { Reloadable } from '../memory/reloadable.ts';
 import type { Superseded } from '../judge/fold.ts';
 import { hasLeft } from './moved-from.ts';
-import { REST } from '../waiting/worklist.ts';
+import type { ManifestView } from '../../contract/types.ts';
+import { REST, type Worklist } from '../waiting/worklist.ts';
+
+export interface ClaimParts {
+  readonly view: ManifestView;
+  readonly worklist: Worklist;
+  readonly config: Reloadable;
+}
 
 /**
  * Claims the old path of a renamed file, if manifest and disk still say that this is what it is: with `gone`, that
@@ -12,7 +19,7 @@ import { REST } from '../waiting/worklist.ts';
  * minutes. By then a new file may lie at the old path, with an entry of its own, or the old one may be back.
  */
 export async function claimMoved(
-  { view, worklist, local }: Core,
+  { view, worklist, config }: ClaimParts,
   from: Superseded,
   demand: 'gone' | 'left',
 ): Promise<(() => void) | null> {
@@ -22,7 +29,7 @@ export async function claimMoved(
     worklist.mark(from.path);
     worklist.done(from.path, REST);
   };
-  const look = await local.look(from.path);
+  const look = await config.local.look(from.path);
   const isMoved = demand === 'gone' ? look.kind === 'absent' : hasLeft(look, from.entry);
   if (isMoved && view.files.get(from.path)?.id === from.entry.id) return release;
   release();

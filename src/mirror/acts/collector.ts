@@ -1,12 +1,16 @@
+import type { Ledger } from '../memory/ledger.ts';
+import type { IdentityIndex } from '../memory/identity-index.ts';
+import type { HaltBoard } from '../memory/halts.ts';
+import type { Reloadable } from '../memory/reloadable.ts';
+import type { FilesApi, Clock, Listener, SendQueue } from '../../contract/ports.ts';
 import type { ApiHalts } from './api-halts.ts';
-import type { Core } from './core.ts';
 import { type Fault, survivable } from '../../contract/faults.ts';
 import { garbageDeleted, isSurelyOurs } from '../judge/fold.ts';
 import type { LaneGovernor } from './lane-governor.ts';
 import type { RootGuard } from './root-guard.ts';
 import { type ScopeGuard, UNSURE_MS } from './scope-guard.ts';
 import type { Trial } from './trial.ts';
-import type { FileId, Garbage } from '../../contract/types.ts';
+import type { FileId, Garbage, ManifestView } from '../../contract/types.ts';
 import { again, REST, Worklist } from '../waiting/worklist.ts';
 
 /** Deletes that wait for their turn in the lane, or are under way. */
@@ -19,50 +23,53 @@ const IN_USE_MS = 1_000;
 const FRESH = 1_000_000;
 const REFUSED = 0;
 
+/** What it works with. */
+interface Parts {
+  readonly api: FilesApi;
+  readonly broke: (error: unknown) => void;
+  readonly clock: Clock;
+  readonly config: Reloadable;
+  readonly halts: HaltBoard;
+  readonly index: IdentityIndex;
+  readonly ledger: Ledger;
+  readonly listener: Listener;
+  readonly queue: SendQueue;
+  readonly view: ManifestView;
+  readonly root: RootGuard;
+  readonly governor: LaneGovernor;
+  readonly apiHalts: ApiHalts;
+  readonly trial: Trial;
+  readonly scope: ScopeGuard;
+  /** Breaks off what is under way. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Deletes, in the background, whatever lies in the garbage list. INVARIANT: nothing else is ever deleted, and what
  * is on the list is in the manifest before its DELETE begins.
  */
 export class Collector {
-  readonly #core: Core;
-  readonly #root: RootGuard;
-  readonly #governor: LaneGovernor;
-  readonly #apiHalts: ApiHalts;
-  readonly #trial: Trial;
-  readonly #scope: ScopeGuard;
-  readonly #signal: AbortSignal;
+  readonly #parts: Parts;
   /** How often each id was refused for itself in a row. */
   readonly #failures = new Map<FileId, number>();
   /** Those that were refused go last: however many they are, they keep no others waiting. */
   readonly #line: Worklist;
   #inLane = 0;
 
-  /** `signal` breaks off what is under way. */
-  constructor(
-    core: Core,
-    root: RootGuard,
-    governor: LaneGovernor,
-    apiHalts: ApiHalts,
-    trial: Trial,
-    scope: ScopeGuard,
-    signal: AbortSignal,
-  ) {
-    this.#core = core;
-    this.#root = root;
-    this.#governor = governor;
-    this.#apiHalts = apiHalts;
-    this.#trial = trial;
-    this.#scope = scope;
-    this.#signal = signal;
+  constructor(parts: Parts) {
+    this.#parts = parts;
     this.#line = new Worklist(
       (id) => (this.#failures.has(id) ? REFUSED : FRESH),
-      () => core.clock.monotonicMs(),
+      () => parts.clock.monotonicMs(),
     );
-    for (const id of core.view.garbage.keys()) this.#line.mark(id);
+    for (const id of parts.view.garbage.keys()) this.#line.mark(id);
+    parts.ledger.subscribe((change) => {
+      for (const [id, garbage] of Object.entries(change.garbage ?? {})) if (garbage !== null) this.#add(id);
+    });
   }
 
-  /** To be called for each id that was put on the garbage list, or may be deleted from now on. */
-  add(id: FileId): void {
+  /** The id was put on the garbage list, or may be deleted from now on. */
+  #add(id: FileId): void {
     this.#line.mark(id);
     this.#pump();
   }
@@ -82,24 +89,25 @@ export class Collector {
 
   /** Starts what is due. Returns the monotonic time of the next retry, or null. */
   tick(): number | null {
-    const nextMs = this.#line.wake(this.#core.clock.monotonicMs());
+    const nextMs = this.#line.wake(this.#parts.clock.monotonicMs());
     this.#pump();
     return nextMs;
   }
 
   #pump(): void {
-    const { queue, broke, settings } = this.#core;
+    const { queue, broke } = this.#parts;
+    const { settings } = this.#parts.config;
     if (!settings.canDelete) return;
     while (this.#inLane < Math.min(MAX_IN_LANE, this.#line.readyAt(FRESH) + this.#line.readyAt(REFUSED))) {
       this.#inLane += 1;
       queue
-        .delete(() => this.#collectNext(), this.#signal)
+        .delete(() => this.#collectNext(), this.#parts.signal)
         .catch((error: unknown) => {
-          if (!this.#signal.aborted) broke(error);
+          if (!this.#parts.signal.aborted) broke(error);
         })
         .finally(() => {
           this.#inLane -= 1;
-          if (!this.#signal.aborted) this.#pump();
+          if (!this.#parts.signal.aborted) this.#pump();
         });
     }
   }
@@ -108,7 +116,7 @@ export class Collector {
   async #collectNext(): Promise<void> {
     const id = this.#line.take();
     if (id === null) return;
-    const garbage = this.#core.view.garbage.get(id);
+    const garbage = this.#parts.view.garbage.get(id);
     // INVARIANT: what was only found by its looks in a listing is never deleted.
     const isWanted = garbage !== undefined && !garbage.hold && isSurelyOurs(garbage);
     const waitMs = isWanted ? await this.#delete(id, garbage) : null;
@@ -117,28 +125,28 @@ export class Collector {
 
   /** Returns how long to wait before the next try; null: it is gone. */
   async #delete(id: FileId, garbage: Garbage): Promise<number | null> {
-    const { api, ledger, listener, halts, index, view } = this.#core;
+    const { api, ledger, listener, halts, index, view } = this.#parts;
     const notYetMs = await this.#unlessAdmitted(id, garbage);
     if (notYetMs !== null) return notYetMs;
     // RACE: a halt may have come while this waited for its place in the lane.
-    if (halts.holds('delete') || !(await this.#root.check(0))) return 0;
+    if (halts.holds('delete') || !(await this.#parts.root.check(0))) return 0;
     // INVARIANT: what an entry has is never deleted. An id that was kept aside may have been adopted since.
     if (index.isHeld(id)) return IN_USE_MS;
     if (index.ownerOf(id) !== null) {
-      await ledger.record(garbageDeleted(id), this.#signal);
+      await ledger.record(garbageDeleted(id), this.#parts.signal);
       return null;
     }
     try {
-      const ended = await api.delete(id, this.#signal);
+      const ended = await api.delete(id, this.#parts.signal);
       // INVARIANT: "no such file" is only believed where our other files are known.
-      if (ended === 'absent' && !(await this.#scope.believesAbsence())) return UNSURE_MS;
+      if (ended === 'absent' && !(await this.#parts.scope.believesAbsence())) return UNSURE_MS;
     } catch (error) {
-      this.#signal.throwIfAborted();
-      return this.#failed(id, garbage, await this.#trial.ofId(survivable(error)));
+      this.#parts.signal.throwIfAborted();
+      return this.#failed(id, garbage, await this.#parts.trial.ofId(survivable(error)));
     }
-    this.#trial.granted();
-    this.#governor.works();
-    await ledger.record(garbageDeleted(id), this.#signal);
+    this.#parts.trial.granted();
+    this.#parts.governor.works();
+    await ledger.record(garbageDeleted(id), this.#parts.signal);
     this.#failures.delete(id);
     const isRenamed = garbage.reason === 'replaced' && !view.files.has(garbage.path);
     listener({ kind: 'deleted', path: garbage.path, id, why: isRenamed ? 'renamed' : garbage.reason });
@@ -147,25 +155,25 @@ export class Collector {
 
   /** With a key of another project nothing is deleted. Returns how long to wait; null: it may be. */
   async #unlessAdmitted(id: FileId, garbage: Garbage): Promise<number | null> {
-    if (this.#core.halts.holds('delete')) return 0;
+    if (this.#parts.halts.holds('delete')) return 0;
     try {
-      if (await this.#scope.admits()) return null;
-      return this.#core.halts.holds('delete') ? 0 : UNSURE_MS;
+      if (await this.#parts.scope.admits()) return null;
+      return this.#parts.halts.holds('delete') ? 0 : UNSURE_MS;
     } catch (error) {
-      this.#signal.throwIfAborted();
+      this.#parts.signal.throwIfAborted();
       return this.#failed(id, garbage, survivable(error));
     }
   }
 
   #failed(id: FileId, { path }: Garbage, fault: Fault): number {
-    const { listener, queue, halts } = this.#core;
+    const { listener, queue, halts } = this.#parts;
     if (fault.disposition === 'halt') {
-      this.#apiHalts.raise(fault);
+      this.#parts.apiHalts.raise(fault);
       if (halts.holds('delete')) return 0;
     }
     // Refused, and not with all others: the API has judged this id alone.
     const isOwn = fault.scope === 'file' && fault.outcome === 'refused';
-    const isApi = !isOwn && this.#governor.failed(fault, id);
+    const isApi = !isOwn && this.#parts.governor.failed(fault, id);
     if (fault.scope === 'lane') return 0;
     const failures = this.failuresOf(id) + 1;
     this.#failures.set(id, failures);

@@ -1,8 +1,11 @@
+import type { PathNotes } from '../memory/path-notes.ts';
+import { addedBy, type Ledger } from '../memory/ledger.ts';
+import type { HaltBoard } from '../memory/halts.ts';
+import type { Clock } from '../../contract/ports.ts';
 import type { Collector } from './collector.ts';
-import type { Core } from './core.ts';
-
 import { counted } from '../../contract/counted.ts';
-import { nowSeconds, rulesOf } from './core.ts';
+import { nowSeconds } from '../memory/times.ts';
+import { type Reloadable, rulesOf } from '../memory/reloadable.ts';
 import { condemned } from '../judge/fold.ts';
 import { guardDeletes, type DeleteVerdict, type Trip, type WaitingDelete } from '../judge/guards.ts';
 import type { LetGo } from '../judge/let-go.ts';
@@ -10,7 +13,7 @@ import { countInFolder, folderOf } from '../../contract/mirror-path.ts';
 import type { RootGuard } from './root-guard.ts';
 import { deviceOf, identityKey } from '../../contract/stat-token.ts';
 import type { FolderLook, ManifestView, MirrorPath, StatToken } from '../../contract/types.ts';
-import { again, REST, type Next } from '../waiting/worklist.ts';
+import { again, REST, type Next, type Worklist } from '../waiting/worklist.ts';
 
 /** Deletes wait until no new disappearance was noted for this long, so that a mass delete is seen as a whole. */
 const QUIET_MS = 1_000;
@@ -39,17 +42,27 @@ interface Gathered extends WaitingDelete {
   readonly missing: Missing;
 }
 
+/** What it works with. */
+interface Parts {
+  readonly clock: Clock;
+  readonly config: Reloadable;
+  readonly halts: HaltBoard;
+  readonly ledger: Ledger;
+  readonly notes: PathNotes;
+  readonly view: ManifestView;
+  readonly root: RootGuard;
+  readonly collector: Collector;
+  readonly letGo: LetGo;
+  readonly worklist: Worklist;
+}
+
 /**
  * Decides what is deleted. A path found absent waits here for its grace period; the guards then decide over all that
  * wait. INVARIANT: an id is first handed to the garbage list, durably, and only then deleted (`Collector`), so a lost
  * reply can never leave an entry whose file is gone.
  */
 export class Deleter {
-  readonly #core: Core;
-  readonly #root: RootGuard;
-  readonly #collector: Collector;
-  readonly #letGo: LetGo;
-  readonly #mark: (path: MirrorPath) => void;
+  readonly #parts: Parts;
   readonly #missing = new Map<MirrorPath, Missing>();
   /** Gone paths whose file appeared under another path that is not mirrored yet. */
   readonly #successors = new Map<MirrorPath, MirrorPath>();
@@ -61,18 +74,11 @@ export class Deleter {
   #rememberAgainMs = 0;
   #verdict: DeleteVerdict = NOTHING_DUE;
 
-  constructor(
-    core: Core,
-    root: RootGuard,
-    collector: Collector,
-    letGo: LetGo,
-    mark: (path: MirrorPath) => void,
-  ) {
-    this.#core = core;
-    this.#letGo = letGo;
-    this.#root = root;
-    this.#collector = collector;
-    this.#mark = mark;
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    parts.ledger.subscribe((change, before) => {
+      for (const path of addedBy(change, before)) this.#noteAdded(path);
+    });
   }
 
   /** The path's file is there (again), or the path is forgotten: no delete waits for it any more. */
@@ -94,9 +100,9 @@ export class Deleter {
     this.#successors.set(from, to);
   }
 
-  /** To be called when a path that was not mirrored before is. */
-  noteAdded(path: MirrorPath): void {
-    this.#letGo.came(folderOf(path));
+  /** The path was not mirrored before, and is now. */
+  #noteAdded(path: MirrorPath): void {
+    this.#parts.letGo.came(folderOf(path));
     if (this.#missing.size > 0) this.#added.add(path);
   }
 
@@ -130,8 +136,8 @@ export class Deleter {
         continue;
       missing.approved = true;
       // Who waits for it must not take it for held any more.
-      this.#core.notes.set(path, 'deleting', 'its delete is approved');
-      this.#letGo.forgive(approvesAll ? null : folderOf(path));
+      this.#parts.notes.set(path, 'deleting', 'its delete is approved');
+      this.#parts.letGo.forgive(approvesAll ? null : folderOf(path));
       this.#judgeAgainMs = 0;
       count += 1;
     }
@@ -143,8 +149,8 @@ export class Deleter {
    * may yet find the files elsewhere. Returns the monotonic time of the next decision, or null.
    */
   async tick(scanSoon: boolean): Promise<number | null> {
-    const now = this.#core.clock.monotonicMs();
-    if (now >= this.#rememberAgainMs && !this.#core.halts.has('state')) {
+    const now = this.#parts.clock.monotonicMs();
+    if (now >= this.#rememberAgainMs && !this.#parts.halts.has('state')) {
       this.#rememberAgainMs = now + REMEMBER_MS;
       if (this.#isOutOfDate()) await this.remember();
     }
@@ -158,16 +164,19 @@ export class Deleter {
     const waiting = await this.#waiting(now, scanSoon);
     const folders = new Map<string, FolderLook>();
     for (const folder of new Set(waiting.map((each) => each.folder))) {
-      folders.set(folder, await this.#core.local.lookFolder(folder));
+      folders.set(folder, await this.#parts.config.local.lookFolder(folder));
     }
     // Judged as soon as one is due, over all that wait; before that, a rename may still explain them.
     if (waiting.some((each) => each.due) || this.#verdict.halts.length > 0) this.#judge(waiting, folders);
     // What was released by then and came back may be missing again by now: its grace period is a new one.
     else this.#verdict = NOTHING_DUE;
-    if (!this.#core.halts.holds('delete')) await this.#release(this.#nextToRelease());
-    const doneMs = this.#core.clock.monotonicMs();
+    if (!this.#parts.halts.holds('delete')) await this.#release(this.#nextToRelease());
+    const doneMs = this.#parts.clock.monotonicMs();
     this.#judgeAgainMs = doneMs + JUDGE_PERIOD_PER_COST * (doneMs - now);
-    return Math.max(this.#judgeAgainMs, now + (this.#released.size > 0 || this.#collector.isBusy ? 50 : 500));
+    return Math.max(
+      this.#judgeAgainMs,
+      now + (this.#released.size > 0 || this.#parts.collector.isBusy ? 50 : 500),
+    );
   }
 
   /**
@@ -176,7 +185,7 @@ export class Deleter {
    */
   async remember(): Promise<void> {
     if (!this.#isOutOfDate()) return;
-    await this.#core.ledger.tryRemember({ letGo: this.#letGo.record(this.#soon([])) });
+    await this.#parts.ledger.tryRemember({ letGo: this.#parts.letGo.record(this.#soon([])) });
   }
 
   /**
@@ -184,7 +193,8 @@ export class Deleter {
    * more look at root and disk.
    */
   async handle(path: MirrorPath, onDevice: string): Promise<Next> {
-    const { clock, notes, settings } = this.#core;
+    const { clock, notes } = this.#parts;
+    const { settings } = this.#parts.config;
     const known = this.#missing.get(path);
     if (known === undefined) {
       this.#missing.set(path, {
@@ -219,16 +229,17 @@ export class Deleter {
 
   /** INVARIANT: the one place where an entry becomes a delete; root and disk are looked at right before. */
   async #condemn(path: MirrorPath): Promise<Next> {
-    const { view, local, ledger, halts } = this.#core;
-    if (halts.holds('delete') || !(await this.#root.check(0))) return again(0);
+    const { view, ledger, halts } = this.#parts;
+    const { local } = this.#parts.config;
+    if (halts.holds('delete') || !(await this.#parts.root.check(0))) return again(0);
     const look = await local.look(path);
     // RACE: a guard may have tripped since this was released.
     if (this.#verdict.held.has(path)) return again(0);
-    if (look.kind !== 'absent' || rulesOf(this.#core, path)?.deletes === 'keep') return again(0);
+    if (look.kind !== 'absent' || rulesOf(this.#parts.config, path)?.deletes === 'keep') return again(0);
     const isApproved = this.#missing.get(path)?.approved === true;
     // What cannot be recorded is held by the halt `state`, and released anew after it.
-    if (!(await ledger.tryCommit(condemned(view, path, nowSeconds(this.#core))))) return REST;
-    if (!isApproved) this.#letGo.went(folderOf(path));
+    if (!(await ledger.tryCommit(condemned(view, path, nowSeconds(this.#parts))))) return REST;
+    if (!isApproved) this.#parts.letGo.went(folderOf(path));
     this.forget(path);
     return again(0);
   }
@@ -238,7 +249,7 @@ export class Deleter {
     const next: MirrorPath[] = [];
     for (const path of this.#verdict.release) {
       if (!this.#missing.has(path) || this.#released.has(path)) continue;
-      if (this.#released.size + next.length >= MAX_RELEASED || this.#collector.hasEnough) break;
+      if (this.#released.size + next.length >= MAX_RELEASED || this.#parts.collector.hasEnough) break;
       next.push(path);
     }
     return next;
@@ -247,17 +258,18 @@ export class Deleter {
   /** INVARIANT: that a delete was let go is on the disk before it goes: a crash counts some too many, and none too few. */
   async #release(paths: readonly MirrorPath[]): Promise<void> {
     if (paths.length === 0) return;
-    if (!(await this.#core.ledger.tryRemember({ letGo: this.#letGo.record(this.#soon(paths)) }))) return;
+    if (!(await this.#parts.ledger.tryRemember({ letGo: this.#parts.letGo.record(this.#soon(paths)) })))
+      return;
     for (const path of paths) {
       // RACE: it may have come back while that was written.
       if (!this.#missing.has(path)) continue;
       this.#released.add(path);
-      this.#mark(path);
+      this.#parts.worklist.mark(path);
     }
   }
 
   #isOutOfDate(): boolean {
-    return this.#letGo.differsFrom(this.#core.ledger.memory.letGo, this.#soon([]));
+    return this.#parts.letGo.differsFrom(this.#parts.ledger.memory.letGo, this.#soon([]));
   }
 
   /** By folder, how many unapproved deletes are released or, with these paths, about to be. */
@@ -271,7 +283,8 @@ export class Deleter {
   }
 
   async #waiting(now: number, scanSoon: boolean): Promise<Gathered[]> {
-    const { settings, view } = this.#core;
+    const { view } = this.#parts;
+    const { settings } = this.#parts.config;
     const quiet = now - this.#lastGrowthMs >= Math.min(settings.graceMs, QUIET_MS);
     const waiting: Gathered[] = [];
     for (const [path, missing] of this.#missing) {
@@ -300,13 +313,14 @@ export class Deleter {
 
   /** Whether the file lives on under another path that is not mirrored yet. */
   async #hasSuccessor(path: MirrorPath): Promise<boolean> {
-    const { view, local, notes } = this.#core;
+    const { view, notes } = this.#parts;
+    const { local } = this.#parts.config;
     const to = this.#successors.get(path);
     const entry = view.files.get(path);
     if (to === undefined || entry === undefined) return false;
     // A refused successor will never take over: then the old path is simply gone.
     const state = notes.stateOf(to);
-    const outside = rulesOf(this.#core, to) === null;
+    const outside = rulesOf(this.#parts.config, to) === null;
     const hopeless =
       outside || view.files.has(to) || state === 'rejected' || state === 'ignored' || state === 'skipped';
     const stat = hopeless ? null : await local.statOf(to);
@@ -322,7 +336,7 @@ export class Deleter {
 
   /** However long a halt lasts: what came since and went again is none of the files that are there. */
   #stillAdded(): readonly MirrorPath[] {
-    const { view } = this.#core;
+    const { view } = this.#parts;
     for (const path of this.#added) {
       if (!view.files.has(path) || this.#missing.has(path)) this.#added.delete(path);
     }
@@ -337,7 +351,8 @@ export class Deleter {
   }
 
   #judge(gathered: readonly Gathered[], folders: ReadonlyMap<string, FolderLook>): void {
-    const { settings, view, halts, notes } = this.#core;
+    const { view, halts, notes } = this.#parts;
+    const { settings } = this.#parts.config;
     const waiting = this.#stillWaiting(gathered);
     const before = this.#verdict.halts;
     const added = this.#stillAdded();
@@ -346,8 +361,8 @@ export class Deleter {
       entriesTotal: view.files.size - added.length,
       entriesInFolder: (folder) => countInFolder(view.files.keys(), folder) - countInFolder(added, folder),
       lookOfFolder: (folder) => folders.get(folder) ?? null,
-      letGoTotal: this.#letGo.total(),
-      letGoInFolder: (folder) => this.#letGo.ofFolder(folder),
+      letGoTotal: this.#parts.letGo.total(),
+      letGoInFolder: (folder) => this.#parts.letGo.ofFolder(folder),
       maxFraction: settings.maxFraction,
       minCount: settings.minCount,
     });
@@ -362,7 +377,7 @@ export class Deleter {
     for (const halt of this.#verdict.halts) {
       halts.raise({
         name: 'mass-delete',
-        since: nowSeconds(this.#core),
+        since: nowSeconds(this.#parts),
         cause: `${halt.cause} (${halt.count}/${halt.of})`,
         held: `${counted(halt.waiting, 'delete waits', 'deletes wait')}; uploads go on`,
         folder: halt.folder,

@@ -1,6 +1,5 @@
-import type { Core } from './core.ts';
 import type { Fault } from '../../contract/faults.ts';
-import type { Lane } from '../../contract/ports.ts';
+import type { Lane, Clock, Listener, SendQueue } from '../../contract/ports.ts';
 
 /** This many files or ids that failed in a row, each for itself, say that the API is the trouble. */
 const SUSPECTS_TO_HOLD = 3;
@@ -11,13 +10,20 @@ export interface ApiTrouble {
   readonly message: string;
 }
 
+/** What it works with. */
+interface Parts {
+  readonly clock: Clock;
+  readonly listener: Listener;
+  readonly queue: SendQueue;
+  readonly lane: Lane;
+}
+
 /**
  * Slows a lane down when the API is in trouble: holds it for as long as the server asks, or with backoff, then lets
  * one request through to find out, and opens it when that succeeds.
  */
 export class LaneGovernor {
-  readonly #core: Core;
-  readonly #lane: Lane;
+  readonly #parts: Parts;
   /** Files or ids that failed for themselves since something last worked. */
   readonly #suspects = new Set<string>();
   /** How often in a row the lane had to wait. */
@@ -28,9 +34,8 @@ export class LaneGovernor {
   #heldUntilMs = 0;
   #lastMessage = '';
 
-  constructor(core: Core, lane: Lane) {
-    this.#core = core;
-    this.#lane = lane;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /** A request was granted, or refused for reasons of its file: the API works. */
@@ -39,8 +44,8 @@ export class LaneGovernor {
     this.#waits = 0;
     this.#failuresInRow = 0;
     this.#heldUntilMs = this.#askedUntilMs;
-    this.#core.queue.setProbing(this.#lane, false);
-    this.#core.queue.release(this.#lane, 'backoff');
+    this.#parts.queue.setProbing(this.#parts.lane, false);
+    this.#parts.queue.release(this.#parts.lane, 'backoff');
   }
 
   /**
@@ -48,7 +53,7 @@ export class LaneGovernor {
    * was taken for a failure of the API: then the lane waits, and there is nothing to be said about the suspect.
    */
   failed(fault: Fault, suspect: string | null): boolean {
-    const now = this.#core.clock.monotonicMs();
+    const now = this.#parts.clock.monotonicMs();
     // RACE: what was under way together fails together; that is one failure of the API, not many.
     const isHeld = now < this.#heldUntilMs;
     const isApi = this.#blamesApi(fault, suspect);
@@ -59,16 +64,17 @@ export class LaneGovernor {
     if (!isApi) return false;
     if (isHeld && fault.retryAfterMs === null) return true;
     if (!isHeld) this.#waits += 1;
-    const forMs = fault.retryAfterMs ?? this.#core.queue.backoffMs(this.#waits);
+    const forMs = fault.retryAfterMs ?? this.#parts.queue.backoffMs(this.#waits);
     this.#heldUntilMs = Math.max(this.#heldUntilMs, now + forMs);
-    if (fault.retryAfterMs === null) this.#core.queue.hold(this.#lane, 'backoff', fault.message, forMs);
+    if (fault.retryAfterMs === null)
+      this.#parts.queue.hold(this.#parts.lane, 'backoff', fault.message, forMs);
     else this.#holdAsAsked(fault.message, fault.retryAfterMs);
-    this.#core.queue.setProbing(this.#lane, true);
+    this.#parts.queue.setProbing(this.#parts.lane, true);
     // Said at the first trouble, and then ever more seldom.
     if (!isHeld && Number.isInteger(Math.log2(this.#waits))) {
-      this.#core.listener({
+      this.#parts.listener({
         kind: 'warning',
-        message: `${this.#lane}s wait ${(forMs / 1000).toFixed(1)} s: ${fault.message}`,
+        message: `${this.#parts.lane}s wait ${(forMs / 1000).toFixed(1)} s: ${fault.message}`,
       });
     }
     return true;
@@ -82,7 +88,7 @@ export class LaneGovernor {
   /** The configuration or the key may have changed: try at once. */
   retryNow(): void {
     this.#heldUntilMs = this.#askedUntilMs;
-    this.#core.queue.release(this.#lane, 'backoff');
+    this.#parts.queue.release(this.#parts.lane, 'backoff');
   }
 
   /** One that fails again and again says nothing new about the others. */
@@ -94,9 +100,9 @@ export class LaneGovernor {
 
   /** What the server asked for holds to its end, whatever other requests that were under way bring back. */
   #holdAsAsked(why: string, forMs: number): void {
-    const untilMs = this.#core.clock.monotonicMs() + forMs;
+    const untilMs = this.#parts.clock.monotonicMs() + forMs;
     if (untilMs <= this.#askedUntilMs) return;
     this.#askedUntilMs = untilMs;
-    this.#core.queue.hold(this.#lane, 'retry-after', why, forMs);
+    this.#parts.queue.hold(this.#parts.lane, 'retry-after', why, forMs);
   }
 }

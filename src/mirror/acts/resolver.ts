@@ -1,9 +1,11 @@
+import type { PathNotes } from '../memory/path-notes.ts';
+import type { Ledger } from '../memory/ledger.ts';
+import type { IdentityIndex } from '../memory/identity-index.ts';
 import { command } from '../../contract/command.ts';
 import { ignoredExpiry } from '../judge/asked-expiry.ts';
 import { completed } from '../judge/belief.ts';
-import type { Core } from './core.ts';
-
-import { nowSeconds, rulesOf, serverNowSeconds } from './core.ts';
+import { nowSeconds, serverNowSeconds } from '../memory/times.ts';
+import { type Reloadable, rulesOf } from '../memory/reloadable.ts';
 import {
   discarded,
   discardedAndRejected,
@@ -15,7 +17,7 @@ import {
 import { lookTimesMs, searchedMs } from '../judge/look-times.ts';
 import { remoteNameOf } from '../../contract/mirror-path.ts';
 import { isHold, type HoldRule } from '../judge/plan.ts';
-import type { ListDoubt } from '../../contract/ports.ts';
+import type { ListDoubt, FilesApi, Clock, Listener } from '../../contract/ports.ts';
 import { recordUpload } from './record-upload.ts';
 import { SeenFiles } from '../memory/seen-files.ts';
 import { sameVersionByStat, sizeOf } from '../../contract/stat-token.ts';
@@ -27,9 +29,10 @@ import type {
   Rejection,
   RemoteFile,
   StatToken,
+  ManifestView,
 } from '../../contract/types.ts';
 import { earliestCreationMs, findingOf, fitOf, mayBeSince, type Finding } from '../judge/whose-file.ts';
-import { again, type Next } from '../waiting/worklist.ts';
+import { again, type Next, type Worklist } from '../waiting/worklist.ts';
 
 /** A file of which the disk cannot tell anything is asked for again after this long. */
 const UNTOLD_MS = 5_000;
@@ -75,12 +78,25 @@ type Local =
       readonly sha256: string;
     };
 
+/** What it works with. */
+interface Parts {
+  readonly api: FilesApi;
+  readonly clock: Clock;
+  readonly config: Reloadable;
+  readonly index: IdentityIndex;
+  readonly ledger: Ledger;
+  readonly listener: Listener;
+  readonly notes: PathNotes;
+  readonly view: ManifestView;
+  readonly worklist: Worklist;
+}
+
 /**
  * Finds out what became of uploads whose outcome is unknown: lists their purpose, newest first, back to before
  * their start, and looks for the one file that can be theirs (`whose-file.ts`). One listing serves all who wait.
  */
 export class Resolver {
-  readonly #core: Core;
+  readonly #parts: Parts;
   readonly #looks = new Map<MirrorPath, Looks>();
   readonly #attempts = new Map<MirrorPath, Attempt>();
   readonly #seen = new SeenFiles();
@@ -88,8 +104,8 @@ export class Resolver {
   readonly #joinable = new Map<string | null, Listing>();
   readonly #running = new Map<string | null, Promise<unknown>>();
 
-  constructor(core: Core) {
-    this.#core = core;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /** The outcome of this path's attempt became unknown now. */
@@ -108,7 +124,8 @@ export class Resolver {
     movedFrom: Superseded | null,
     signal: AbortSignal,
   ): Promise<Next> {
-    const { clock, settings, ledger } = this.#core;
+    const { clock, ledger } = this.#parts;
+    const { settings } = this.#parts.config;
     if (intent.sent === false) {
       // Broken off, in this run or an earlier one, before the server had all of it.
       await ledger.record(intentCleared(path), signal);
@@ -153,7 +170,7 @@ export class Resolver {
     times: readonly number[],
     signal: AbortSignal,
   ): Promise<Looks> {
-    const { api, clock, ledger } = this.#core;
+    const { api, clock, ledger } = this.#parts;
     const serverNowMs = api.serverNowMs();
     const elapsedMs = searchedMs(intent.lookedSinceMs ?? null, serverNowMs);
     if (intent.lookedSinceMs === undefined && serverNowMs !== null)
@@ -178,13 +195,14 @@ export class Resolver {
     movedFrom: Superseded | null,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { ledger, view, listener, settings } = this.#core;
+    const { ledger, view, listener } = this.#parts;
+    const { settings } = this.#parts.config;
     const local = await this.#localOf(path, intent, signal);
     if (local.kind === 'untold') return false;
     // RACE: another path may have adopted it while the content was read, or given it up.
     if (this.#isKnown(remote.id)) return false;
-    const now = nowSeconds(this.#core);
-    using _ours = this.#core.index.holdId(remote.id);
+    const now = nowSeconds(this.#parts);
+    using _ours = this.#parts.index.holdId(remote.id);
     if (local.kind === 'other') {
       await ledger.record(discarded(path, remote, intent, 'void', now), signal);
       return true;
@@ -197,10 +215,10 @@ export class Resolver {
       listener({ kind: 'rejected', path, rule: refusal.rule, message: ignored });
       return true;
     }
-    const dated = { ...remote, createdAt: remote.createdAt ?? serverNowSeconds(this.#core) };
+    const dated = { ...remote, createdAt: remote.createdAt ?? serverNowSeconds(this.#parts) };
     const upload = { path, stat, sha256, remote: dated, rules, supersedes: movedFrom, now };
     const replaced = view.files.get(path)?.id ?? null;
-    await recordUpload(this.#core, upload, signal);
+    await recordUpload(this.#parts, upload, signal);
     listener({
       kind: 'uploaded',
       path,
@@ -224,7 +242,7 @@ export class Resolver {
     finding: Exclude<Finding, { kind: 'ours' }>,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { ledger, view, listener, index } = this.#core;
+    const { ledger, view, listener, index } = this.#parts;
     const { answered } = intent;
     if (answered === undefined && finding.kind === 'none') {
       await ledger.record(intentCleared(path), signal);
@@ -244,7 +262,7 @@ export class Resolver {
       return true;
     }
     const { stat, rules, sha256 } = local;
-    const held = { path, stat, rules, sha256, kept: null, rule, message, now: nowSeconds(this.#core) };
+    const held = { path, stat, rules, sha256, kept: null, rule, message, now: nowSeconds(this.#parts) };
     await ledger.record(versionHeld(view, held), signal);
     listener({ kind: 'rejected', path, rule, message });
     return true;
@@ -252,8 +270,8 @@ export class Resolver {
 
   /** Whether the local file still is the version that was sent, with its hash. */
   async #localOf(path: MirrorPath, intent: Intent, signal: AbortSignal): Promise<Local> {
-    const { local } = this.#core;
-    const rules = rulesOf(this.#core, path);
+    const { local } = this.#parts.config;
+    const rules = rulesOf(this.#parts.config, path);
     const stat = await local.statOf(path);
     if (stat === null && (await local.look(path)).kind === 'unknown') return { kind: 'untold' };
     if (rules === null || stat === null || !sameVersionByStat(stat, intent.stat)) return { kind: 'other' };
@@ -264,7 +282,8 @@ export class Resolver {
   }
 
   #tell(path: MirrorPath, intent: Intent, looks: Looks): void {
-    const { notes, settings } = this.#core;
+    const { notes } = this.#parts;
+    const { settings } = this.#parts.config;
     const attempt = this.#attempts.get(path);
     const why = attempt?.why ?? 'an earlier upload of it may have arrived';
     const fromTo = `in the list since ${timeOf(looks.firstWallMs)}, until ${timeOf(looks.firstWallMs + settings.lookMs)}`;
@@ -286,7 +305,8 @@ export class Resolver {
     listed: readonly RemoteFile[],
     signal: AbortSignal,
   ): Promise<readonly RemoteFile[]> {
-    const { api, settings } = this.#core;
+    const { api } = this.#parts;
+    const { settings } = this.#parts.config;
     const startedMs = this.#attempts.get(path)?.startedMs ?? null;
     const confirmed: RemoteFile[] = [];
     for (const file of listed) {
@@ -303,7 +323,8 @@ export class Resolver {
    * looked for, and those of which nobody could tell.
    */
   #rivalsOf(path: MirrorPath, { purpose }: Intent): readonly Intent[] {
-    const { view, settings } = this.#core;
+    const { view } = this.#parts;
+    const { settings } = this.#parts.config;
     const oneList = !settings.trustReply.has('purpose');
     const rivals = new Map<MirrorPath, Intent>();
     for (const [other, rejection] of view.rejected)
@@ -316,13 +337,13 @@ export class Resolver {
 
   /** Another version has this id, or had it until lately. */
   #isKnown(id: FileId): boolean {
-    const { index } = this.#core;
+    const { index } = this.#parts;
     return index.isOwned(id) || index.wasOwned(id);
   }
 
   /** Joins a listing that has not begun yet: one that has begun may have passed over the file already. */
   #listSince(intent: Intent, signal: AbortSignal): Promise<Listed> {
-    const purpose = this.#core.settings.trustReply.has('purpose') ? intent.purpose : null;
+    const purpose = this.#parts.config.settings.trustReply.has('purpose') ? intent.purpose : null;
     const sinceMs = earliestCreationMs(intent);
     const joinable = this.#joinable.get(purpose);
     if (joinable !== undefined) {
@@ -350,11 +371,11 @@ export class Resolver {
     const files: RemoteFile[] = [];
     const doubts: ListDoubt[] = [];
     const request = { purpose, order: 'desc', onDoubt: (doubt: ListDoubt) => doubts.push(doubt) } as const;
-    for await (const page of this.#core.api.list(request, signal)) {
+    for await (const page of this.#parts.api.list(request, signal)) {
       const recent = page.filter((file) => mayBeSince(file, sinceMs));
       this.#seen.note(
         recent.map(({ id }) => id),
-        this.#core.clock.monotonicMs(),
+        this.#parts.clock.monotonicMs(),
       );
       files.push(...recent);
       if (recent.length === 0) break;

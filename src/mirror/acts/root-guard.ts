@@ -1,7 +1,18 @@
-import type { Core } from './core.ts';
-import { nowSeconds } from './core.ts';
+import type { ManifestView } from '../../contract/types.ts';
+import type { HaltBoard } from '../memory/halts.ts';
+import type { Reloadable } from '../memory/reloadable.ts';
+import type { Clock } from '../../contract/ports.ts';
+import { nowSeconds } from '../memory/times.ts';
 import { survivable } from '../../contract/faults.ts';
 import { remembersNothing } from '../../contract/remembers-nothing.ts';
+
+/** What it works with. */
+interface Parts {
+  readonly clock: Clock;
+  readonly config: Reloadable;
+  readonly halts: HaltBoard;
+  readonly view: ManifestView;
+}
 
 /**
  * Watches over the root: missing, not a directory, without its marker, or another mirror's. While it is bad,
@@ -9,18 +20,21 @@ import { remembersNothing } from '../../contract/remembers-nothing.ts';
  * manifest is empty, so an unmounted root with entries never gets one.
  */
 export class RootGuard {
-  readonly #core: Core;
-  readonly #onBack: () => void;
+  readonly #parts: Parts;
+  readonly #whenBack: (() => void)[] = [];
   #device: string | null = null;
   #wasBad = false;
   #checkedAtMs = Number.NEGATIVE_INFINITY;
   #good = false;
   #turn: Promise<void> = Promise.resolve();
 
-  /** `onBack`: called when a bad root is good again, or another disk appeared in its place. */
-  constructor(core: Core, onBack: () => void) {
-    this.#core = core;
-    this.#onBack = onBack;
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** `told`: called each time when a bad root is good again, or another disk appeared in its place. */
+  whenBack(told: () => void): void {
+    this.#whenBack.push(told);
   }
 
   /** Is the root the right one? `maxAgeMs`: how old the answer may be; 0 looks now. */
@@ -35,29 +49,30 @@ export class RootGuard {
   }
 
   async #check(maxAgeMs: number): Promise<boolean> {
-    const now = this.#core.clock.monotonicMs();
+    const now = this.#parts.clock.monotonicMs();
     if (now - this.#checkedAtMs < maxAgeMs) return this.#good;
     const cause = await this.#look();
-    this.#checkedAtMs = this.#core.clock.monotonicMs();
+    this.#checkedAtMs = this.#parts.clock.monotonicMs();
     this.#good = cause === null;
     if (cause !== null) {
       this.#wasBad = true;
       this.#raise(cause);
     } else if (this.#wasBad) {
       this.#wasBad = false;
-      this.#core.halts.end('root');
-      this.#onBack();
+      this.#parts.halts.end('root');
+      for (const told of this.#whenBack) told();
     }
     return this.#good;
   }
 
   /** Null: good. Otherwise what is wrong. */
   async #look(): Promise<string | null> {
-    const { local, view } = this.#core;
+    const { view } = this.#parts;
+    const { local } = this.#parts.config;
     const look = await local.lookRoot(view.mirrorId);
     if (look.kind === 'bad') return look.reason;
     if (look.kind === 'unmarked') {
-      if (!remembersNothing(this.#core.view))
+      if (!remembersNothing(this.#parts.view))
         return 'its marker .files-mirror.json is missing; the disk may not be mounted';
       try {
         await local.markRoot(view.mirrorId);
@@ -75,10 +90,10 @@ export class RootGuard {
   }
 
   #raise(cause: string): void {
-    this.#core.halts.raise({
+    this.#parts.halts.raise({
       name: 'root',
-      since: nowSeconds(this.#core),
-      cause: `${this.#core.settings.root}: ${cause}`,
+      since: nowSeconds(this.#parts),
+      cause: `${this.#parts.config.settings.root}: ${cause}`,
       held: 'nothing is uploaded and nothing is deleted',
       folder: null,
     });

@@ -1,11 +1,15 @@
+import type { Worklist } from '../waiting/worklist.ts';
+import type { PathNotes } from '../memory/path-notes.ts';
+import type { IdentityIndex } from '../memory/identity-index.ts';
+import type { FilesApi, Clock, Listener } from '../../contract/ports.ts';
 import { needOf, needOfSkip } from '../../contract/attention.ts';
-import type { Core } from './core.ts';
-import { rulesOf, serverNowSeconds } from './core.ts';
+import { serverNowSeconds } from '../memory/times.ts';
+import { type Reloadable, rulesOf } from '../memory/reloadable.ts';
 import type { Deleter } from './deleter.ts';
 import { isWithin, isWithinAny } from '../../contract/mirror-path.ts';
 import { expiryWantsLook, isAtRest } from '../judge/plan.ts';
 import { skipText } from '../judge/skip-text.ts';
-import type { Entry, ScanItem } from '../../contract/types.ts';
+import type { Entry, ScanItem, ManifestView } from '../../contract/types.ts';
 import type { MirrorPath, StatToken } from '../../contract/types.ts';
 
 export interface ScanSummary {
@@ -15,26 +19,36 @@ export interface ScanSummary {
   readonly tookMs: number;
 }
 
+/** What it works with. */
+interface Parts {
+  readonly api: FilesApi;
+  readonly clock: Clock;
+  readonly config: Reloadable;
+  readonly index: IdentityIndex;
+  readonly listener: Listener;
+  readonly notes: PathNotes;
+  readonly view: ManifestView;
+  readonly deleter: Deleter;
+  readonly worklist: Worklist;
+}
+
 /**
  * Compares what lies on disk with what is remembered, and marks every path that differs. A file whose stat is as
  * recorded costs one comparison; uploads begin while the walk goes on.
  */
 export class Scanner {
-  readonly #core: Core;
-  readonly #deleter: Deleter;
-  readonly #mark: (path: MirrorPath) => void;
+  readonly #parts: Parts;
   readonly #toldOutside = new Set<string>();
 
-  constructor(core: Core, deleter: Deleter, mark: (path: MirrorPath) => void) {
-    this.#core = core;
-    this.#deleter = deleter;
-    this.#mark = mark;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /** `under` null: everything. Throws only when the signal aborts. */
   async scan(under: MirrorPath | null, signal: AbortSignal): Promise<ScanSummary> {
-    const { clock, local, view, notes } = this.#core;
-    const now = serverNowSeconds(this.#core);
+    const { clock, view, notes } = this.#parts;
+    const { local } = this.#parts.config;
+    const now = serverNowSeconds(this.#parts);
     const startedMs = clock.monotonicMs();
     const seen = new Seen(view.files);
     const unlistable = new Set<MirrorPath>();
@@ -42,7 +56,7 @@ export class Scanner {
     let dirty = 0;
     const mark = (path: MirrorPath): void => {
       dirty += 1;
-      this.#mark(path);
+      this.#parts.worklist.mark(path);
     };
     for await (const items of local.scan(under, signal)) {
       for (const item of items) {
@@ -57,7 +71,7 @@ export class Scanner {
         if (entry !== undefined) seen.addEntry(entry);
         if (
           entry === undefined ||
-          !isAtRest(item.path, entry, item.stat, rulesOf(this.#core, item.path), now) ||
+          !isAtRest(item.path, entry, item.stat, rulesOf(this.#parts.config, item.path), now) ||
           notes.stateOf(item.path) !== 'synced' ||
           view.rejected.has(item.path)
         ) {
@@ -70,9 +84,9 @@ export class Scanner {
     if (under !== null || seen.entryCount < view.files.size) {
       for (const path of view.files.keys()) this.#markUnseen(path, under, seen, unlistable, mark);
     }
-    for (const path of this.#core.notes.paths()) this.#markUnseen(path, under, seen, unlistable, mark);
+    for (const path of this.#parts.notes.paths()) this.#markUnseen(path, under, seen, unlistable, mark);
     for (const path of view.rejected.keys()) this.#markUnseen(path, under, seen, unlistable, mark);
-    for (const path of view.intents.keys()) this.#mark(path);
+    for (const path of view.intents.keys()) this.#parts.worklist.mark(path);
     if (under === null)
       for (const path of this.#toldOutside) if (!seen.has(path)) this.#toldOutside.delete(path);
     return { files, dirty, tookMs: clock.monotonicMs() - startedMs };
@@ -80,22 +94,22 @@ export class Scanner {
 
   /** Marks what expired, or is due to be renewed: no event on disk tells of that. */
   sweepExpiry(): void {
-    const now = serverNowSeconds(this.#core);
-    for (const [path, entry] of this.#core.view.files) {
-      if (entry.expiresAt === null || this.#core.notes.stateOf(path) === 'expired') continue;
-      const rules = rulesOf(this.#core, path);
-      if (rules !== null && expiryWantsLook(path, entry, rules, now)) this.#mark(path);
+    const now = serverNowSeconds(this.#parts);
+    for (const [path, entry] of this.#parts.view.files) {
+      if (entry.expiresAt === null || this.#parts.notes.stateOf(path) === 'expired') continue;
+      const rules = rulesOf(this.#parts.config, path);
+      if (rules !== null && expiryWantsLook(path, entry, rules, now)) this.#parts.worklist.mark(path);
     }
   }
 
   /** Tells the deleter when a file without entry has the identity of an entry elsewhere: perhaps a rename. */
   noteArrival(path: MirrorPath, stat: StatToken): void {
-    const from = this.#core.view.files.has(path) ? null : this.#core.index.otherPathOf(path, stat);
-    if (from !== null) this.#deleter.noteSuccessor(from, path);
+    const from = this.#parts.view.files.has(path) ? null : this.#parts.index.otherPathOf(path, stat);
+    if (from !== null) this.#parts.deleter.noteSuccessor(from, path);
   }
 
   #note(item: Exclude<ScanItem, { kind: 'file' }>, mark: (path: MirrorPath) => void): void {
-    const { notes, listener, view } = this.#core;
+    const { notes, listener, view } = this.#parts;
     switch (item.kind) {
       case 'skipped':
       case 'ignored': {
@@ -121,7 +135,7 @@ export class Scanner {
   }
 
   #noteUnlistable(path: MirrorPath, reason: string): void {
-    const { notes, listener } = this.#core;
+    const { notes, listener } = this.#parts;
     if (notes.set(path, 'skipped', reason)) listener({ kind: 'skipped', path, reason });
   }
 

@@ -1,10 +1,11 @@
+import type { ManifestView } from '../../contract/types.ts';
+import type { HaltBoard } from '../memory/halts.ts';
 import type { ApiHalts } from './api-halts.ts';
 import { askScope, foreignScope, scopeFault, unsureScope } from './ask-scope.ts';
-import type { Core } from './core.ts';
-import { nowSeconds, serverNowSeconds } from './core.ts';
+import { nowSeconds, serverNowSeconds } from '../memory/times.ts';
 import { type Fault, survivable } from '../../contract/faults.ts';
 import type { ApiTrouble } from './lane-governor.ts';
-import type { ApiMemory } from '../../contract/ports.ts';
+import type { ApiMemory, FilesApi, Clock, Listener, SendQueue } from '../../contract/ports.ts';
 
 /** A path or id for which it is not known yet whether it may be sent or deleted is looked at again after this long. */
 export const UNSURE_MS = 5_000;
@@ -13,6 +14,21 @@ const RECHECK_MS = 60_000;
 /** A look-up that found an id answers for this long whether a 404 can be believed. */
 const BELIEVED_MS = 10_000;
 
+/** What it works with. */
+interface Parts {
+  readonly api: FilesApi;
+  readonly broke: (error: unknown) => void;
+  readonly clock: Clock;
+  readonly halts: HaltBoard;
+  readonly listener: Listener;
+  readonly queue: SendQueue;
+  readonly view: ManifestView;
+  readonly memory: ApiMemory;
+  readonly apiHalts: ApiHalts;
+  /** Breaks off what is under way. One look serves several, so it is not for one of them to end it. */
+  readonly signal: AbortSignal;
+}
+
 /**
  * Makes sure that the recorded ids are of the project that requests are made in. A key of another project gets 404
  * for them, which must not be taken for "deleted". INVARIANT: while what the ids belong to has changed, nothing is
@@ -20,10 +36,7 @@ const BELIEVED_MS = 10_000;
  * when nothing waits to be sent; while nothing has changed, nothing is asked.
  */
 export class ScopeGuard {
-  readonly #core: Core;
-  readonly #memory: ApiMemory;
-  readonly #apiHalts: ApiHalts;
-  readonly #signal: AbortSignal;
+  readonly #parts: Parts;
   #believedUntilMs = Number.NEGATIVE_INFINITY;
   #nextLookMs = 0;
   /** Look-ups of our own in a row that the API did not answer. */
@@ -34,12 +47,8 @@ export class ScopeGuard {
   #epoch = 0;
   #running: Promise<boolean> | null = null;
 
-  /** `signal` breaks off what is under way. One look serves several, so it is not for one of them to end it. */
-  constructor(core: Core, memory: ApiMemory, apiHalts: ApiHalts, signal: AbortSignal) {
-    this.#core = core;
-    this.#memory = memory;
-    this.#apiHalts = apiHalts;
-    this.#signal = signal;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /**
@@ -47,14 +56,14 @@ export class ScopeGuard {
    * Throws `Fault` when the API does not tell, or the signal's reason.
    */
   async admits(): Promise<boolean> {
-    if (this.#core.halts.has('scope')) return false;
-    return this.#memory.changes().length === 0 || (await this.#look());
+    if (this.#parts.halts.has('scope')) return false;
+    return this.#parts.memory.changes().length === 0 || (await this.#look());
   }
 
   /** An id that is recorded was unknown (404): whether that can be believed. Else as `admits`. */
   async believesAbsence(): Promise<boolean> {
     if (!(await this.admits())) return false;
-    return this.#core.clock.monotonicMs() < this.#believedUntilMs || (await this.#look());
+    return this.#parts.clock.monotonicMs() < this.#believedUntilMs || (await this.#look());
   }
 
   /**
@@ -62,8 +71,8 @@ export class ScopeGuard {
    * way of asking: until then nobody can say that all is well.
    */
   isUnproven(): boolean {
-    const { halts, view } = this.#core;
-    if (halts.holdsEverything() || this.#memory.changes().length === 0) return false;
+    const { halts, view } = this.#parts;
+    if (halts.holdsEverything() || this.#parts.memory.changes().length === 0) return false;
     return view.files.size > 0 || view.garbage.size > 0;
   }
 
@@ -75,13 +84,13 @@ export class ScopeGuard {
 
   /** Why `admits` said no. */
   refusal(): Fault {
-    const halt = this.#core.halts.all().find(({ name }) => name === 'scope');
+    const halt = this.#parts.halts.all().find(({ name }) => name === 'scope');
     return halt === undefined ? unsureScope() : scopeFault(halt.cause);
   }
 
   /** The API has shown one of the recorded ids. */
   sawOwnId(): void {
-    this.#believedUntilMs = this.#core.clock.monotonicMs() + BELIEVED_MS;
+    this.#believedUntilMs = this.#parts.clock.monotonicMs() + BELIEVED_MS;
   }
 
   /** The configuration or the key may have changed: it is looked at afresh. */
@@ -98,13 +107,13 @@ export class ScopeGuard {
    * again. Returns the monotonic time at which it wants to be called again, or null.
    */
   tick(): number | null {
-    const { clock, halts } = this.#core;
+    const { clock, halts } = this.#parts;
     const isHalted = halts.has('scope');
     if (!isHalted && (!this.isUnproven() || this.#running !== null)) return null;
     if (clock.monotonicMs() < this.#nextLookMs) return this.#nextLookMs;
     this.#nextLookMs = clock.monotonicMs() + (isHalted ? RECHECK_MS : UNSURE_MS);
     // Not waited for: an API that does not answer would hold up whoever calls this for minutes.
-    this.#lookAgain().catch((error: unknown) => this.#core.broke(error));
+    this.#lookAgain().catch((error: unknown) => this.#parts.broke(error));
     return this.#nextLookMs;
   }
 
@@ -118,19 +127,19 @@ export class ScopeGuard {
     try {
       if ((await this.#look()) || this.#hasToldUnsure || !this.isUnproven()) return;
       this.#hasToldUnsure = true;
-      this.#core.listener({ kind: 'warning', message: unsureScope().message });
+      this.#parts.listener({ kind: 'warning', message: unsureScope().message });
     } catch (error) {
-      if (!this.#signal.aborted) this.#failed(survivable(error));
+      if (!this.#parts.signal.aborted) this.#failed(survivable(error));
     }
   }
 
   #failed(fault: Fault): void {
-    const { clock, halts, listener, queue } = this.#core;
+    const { clock, halts, listener, queue } = this.#parts;
     if (halts.has('scope')) return;
     this.#failures += 1;
     this.#lastMessage = fault.message;
     this.#nextLookMs = clock.monotonicMs() + (fault.retryAfterMs ?? queue.backoffMs(this.#failures));
-    if (fault.disposition === 'halt') this.#apiHalts.raise(fault);
+    if (fault.disposition === 'halt') this.#parts.apiHalts.raise(fault);
     // Said at the first trouble, and then ever more seldom.
     if (!this.isUnproven() || !Number.isInteger(Math.log2(this.#failures))) return;
     const message = `it is not known yet whether the recorded ids are of this project: ${fault.message}`;
@@ -145,12 +154,12 @@ export class ScopeGuard {
   }
 
   async #lookOnce(): Promise<boolean> {
-    const { api, view, halts } = this.#core;
+    const { api, view, halts } = this.#parts;
     const epoch = this.#epoch;
-    const changes = this.#memory.changes();
+    const changes = this.#parts.memory.changes();
     const { verdict, unknown } = await askScope(
-      { api, view, nowSeconds: serverNowSeconds(this.#core), hasChanged: changes.length > 0 },
-      this.#signal,
+      { api, view, nowSeconds: serverNowSeconds(this.#parts), hasChanged: changes.length > 0 },
+      this.#parts.signal,
     );
     this.#failures = 0;
     // RACE: the key may have been exchanged meanwhile; some of the ids may have been looked up with the old one.
@@ -168,18 +177,18 @@ export class ScopeGuard {
   /** Not written, it is found out anew at the next start. */
   async #remember(): Promise<void> {
     try {
-      await this.#memory.confirm();
+      await this.#parts.memory.confirm();
     } catch (error) {
-      this.#core.listener({ kind: 'warning', message: survivable(error).message });
+      this.#parts.listener({ kind: 'warning', message: survivable(error).message });
     }
   }
 
   #raise(fault: Fault): void {
-    const { clock, halts } = this.#core;
+    const { clock, halts } = this.#parts;
     this.#nextLookMs = clock.monotonicMs() + RECHECK_MS;
     halts.raise({
       name: 'scope',
-      since: nowSeconds(this.#core),
+      since: nowSeconds(this.#parts),
       cause: fault.message,
       held: 'nothing is sent, and no id is forgotten',
       folder: null,

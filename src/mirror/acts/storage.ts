@@ -1,11 +1,21 @@
-import type { Core } from './core.ts';
-import { nowSeconds } from './core.ts';
+import type { HaltBoard } from '../memory/halts.ts';
+import type { Reloadable } from '../memory/reloadable.ts';
+import type { Clock } from '../../contract/ports.ts';
+import { nowSeconds } from '../memory/times.ts';
 import type { Survey } from '../judge/remote-survey.ts';
 import { sizeOf } from '../../contract/stat-token.ts';
-import type { MirrorPath, StatToken } from '../../contract/types.ts';
+import type { MirrorPath, StatToken, ManifestView } from '../../contract/types.ts';
 
 /** What is owned is summed no more often than this. */
 const SUM_AGAIN_MS = 1_000;
+
+/** What it works with. */
+interface Parts {
+  readonly clock: Clock;
+  readonly config: Reloadable;
+  readonly halts: HaltBoard;
+  readonly view: ManifestView;
+}
 
 /**
  * How much of the project's storage is used, as far as is known: what the last listing showed, carried on by what
@@ -13,7 +23,7 @@ const SUM_AGAIN_MS = 1_000;
  * is held until there is room; others go on as long as they fit.
  */
 export class Storage {
-  readonly #core: Core;
+  readonly #parts: Parts;
   /** Bytes of uploads that were let through and have not ended yet. */
   readonly #promised = new Map<MirrorPath, number>();
   /** The versions that wait for room. */
@@ -21,8 +31,8 @@ export class Storage {
   #othersBytes = 0;
   #owned = { bytes: 0, untilMs: Number.NEGATIVE_INFINITY };
 
-  constructor(core: Core) {
-    this.#core = core;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   surveyed({ usage }: Survey): void {
@@ -44,7 +54,7 @@ export class Storage {
     } finally {
       this.#promised.delete(path);
       // Until it is summed anew. What was not sent after all needs no room, and what perhaps was has an intent.
-      if (this.#core.view.files.get(path)?.stat === stat) this.#owned.bytes += sizeBytes;
+      if (this.#parts.view.files.get(path)?.stat === stat) this.#owned.bytes += sizeBytes;
     }
   }
 
@@ -55,14 +65,14 @@ export class Storage {
 
   /** The path has nothing to send any more, or is let through. */
   notHeld(path: MirrorPath): void {
-    if (this.#held.delete(path) && this.#held.size === 0) this.#core.halts.end('storage');
+    if (this.#held.delete(path) && this.#held.size === 0) this.#parts.halts.end('storage');
   }
 
   #hold(path: MirrorPath, stat: StatToken, cause: string): void {
     this.#held.set(path, stat);
-    this.#core.halts.raise({
+    this.#parts.halts.raise({
       name: 'storage',
-      since: nowSeconds(this.#core),
+      since: nowSeconds(this.#parts),
       cause,
       held: 'files that do not fit wait; smaller ones and deletes go on',
       folder: null,
@@ -70,7 +80,7 @@ export class Storage {
   }
 
   #refusal(sizeBytes: number): string | null {
-    const limit = this.#core.settings.storageBytes;
+    const limit = this.#parts.config.settings.storageBytes;
     if (limit === null) return null;
     const used = this.#othersBytes + this.#ownedBytes() + this.#comingBytes();
     if (used + sizeBytes <= limit) return null;
@@ -78,7 +88,7 @@ export class Storage {
   }
 
   #ownedBytes(): number {
-    const { view, clock } = this.#core;
+    const { view, clock } = this.#parts;
     if (clock.monotonicMs() < this.#owned.untilMs) return this.#owned.bytes;
     let bytes = 0;
     for (const entry of view.files.values()) bytes += entry.bytes;
@@ -91,7 +101,7 @@ export class Storage {
   #comingBytes(): number {
     let bytes = 0;
     for (const sizeBytes of this.#promised.values()) bytes += sizeBytes;
-    for (const [path, intent] of this.#core.view.intents)
+    for (const [path, intent] of this.#parts.view.intents)
       if (!this.#promised.has(path)) bytes += intent.bytes;
     return bytes;
   }

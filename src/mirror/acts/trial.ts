@@ -1,8 +1,9 @@
-import type { Core } from './core.ts';
+import type { HaltBoard } from '../memory/halts.ts';
+import type { FilesApi, Clock } from '../../contract/ports.ts';
 import { type Fault, survivable } from '../../contract/faults.ts';
 import { asOneOnly, judgeRefusal, type Blame } from '../judge/refusal.ts';
 import { sameVersionByStat } from '../../contract/stat-token.ts';
-import type { MirrorPath, StatToken } from '../../contract/types.ts';
+import type { MirrorPath, StatToken, ManifestView } from '../../contract/types.ts';
 
 /**
  * A request that was granted this long before a refusal shows that the refusal was not everybody's. Longer, and a
@@ -15,10 +16,19 @@ const ASSURED_MS = 10_000;
 /** No probe is under way. */
 const NONE: Promise<Fault | null> = Promise.resolve(null);
 
+/** What it works with. */
+interface Parts {
+  readonly api: FilesApi;
+  readonly clock: Clock;
+  readonly halts: HaltBoard;
+  readonly view: ManifestView;
+  /** Breaks off what is under way. One probe serves several, so it is not for one of them to end it. */
+  readonly signal: AbortSignal;
+}
+
 /** Finds out whose a refusal is, by a request that concerns no file. */
 export class Trial {
-  readonly #core: Core;
-  readonly #signal: AbortSignal;
+  readonly #parts: Parts;
   /** Versions that were refused while the probe was granted, and how often. */
   readonly #refused = new Map<MirrorPath, { readonly stat: StatToken; readonly times: number }>();
   #grantedAtMs = Number.NEGATIVE_INFINITY;
@@ -27,16 +37,14 @@ export class Trial {
   #joinable: Promise<Fault | null> | null = null;
   #running: Promise<Fault | null> = NONE;
 
-  /** `signal` breaks off what is under way. One probe serves several, so it is not for one of them to end it. */
-  constructor(core: Core, signal: AbortSignal) {
-    this.#core = core;
-    this.#signal = signal;
-    this.#mayUpload = core.view.files.size > 0;
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#mayUpload = parts.view.files.size > 0;
   }
 
   /** To be called when the API has granted a request. */
   granted(): void {
-    this.#grantedAtMs = this.#core.clock.monotonicMs();
+    this.#grantedAtMs = this.#parts.clock.monotonicMs();
   }
 
   /** To be called when the API has granted an upload. */
@@ -57,17 +65,17 @@ export class Trial {
    * request is made for all of them first. Returns what it met; null: they may ask. Throws the signal's reason.
    */
   async beforeMany(): Promise<Fault | null> {
-    const isAssured = this.#core.clock.monotonicMs() - this.#grantedAtMs <= ASSURED_MS;
+    const isAssured = this.#parts.clock.monotonicMs() - this.#grantedAtMs <= ASSURED_MS;
     return isAssured ? null : await this.#probe();
   }
 
   /** Whose is the refusal that the upload of this version has just met? Throws the signal's reason. */
   async ofUpload(path: MirrorPath, stat: StatToken, fault: Fault): Promise<Blame> {
     // What was under way together is refused together; the first of them has been judged.
-    if (fault.halt === 'auth' && this.#core.halts.has('auth')) return { kind: 'lane', fault };
+    if (fault.halt === 'auth' && this.#parts.halts.has('auth')) return { kind: 'lane', fault };
     const known = this.#refused.get(path);
     const before = known !== undefined && sameVersionByStat(known.stat, stat) ? known.times : 0;
-    const wasGranted = this.#core.clock.monotonicMs() - this.#grantedAtMs <= WITNESS_MS;
+    const wasGranted = this.#parts.clock.monotonicMs() - this.#grantedAtMs <= WITNESS_MS;
     const isAboutRights = fault.halt === 'auth';
     const probe = await this.#probe();
     const mayUpload = this.#mayUpload;
@@ -82,7 +90,7 @@ export class Trial {
    * is refused too. Returns the `Fault` to go by. Throws the signal's reason.
    */
   async ofId(fault: Fault): Promise<Fault> {
-    if (fault.halt !== 'auth' || this.#core.halts.has('auth')) return fault;
+    if (fault.halt !== 'auth' || this.#parts.halts.has('auth')) return fault;
     return (await this.#probe()) ?? asOneOnly(fault);
   }
 
@@ -107,11 +115,11 @@ export class Trial {
 
   async #ask(): Promise<Fault | null> {
     try {
-      await this.#core.api.probe(this.#signal);
+      await this.#parts.api.probe(this.#parts.signal);
       this.granted();
       return null;
     } catch (error) {
-      this.#signal.throwIfAborted();
+      this.#parts.signal.throwIfAborted();
       return survivable(error);
     }
   }

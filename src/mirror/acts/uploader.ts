@@ -1,10 +1,14 @@
+import type { PathNotes } from '../memory/path-notes.ts';
+import type { Ledger } from '../memory/ledger.ts';
+import type { IdentityIndex } from '../memory/identity-index.ts';
+import type { HaltBoard } from '../memory/halts.ts';
+import type { Reloadable } from '../memory/reloadable.ts';
 import type { ApiHalts } from './api-halts.ts';
 import { command } from '../../contract/command.ts';
 import { ignoredExpiry } from '../judge/asked-expiry.ts';
 import { completed, contradictionOf, type Contradiction } from '../judge/belief.ts';
-import type { Core } from './core.ts';
-
-import { movedUnderReader, nowSeconds, serverNowSeconds } from './core.ts';
+import { nowSeconds, serverNowSeconds } from '../memory/times.ts';
+import { movedUnderReader } from './moved-under-reader.ts';
 import type { Failures } from '../memory/failures.ts';
 import { type Fault, survivable } from '../../contract/faults.ts';
 import {
@@ -21,7 +25,7 @@ import { recordUpload } from './record-upload.ts';
 import type { LaneGovernor } from './lane-governor.ts';
 import { remoteNameOf } from '../../contract/mirror-path.ts';
 import type { HoldRule } from '../judge/plan.ts';
-import type { OpenVersion } from '../../contract/ports.ts';
+import type { OpenVersion, FilesApi, Clock, Listener, SendQueue } from '../../contract/ports.ts';
 import { sameRemoteName } from '../../contract/remote-name.ts';
 import type { Resolver } from './resolver.ts';
 import type { RootGuard } from './root-guard.ts';
@@ -37,10 +41,11 @@ import type {
   RemoteFile,
   ReplyField,
   StatToken,
+  ManifestView,
 } from '../../contract/types.ts';
 import { earliestCreationMs, mayBeSince } from '../judge/whose-file.ts';
 import { UploadKeys } from '../waiting/upload-keys.ts';
-import { again, on, REST, type Next, type Topic } from '../waiting/worklist.ts';
+import { again, on, REST, type Next, type Topic, type Worklist } from '../waiting/worklist.ts';
 
 const CONTRADICTS: HoldRule = 'reply-contradicts';
 /** A root that another disk took the place of is found out this late at most before an upload. */
@@ -54,6 +59,28 @@ export interface UploadJob {
   readonly supersedes: Superseded | null;
 }
 
+/** What it works with. */
+interface Parts {
+  readonly api: FilesApi;
+  readonly clock: Clock;
+  readonly config: Reloadable;
+  readonly halts: HaltBoard;
+  readonly index: IdentityIndex;
+  readonly ledger: Ledger;
+  readonly listener: Listener;
+  readonly notes: PathNotes;
+  readonly queue: SendQueue;
+  readonly view: ManifestView;
+  readonly worklist: Worklist;
+  readonly resolver: Resolver;
+  readonly governor: LaneGovernor;
+  readonly apiHalts: ApiHalts;
+  readonly trial: Trial;
+  readonly scope: ScopeGuard;
+  readonly root: RootGuard;
+  readonly failures: Failures;
+}
+
 /**
  * The upload protocol (`src/README.md`): intent, POST, record. Each call of `run` is at most one attempt.
  *
@@ -63,40 +90,17 @@ export interface UploadJob {
  * while another's outcome is unknown, so that a listing can tell whose file it shows.
  */
 export class Uploader {
-  readonly #core: Core;
-  readonly #resolver: Resolver;
-  readonly #governor: LaneGovernor;
-  readonly #apiHalts: ApiHalts;
-  readonly #trial: Trial;
-  readonly #scope: ScopeGuard;
-  readonly #root: RootGuard;
-  readonly #failures: Failures;
+  readonly #parts: Parts;
   readonly #keys: UploadKeys;
   #hasProbed = false;
   #hasWarnedOfName = false;
   #probing: Promise<void> | null = null;
 
-  constructor(
-    core: Core,
-    resolver: Resolver,
-    governor: LaneGovernor,
-    apiHalts: ApiHalts,
-    trial: Trial,
-    scope: ScopeGuard,
-    root: RootGuard,
-    failures: Failures,
-  ) {
-    this.#core = core;
-    this.#resolver = resolver;
-    this.#governor = governor;
-    this.#apiHalts = apiHalts;
-    this.#trial = trial;
-    this.#scope = scope;
-    this.#root = root;
-    this.#failures = failures;
-    this.#keys = new UploadKeys(core.worklist);
-    for (const [path, intent] of core.view.intents)
-      this.#keys.hold(keyOf(intent, core.settings.trustReply), path);
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#keys = new UploadKeys(parts.worklist);
+    for (const [path, intent] of parts.view.intents)
+      this.#keys.hold(keyOf(intent, parts.config.settings.trustReply), path);
   }
 
   /** To be called when a path's intent was resolved. */
@@ -108,20 +112,24 @@ export class Uploader {
     const { path, rules, stat } = job;
     const sizeBytes = sizeOf(stat);
     const wanted = { purpose: rules.purpose, remoteName: remoteNameOf(path), bytes: sizeBytes };
-    const key = keyOf(wanted, this.#core.settings.trustReply);
+    const key = keyOf(wanted, this.#parts.config.settings.trustReply);
     if (!this.#keys.take(key, path)) {
-      this.#core.notes.set(path, 'pending', 'waits until another file of the same name and size is uploaded');
+      this.#parts.notes.set(
+        path,
+        'pending',
+        'waits until another file of the same name and size is uploaded',
+      );
       return on(key);
     }
     try {
-      return await this.#core.queue.upload(
+      return await this.#parts.queue.upload(
         { path, sizeBytes, priority: rules.priority },
         (sending) => this.#attempt(job, sending, signal),
         signal,
       );
     } finally {
       // An open intent keeps the key: what became of the upload is found out first.
-      if (!this.#core.view.intents.has(path)) this.#keys.release(path);
+      if (!this.#parts.view.intents.has(path)) this.#keys.release(path);
     }
   }
 
@@ -129,14 +137,14 @@ export class Uploader {
     const { path, stat } = job;
     let version: OpenVersion;
     try {
-      version = await this.#core.local.open(path, stat);
+      version = await this.#parts.config.local.open(path, stat);
     } catch (error) {
       return this.#localFault(job, survivable(error));
     }
     try {
       // RACE: the file that is open now may lie on another disk that has just taken the root's place.
-      if (!(await this.#root.check(ROOT_MAX_AGE_MS))) return again(0);
-      this.#core.notes.set(path, 'uploading', null);
+      if (!(await this.#parts.root.check(ROOT_MAX_AGE_MS))) return again(0);
+      this.#parts.notes.set(path, 'uploading', null);
       return await this.#send(job, version, sending, signal);
     } finally {
       await version.close();
@@ -144,7 +152,7 @@ export class Uploader {
   }
 
   async #send(job: UploadJob, version: OpenVersion, sending: () => void, signal: AbortSignal): Promise<Next> {
-    const core = this.#core;
+    const core = this.#parts;
     const { path, rules } = job;
     if (!this.#knowsServerClock()) {
       const silence = await this.#learnServerClock(signal);
@@ -186,13 +194,13 @@ export class Uploader {
       return this.#uploadFault(job, survivable(error), startedMs, signal);
     }
     await mark.over();
-    this.#trial.uploadGranted();
+    this.#parts.trial.uploadGranted();
     this.#apiWorks();
     return this.#accepted(job, version.sha256(), remote, startedMs, signal);
   }
 
   #knowsServerClock(): boolean {
-    return this.#core.api.serverNowMs() !== null || this.#hasProbed;
+    return this.#parts.api.serverNowMs() !== null || this.#hasProbed;
   }
 
   /**
@@ -202,13 +210,13 @@ export class Uploader {
    */
   async #learnServerClock(signal: AbortSignal): Promise<Fault | null> {
     // One probe serves all who wait: a key that is refused is not tried eight times.
-    this.#probing ??= this.#core.api.probe(signal).finally(() => {
+    this.#probing ??= this.#parts.api.probe(signal).finally(() => {
       this.#probing = null;
     });
     try {
       await this.#probing;
       this.#hasProbed = true;
-      this.#trial.granted();
+      this.#parts.trial.granted();
       return null;
     } catch (error) {
       signal.throwIfAborted();
@@ -219,31 +227,31 @@ export class Uploader {
   /** Nothing is sent to a project of which it is not known that the recorded ids are of it. */
   async #unlessAdmitted(path: MirrorPath, signal: AbortSignal): Promise<Next | null> {
     try {
-      if (await this.#scope.admits()) return null;
+      if (await this.#parts.scope.admits()) return null;
     } catch (error) {
       signal.throwIfAborted();
       this.#waitForApi(path, survivable(error));
       return again(0);
     }
-    const state = this.#core.halts.has('scope') ? 'held' : 'pending';
-    this.#core.notes.set(path, state, this.#scope.refusal().message);
+    const state = this.#parts.halts.has('scope') ? 'held' : 'pending';
+    this.#parts.notes.set(path, state, this.#parts.scope.refusal().message);
     return again(UNSURE_MS);
   }
 
   #apiWorks(): void {
-    this.#governor.works();
-    this.#apiHalts.uploadWorks();
+    this.#parts.governor.works();
+    this.#parts.apiHalts.uploadWorks();
   }
 
   /** Nothing is wrong with the file: it waits until the lane moves again. */
   #waitForApi(path: MirrorPath, fault: Fault): void {
     if (fault.disposition === 'halt') {
-      this.#apiHalts.raise(fault);
-      this.#core.notes.set(path, 'held', fault.message);
+      this.#parts.apiHalts.raise(fault);
+      this.#parts.notes.set(path, 'held', fault.message);
       return;
     }
-    this.#governor.failed(fault, null);
-    this.#core.notes.set(path, 'pending', fault.message);
+    this.#parts.governor.failed(fault, null);
+    this.#parts.notes.set(path, 'pending', fault.message);
   }
 
   /**
@@ -257,13 +265,14 @@ export class Uploader {
     startedMs: number,
     signal: AbortSignal,
   ): Promise<Next> {
-    const { ledger, view, listener, settings, index, clock } = this.#core;
+    const { ledger, view, listener, index, clock } = this.#parts;
+    const { settings } = this.#parts.config;
     const { path, stat, rules, supersedes } = job;
     const tookMs = clock.monotonicMs() - startedMs;
     if (index.isOwned(reply.id)) return await this.#ofAnother(job, sha256, reply.id, startedMs, signal);
     using _ours = index.holdId(reply.id);
     const { remote, contradiction } = await this.#judged(job, reply, signal);
-    const now = nowSeconds(this.#core);
+    const now = nowSeconds(this.#parts);
     if (contradiction !== null) {
       const intent = view.intents.get(path);
       // It says itself that it existed before: the reply is about somebody else's file.
@@ -281,11 +290,11 @@ export class Uploader {
       return this.#refused(path, refusal.rule, ignored);
     }
     const replaced = view.files.get(path)?.id ?? null;
-    const dated = { ...remote, createdAt: remote.createdAt ?? serverNowSeconds(this.#core) };
-    await recordUpload(this.#core, { path, stat, sha256, remote: dated, rules, supersedes, now }, signal);
+    const dated = { ...remote, createdAt: remote.createdAt ?? serverNowSeconds(this.#parts) };
+    await recordUpload(this.#parts, { path, stat, sha256, remote: dated, rules, supersedes, now }, signal);
     this.#warnOfOtherName(path, remote);
-    this.#failures.clear(path);
-    this.#core.notes.clear(path);
+    this.#parts.failures.clear(path);
+    this.#parts.notes.clear(path);
     listener({
       kind: 'uploaded',
       path,
@@ -307,7 +316,7 @@ export class Uploader {
     reply: RemoteFile,
     signal: AbortSignal,
   ): Promise<{ readonly remote: RemoteFile; readonly contradiction: Contradiction | null }> {
-    const { trustReply } = this.#core.settings;
+    const { trustReply } = this.#parts.config.settings;
     const asked = { purpose: job.rules.purpose, bytes: sizeOf(job.stat) };
     const contradiction = contradictionOf(asked, reply, trustReply);
     const lacks =
@@ -325,7 +334,7 @@ export class Uploader {
   /** Null: it is not shown (yet), or the question failed. */
   async #lookUp(id: FileId, signal: AbortSignal): Promise<RemoteFile | null> {
     try {
-      return await this.#core.api.retrieve(id, signal);
+      return await this.#parts.api.retrieve(id, signal);
     } catch (error) {
       signal.throwIfAborted();
       survivable(error);
@@ -341,21 +350,22 @@ export class Uploader {
     startedMs: number,
     signal: AbortSignal,
   ): Promise<Next> {
-    const { index, view, ledger } = this.#core;
+    const { index, view, ledger } = this.#parts;
     const { path, stat } = job;
     const intent = view.intents.get(path);
     if (intent !== undefined) await ledger.record(intentAnswered(path, intent, id), signal);
     const owner = index.ownerOf(id) ?? view.garbage.get(id)?.path ?? 'another file';
     const why = `the server replied with the id ${id}, which already belongs to ${owner}`;
-    this.#resolver.begin(path, { sha256, why, startedMs });
-    const failures = this.#failures.add(path, stat);
+    this.#parts.resolver.begin(path, { sha256, why, startedMs });
+    const failures = this.#parts.failures.add(path, stat);
     this.#tellFailed(path, why, 0, failures, null);
     return again(0);
   }
 
   /** Once: such a server cannot be asked for a lost upload by its name. */
   #warnOfOtherName(path: MirrorPath, { filename }: RemoteFile): void {
-    const { listener, settings } = this.#core;
+    const { listener } = this.#parts;
+    const { settings } = this.#parts.config;
     if (this.#hasWarnedOfName || filename === null || !settings.trustReply.has('filename')) return;
     if (sameRemoteName(filename) === sameRemoteName(remoteNameOf(path))) return;
     this.#hasWarnedOfName = true;
@@ -366,14 +376,14 @@ export class Uploader {
   }
 
   async #uploadFault(job: UploadJob, fault: Fault, startedMs: number, signal: AbortSignal): Promise<Next> {
-    const { ledger, view } = this.#core;
+    const { ledger, view } = this.#parts;
     const { path } = job;
     if (fault.outcome === 'unknown') {
       // QUIRK: some answer before they have read everything, and may have stored what they have.
       const intent = view.intents.get(path);
       if (intent?.sent === false) await ledger.record(intentSent(path, intent), signal);
-      this.#resolver.begin(path, { sha256: null, why: fault.message, startedMs });
-      this.#governor.failed(fault, path);
+      this.#parts.resolver.begin(path, { sha256: null, why: fault.message, startedMs });
+      this.#parts.governor.failed(fault, path);
       this.#retryLater(job, fault);
       return again(0);
     }
@@ -384,7 +394,7 @@ export class Uploader {
       this.#waitForApi(path, fault);
       return again(0);
     }
-    this.#governor.failed(fault, path);
+    this.#parts.governor.failed(fault, path);
     return again(this.#retryLater(job, fault));
   }
 
@@ -393,12 +403,12 @@ export class Uploader {
    * every request meets is no fault of the file's.
    */
   async #onTrial(job: UploadJob, fault: Fault, signal: AbortSignal): Promise<Next> {
-    const { ledger, view } = this.#core;
+    const { ledger, view } = this.#parts;
     const { path, stat, rules } = job;
-    const blame = await this.#trial.ofUpload(path, stat, fault);
+    const blame = await this.#parts.trial.ofUpload(path, stat, fault);
     if (blame.kind === 'own') {
       const { rule, message } = fault;
-      const now = nowSeconds(this.#core);
+      const now = nowSeconds(this.#parts);
       await ledger.record(rejected(view, { path, stat, rules, rule, message, now }), signal);
       this.#apiWorks();
       return this.#refused(path, rule, message);
@@ -413,9 +423,9 @@ export class Uploader {
 
   /** The file could not be read as announced: what is there now is looked at afresh. */
   #localFault({ path, stat }: UploadJob, fault: Fault): Next {
-    if (fault.rule === 'moved') return movedUnderReader(this.#core, path);
-    const failures = this.#failures.add(path, stat);
-    const waitMs = this.#core.queue.backoffMs(failures);
+    if (fault.rule === 'moved') return movedUnderReader(this.#parts, path);
+    const failures = this.#parts.failures.add(path, stat);
+    const waitMs = this.#parts.queue.backoffMs(failures);
     this.#tellFailed(path, fault.message, waitMs, failures, fault);
     return again(waitMs);
   }
@@ -423,14 +433,20 @@ export class Uploader {
   /** Notes a failure of this version and returns how long it shall rest. */
   #retryLater(job: UploadJob, fault: Fault): number {
     const waitMs = this.#rest(job, fault.retryAfterMs ?? 0);
-    this.#tellFailed(job.path, fault.message, waitMs, this.#failures.countOf(job.path, job.stat), fault);
+    this.#tellFailed(
+      job.path,
+      fault.message,
+      waitMs,
+      this.#parts.failures.countOf(job.path, job.stat),
+      fault,
+    );
     return waitMs;
   }
 
   #rest({ path, stat }: UploadJob, leastMs = 0): number {
-    const failures = this.#failures.add(path, stat);
-    const waitMs = Math.max(leastMs, this.#core.queue.backoffMs(failures));
-    this.#failures.holdUntil(path, this.#core.clock.monotonicMs() + waitMs);
+    const failures = this.#parts.failures.add(path, stat);
+    const waitMs = Math.max(leastMs, this.#parts.queue.backoffMs(failures));
+    this.#parts.failures.holdUntil(path, this.#parts.clock.monotonicMs() + waitMs);
     return waitMs;
   }
 
@@ -441,8 +457,8 @@ export class Uploader {
     failures: number,
     fault: Fault | null,
   ): void {
-    this.#core.notes.set(path, 'failed', message);
-    this.#core.listener({
+    this.#parts.notes.set(path, 'failed', message);
+    this.#parts.listener({
       kind: 'failed',
       path,
       message,
@@ -454,21 +470,22 @@ export class Uploader {
   }
 
   #refused(path: MirrorPath, rule: string, message: string): Next {
-    this.#failures.clear(path);
-    this.#core.notes.set(path, 'rejected', message);
-    this.#core.listener({ kind: 'rejected', path, rule, message });
+    this.#parts.failures.clear(path);
+    this.#parts.notes.set(path, 'rejected', message);
+    this.#parts.listener({ kind: 'rejected', path, rule, message });
     return REST;
   }
 
   #intentOf({ path, stat, rules }: UploadJob): Intent {
-    const { api, settings } = this.#core;
+    const { api } = this.#parts;
+    const { settings } = this.#parts.config;
     const serverNowMs = api.serverNowMs();
     return {
       purpose: rules.purpose,
       remoteName: remoteNameOf(path),
       bytes: sizeOf(stat),
       stat,
-      startedAtMs: Math.floor(this.#core.clock.wallMs()),
+      startedAtMs: Math.floor(this.#parts.clock.wallMs()),
       serverStartedAtMs: serverNowMs === null ? null : Math.floor(serverNowMs),
       ...(sizeOf(stat) < settings.markSentFromBytes ? {} : { sent: false }),
     };

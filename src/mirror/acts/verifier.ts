@@ -1,14 +1,18 @@
-import type { Core } from './core.ts';
-import { serverNowSeconds } from './core.ts';
+import type { Ledger } from '../memory/ledger.ts';
+import type { Reloadable } from '../memory/reloadable.ts';
+import type { FilesApi, Clock, Listener } from '../../contract/ports.ts';
+import { serverNowSeconds } from '../memory/times.ts';
 import { surveyRemote, type Survey } from '../judge/remote-survey.ts';
 import { survivable } from '../../contract/faults.ts';
 import type { VerifyReport } from '../../contract/report.ts';
 import type { ScopeGuard } from './scope-guard.ts';
+import type { Storage } from './storage.ts';
 import type { Trial } from './trial.ts';
+import type { Worker } from './worker.ts';
 import { doubtLines } from '../judge/list-doubts.ts';
 import { listEverything } from '../../contract/whole-listing.ts';
-import type { FileId, MirrorPath } from '../../contract/types.ts';
-import { REST } from '../waiting/worklist.ts';
+import type { FileId, MirrorPath, ManifestView } from '../../contract/types.ts';
+import { REST, type Worklist } from '../waiting/worklist.ts';
 
 /** A file that was recorded less than this ago may not be listed yet, however soon an upload is looked for in vain. */
 const TOO_YOUNG_SECONDS = 60;
@@ -22,32 +26,33 @@ interface Comparison {
   readonly unjudged: readonly MirrorPath[];
 }
 
+/** What it works with. */
+interface Parts {
+  readonly api: FilesApi;
+  readonly clock: Clock;
+  readonly config: Reloadable;
+  readonly ledger: Ledger;
+  readonly listener: Listener;
+  readonly view: ManifestView;
+  readonly worklist: Worklist;
+  readonly trial: Trial;
+  readonly scope: ScopeGuard;
+  readonly storage: Storage;
+  /** Told, when repairing, of each path and id whose remote file is surely gone. */
+  readonly worker: Pick<Worker, 'noteLost'>;
+}
+
 /**
  * Holds the manifest against the remote. A file that is gone there is confirmed by two look-ups some seconds
  * apart. Nothing is ever deleted because of what a verification finds.
  */
 export class Verifier {
-  readonly #core: Core;
-  readonly #trial: Trial;
-  readonly #scope: ScopeGuard;
-  readonly #onLost: (path: MirrorPath, id: FileId) => void;
-  readonly #onSurvey: (survey: Survey) => void;
+  readonly #parts: Parts;
   /** What was told already: an odd entry stays for as long as its owner leaves it there. */
   readonly #told = new Set<string>();
 
-  /** `onLost`: called with `repair` for each path and id whose remote file is surely gone. */
-  constructor(
-    core: Core,
-    trial: Trial,
-    scope: ScopeGuard,
-    onLost: (path: MirrorPath, id: FileId) => void,
-    onSurvey: (survey: Survey) => void,
-  ) {
-    this.#core = core;
-    this.#trial = trial;
-    this.#scope = scope;
-    this.#onLost = onLost;
-    this.#onSurvey = onSurvey;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /**
@@ -57,15 +62,15 @@ export class Verifier {
   async verify(repair: boolean, signal: AbortSignal, wait = false): Promise<VerifyReport> {
     const first = await this.#compare(signal);
     const waitMs = wait ? this.#untilJudgedMs(first.unjudged) : 0;
-    if (waitMs > 0) await this.#core.clock.sleep(waitMs, signal);
+    if (waitMs > 0) await this.#parts.clock.sleep(waitMs, signal);
     const { survey, missing, unjudged } = waitMs > 0 ? await this.#compare(signal) : first;
     if (repair) {
       for (const { path, id } of missing) {
-        this.#core.listener({
+        this.#parts.listener({
           kind: 'warning',
           message: `${path}: its remote file is gone; it is uploaded again`,
         });
-        this.#onLost(path, id);
+        this.#parts.worker.noteLost(path, id);
       }
     }
     return {
@@ -84,34 +89,35 @@ export class Verifier {
     for (const message of lines) {
       if (this.#told.has(message)) continue;
       this.#told.add(message);
-      this.#core.listener({ kind: 'warning', message });
+      this.#parts.listener({ kind: 'warning', message });
     }
   }
 
   async #compare(signal: AbortSignal): Promise<Comparison> {
-    const { api, view, settings } = this.#core;
-    if (!(await this.#scope.admits())) throw this.#scope.refusal();
+    const { api, view } = this.#parts;
+    const { settings } = this.#parts.config;
+    if (!(await this.#parts.scope.admits())) throw this.#parts.scope.refusal();
     const { files: listed, doubts } = await listEverything(api, signal);
     this.#tell(doubtLines(doubts));
-    const survey = surveyRemote(view, listed, serverNowSeconds(this.#core), settings.trustReply);
-    this.#onSurvey(survey);
+    const survey = surveyRemote(view, listed, serverNowSeconds(this.#parts), settings.trustReply);
+    this.#parts.storage.surveyed(survey);
     await this.#correctExpiry(survey);
     // A list that shows none of our files is rather one of another project than one from which all were deleted.
     if (survey.unseen.length + survey.expired.length === survey.checked && survey.unseen.length > 0) {
-      if (!(await this.#scope.believesAbsence())) throw this.#scope.refusal();
+      if (!(await this.#parts.scope.believesAbsence())) throw this.#parts.scope.refusal();
     }
     return { survey, ...(await this.#judge(survey.unseen, signal)) };
   }
 
   /** As long as a lost upload is looked for: new files may take that long to show up. */
   #tooYoungSeconds(): number {
-    return Math.max(TOO_YOUNG_SECONDS, this.#core.settings.lookMs / 1000);
+    return Math.max(TOO_YOUNG_SECONDS, this.#parts.config.settings.lookMs / 1000);
   }
 
   /** How long until none of these is too young any more; 0 when that is not why they cannot be judged. */
   #untilJudgedMs(paths: readonly MirrorPath[]): number {
-    const now = serverNowSeconds(this.#core);
-    const created = paths.map((path) => this.#core.view.files.get(path)?.createdAt ?? 0);
+    const now = serverNowSeconds(this.#parts);
+    const created = paths.map((path) => this.#parts.view.files.get(path)?.createdAt ?? 0);
     const oldEnoughAt = Math.max(0, ...created) + this.#tooYoungSeconds() + 1;
     return Math.max(0, oldEnoughAt - now) * 1000;
   }
@@ -121,7 +127,7 @@ export class Verifier {
     unseen: readonly MirrorPath[],
     signal: AbortSignal,
   ): Promise<Pick<Comparison, 'missing' | 'unjudged'>> {
-    const { view, clock } = this.#core;
+    const { view, clock } = this.#parts;
     const unjudged: MirrorPath[] = [];
     let suspects = unseen.flatMap((path) => {
       const entry = view.files.get(path);
@@ -137,7 +143,7 @@ export class Verifier {
         const found = await this.#find(suspect.id, signal);
         if (found === 'there') continue;
         // A new file may be missing from look-ups as from lists.
-        const isYoung = suspect.createdAt > serverNowSeconds(this.#core) - this.#tooYoungSeconds();
+        const isYoung = suspect.createdAt > serverNowSeconds(this.#parts) - this.#tooYoungSeconds();
         if (found === 'unknown' || isYoung) unjudged.push(suspect.path);
         else still.push(suspect);
       }
@@ -149,19 +155,19 @@ export class Verifier {
   /** `unknown`: the look-up of this id is refused, while others are granted. */
   async #find(id: FileId, signal: AbortSignal): Promise<'there' | 'gone' | 'unknown'> {
     try {
-      return (await this.#core.api.retrieve(id, signal)) === null ? 'gone' : 'there';
+      return (await this.#parts.api.retrieve(id, signal)) === null ? 'gone' : 'there';
     } catch (error) {
       signal.throwIfAborted();
       const fault = survivable(error);
       if (fault.halt !== 'auth') throw fault;
-      const judged = await this.#trial.ofId(fault);
+      const judged = await this.#parts.trial.ofId(fault);
       if (judged.disposition === 'halt') throw judged;
       return 'unknown';
     }
   }
 
   async #correctExpiry({ expiryCorrections }: Survey): Promise<void> {
-    const { view, ledger, worklist } = this.#core;
+    const { view, ledger, worklist } = this.#parts;
     for (const { path, id, expiresAt } of expiryCorrections) {
       if (!worklist.claim(path)) continue;
       try {

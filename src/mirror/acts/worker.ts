@@ -1,7 +1,12 @@
+import type { PathNotes } from '../memory/path-notes.ts';
+import type { Ledger } from '../memory/ledger.ts';
+import type { IdentityIndex } from '../memory/identity-index.ts';
+import type { HaltBoard } from '../memory/halts.ts';
 import type { ApiHalts } from './api-halts.ts';
 import { claimMoved } from './claim-moved.ts';
-import type { Core } from './core.ts';
-import { movedUnderReader, nowSeconds, rulesOf, serverNowSeconds } from './core.ts';
+import { nowSeconds, serverNowSeconds } from '../memory/times.ts';
+import { movedUnderReader } from './moved-under-reader.ts';
+import { type Reloadable, rulesOf } from '../memory/reloadable.ts';
 import type { Deleter } from './deleter.ts';
 import type { Failures } from '../memory/failures.ts';
 import { type Fault, survivable } from '../../contract/faults.ts';
@@ -16,7 +21,7 @@ import {
 } from '../judge/fold.ts';
 import { findMovedFrom } from './moved-from.ts';
 import { isExpired, plan, type Action, type Situation } from '../judge/plan.ts';
-import type { Inspection } from '../../contract/ports.ts';
+import type { Inspection, FilesApi, Clock, Listener, SendQueue } from '../../contract/ports.ts';
 import type { Resolver } from './resolver.ts';
 import type { RootGuard } from './root-guard.ts';
 import type { ScopeGuard } from './scope-guard.ts';
@@ -24,11 +29,19 @@ import { Semaphore } from '../waiting/semaphore.ts';
 import { situationOf } from '../judge/situation.ts';
 import { sizeOf } from '../../contract/stat-token.ts';
 import type { Storage } from './storage.ts';
-import type { Entry, FileId, FolderRules, LocalLook, MirrorPath, StatToken } from '../../contract/types.ts';
+import type {
+  Entry,
+  FileId,
+  FolderRules,
+  LocalLook,
+  MirrorPath,
+  StatToken,
+  ManifestView,
+} from '../../contract/types.ts';
 import type { Trial } from './trial.ts';
 import type { Uploader } from './uploader.ts';
-import { placeTopic } from '../waiting/sending-room.ts';
-import { again, on, REST, type Next } from '../waiting/worklist.ts';
+import { placeTopic, type SendingRoom } from '../waiting/sending-room.ts';
+import { again, on, REST, type Next, type Worklist } from '../waiting/worklist.ts';
 
 /** Files read at a time for hashing and checking; more only makes a disk seek. */
 const CONCURRENT_READS = 4;
@@ -36,18 +49,34 @@ const RELOOK_MS = 5_000;
 const CLAIM_RETRY_MS = 50;
 const EXPIRED_AND_GONE = 'expired and removed locally; it is forgotten when the API confirms that';
 
+/** What it works with. */
+interface Parts {
+  readonly api: FilesApi;
+  readonly clock: Clock;
+  readonly config: Reloadable;
+  readonly halts: HaltBoard;
+  readonly index: IdentityIndex;
+  readonly ledger: Ledger;
+  readonly listener: Listener;
+  readonly notes: PathNotes;
+  readonly queue: SendQueue;
+  readonly sendingRoom: SendingRoom;
+  readonly view: ManifestView;
+  readonly worklist: Worklist;
+  readonly uploader: Uploader;
+  readonly resolver: Resolver;
+  readonly deleter: Deleter;
+  readonly apiHalts: ApiHalts;
+  readonly failures: Failures;
+  readonly root: RootGuard;
+  readonly storage: Storage;
+  readonly trial: Trial;
+  readonly scope: ScopeGuard;
+}
+
 /** Looks at one path, plans, and does what was planned. One worker at a time has a path. */
 export class Worker {
-  readonly #core: Core;
-  readonly #uploader: Uploader;
-  readonly #resolver: Resolver;
-  readonly #deleter: Deleter;
-  readonly #apiHalts: ApiHalts;
-  readonly #failures: Failures;
-  readonly #root: RootGuard;
-  readonly #storage: Storage;
-  readonly #trial: Trial;
-  readonly #scope: ScopeGuard;
+  readonly #parts: Parts;
   /** Which version of a path was warned about. */
   readonly #warned = new Map<MirrorPath, StatToken>();
   /** Ids whose remote file was found to be gone, for as long as an entry has them: under whatever path. */
@@ -56,43 +85,24 @@ export class Worker {
   /** What was read of versions that are still to be sent: however often one is looked at or tried, it is read once. */
   readonly #read = new Map<MirrorPath, { stat: StatToken; rules: FolderRules; inspection: Inspection }>();
 
-  constructor(parts: {
-    readonly core: Core;
-    readonly uploader: Uploader;
-    readonly resolver: Resolver;
-    readonly deleter: Deleter;
-    readonly apiHalts: ApiHalts;
-    readonly failures: Failures;
-    readonly root: RootGuard;
-    readonly storage: Storage;
-    readonly trial: Trial;
-    readonly scope: ScopeGuard;
-  }) {
-    this.#core = parts.core;
-    this.#uploader = parts.uploader;
-    this.#resolver = parts.resolver;
-    this.#deleter = parts.deleter;
-    this.#apiHalts = parts.apiHalts;
-    this.#failures = parts.failures;
-    this.#root = parts.root;
-    this.#storage = parts.storage;
-    this.#trial = parts.trial;
-    this.#scope = parts.scope;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
-  /** The remote file of this id is gone: the file that has it is to be uploaded again. */
-  noteLost(id: FileId): void {
+  /** The remote file of this id, which the path's entry has, is gone: it is to be uploaded again. */
+  noteLost(path: MirrorPath, id: FileId): void {
     this.#lost.add(id);
+    this.#parts.worklist.mark(path);
   }
 
   /** Whether something that was found lost still waits to be uploaded again. */
   hasLost(): boolean {
-    for (const id of this.#lost) if (this.#core.index.ownerOf(id) === null) this.#lost.delete(id);
+    for (const id of this.#lost) if (this.#parts.index.ownerOf(id) === null) this.#lost.delete(id);
     return this.#lost.size > 0;
   }
 
   #isLost(path: MirrorPath): boolean {
-    const entry = this.#core.view.files.get(path);
+    const entry = this.#parts.view.files.get(path);
     return entry !== undefined && this.#lost.has(entry.id);
   }
 
@@ -100,22 +110,22 @@ export class Worker {
   async step(path: MirrorPath, signal: AbortSignal): Promise<Next> {
     // While the root is bad nothing can be learned. When it is back, everything is looked at; but of a file whose
     // remote one is gone, no look at the disk tells.
-    if (this.#core.halts.has('root')) return this.#isLost(path) ? again(RELOOK_MS) : REST;
-    const look = await this.#core.local.look(path);
-    if (look.kind === 'unknown' && !(await this.#root.check(0))) return REST;
-    if (look.kind === 'unknown') this.#deleter.doubt(path);
-    else if (look.kind !== 'absent') this.#deleter.forget(path);
+    if (this.#parts.halts.has('root')) return this.#isLost(path) ? again(RELOOK_MS) : REST;
+    const look = await this.#parts.config.local.look(path);
+    if (look.kind === 'unknown' && !(await this.#parts.root.check(0))) return REST;
+    if (look.kind === 'unknown') this.#parts.deleter.doubt(path);
+    else if (look.kind !== 'absent') this.#parts.deleter.forget(path);
     const movedFrom = 'stat' in look ? await this.#movedFrom(path, look.stat) : null;
     const action = plan(this.#situation(path, look, movedFrom, null));
     try {
       if (action.kind !== 'inspect' || look.kind !== 'file')
         return await this.#act(path, look, movedFrom, action, signal);
-      const rules = rulesOf(this.#core, path);
+      const rules = rulesOf(this.#parts.config, path);
       if (rules === null) return REST;
       // It was read before it was held; to read it all again at every look would keep the disk busy for nothing.
-      if (this.#storage.stillHeld(path, look.stat) !== null) return again(RELOOK_MS);
+      if (this.#parts.storage.stillHeld(path, look.stat) !== null) return again(RELOOK_MS);
       if (this.#known(path, look.stat, rules) === null) {
-        if (!this.#core.sendingRoom.enter(path, rules.priority, look.sizeBytes))
+        if (!this.#parts.sendingRoom.enter(path, rules.priority, look.sizeBytes))
           return this.#waitForPlace(path, look.sizeBytes);
         await this.#inspect(path, look.stat, rules, signal);
       }
@@ -124,7 +134,7 @@ export class Worker {
       return await this.#act(path, look, movedFrom, informed, signal);
     } catch (error) {
       signal.throwIfAborted();
-      return this.#failed(path, look, await this.#trial.ofId(survivable(error)));
+      return this.#failed(path, look, await this.#parts.trial.ofId(survivable(error)));
     }
   }
 
@@ -134,9 +144,9 @@ export class Worker {
   }
 
   async #inspect(path: MirrorPath, stat: StatToken, rules: FolderRules, signal: AbortSignal): Promise<void> {
-    this.#core.notes.set(path, 'pending', 'its content is being read');
+    this.#parts.notes.set(path, 'pending', 'its content is being read');
     const inspection = await this.#reads.run(
-      () => this.#core.local.inspect(path, stat, rules, signal),
+      () => this.#parts.config.local.inspect(path, stat, rules, signal),
       signal,
     );
     this.#warn(path, stat, inspection);
@@ -147,7 +157,7 @@ export class Worker {
   #warn(path: MirrorPath, stat: StatToken, { warnings }: Inspection): void {
     if (warnings.length === 0 || this.#warned.get(path) === stat) return;
     this.#warned.set(path, stat);
-    for (const message of warnings) this.#core.listener({ kind: 'warning', message: `${path}: ${message}` });
+    for (const message of warnings) this.#parts.listener({ kind: 'warning', message: `${path}: ${message}` });
   }
 
   #situation(
@@ -156,9 +166,10 @@ export class Worker {
     movedFrom: Situation['movedFrom'],
     inspection: Inspection | null,
   ): Situation {
-    const { view, local, settings } = this.#core;
+    const { view } = this.#parts;
+    const { local, settings } = this.#parts.config;
     const lost = this.#isLost(path);
-    const nowSeconds = serverNowSeconds(this.#core);
+    const nowSeconds = serverNowSeconds(this.#parts);
     return situationOf({ view, local, folders: settings.folders }, path, look, {
       movedFrom,
       inspection,
@@ -175,10 +186,10 @@ export class Worker {
     action: Action,
     signal: AbortSignal,
   ): Promise<Next> {
-    const core = this.#core;
+    const core = this.#parts;
     const { notes, ledger, view, listener } = core;
     if (action.kind !== 'upload' && action.kind !== 'inspect') {
-      this.#storage.notHeld(path);
+      this.#parts.storage.notHeld(path);
       // Whether a move is possible yet is only known when it is made: until then the content is not read again.
       if (action.kind !== 'move') this.#read.delete(path);
     }
@@ -208,7 +219,7 @@ export class Worker {
         return await this.#move(path, action, movedFrom, signal);
       case 'reject': {
         const { stat, rule, message } = action;
-        const rules = rulesOf(core, path);
+        const rules = rulesOf(core.config, path);
         if (rules === null) return REST;
         await ledger.commit(rejected(view, { path, stat, rules, rule, message, now: nowSeconds(core) }));
         notes.set(path, 'rejected', message);
@@ -218,7 +229,7 @@ export class Worker {
       case 'upload':
         return await this.#upload(path, action, movedFrom, signal);
       case 'missing':
-        return await this.#deleter.handle(path, look.kind === 'absent' ? look.onDevice : '');
+        return await this.#parts.deleter.handle(path, look.kind === 'absent' ? look.onDevice : '');
       case 'forget':
         return await this.#forgetExpired(path, signal);
       case 'forget-rejection':
@@ -228,13 +239,13 @@ export class Worker {
   }
 
   #rest(path: MirrorPath, { state, reason, needs }: Extract<Action, { kind: 'nothing' }>): Next {
-    const { notes, listener } = this.#core;
+    const { notes, listener } = this.#parts;
     // Its folder may have become one that keeps remote files while the delete was waiting. But a look that could tell
     // nothing ends no wait.
-    if (state !== 'held') this.#deleter.forget(path);
+    if (state !== 'held') this.#parts.deleter.forget(path);
     if (state === null || state === 'synced') {
       notes.clear(path);
-      this.#failures.clear(path);
+      this.#parts.failures.clear(path);
       this.#warned.delete(path);
       return REST;
     }
@@ -245,28 +256,28 @@ export class Worker {
   }
 
   async #resolve(path: MirrorPath, movedFrom: Situation['movedFrom'], signal: AbortSignal): Promise<Next> {
-    const intent = this.#core.view.intents.get(path);
+    const intent = this.#parts.view.intents.get(path);
     if (intent === undefined) return again(0);
     // In another project's list it is not, wherever it arrived.
-    if (this.#core.halts.holdsEverything() || !(await this.#scope.admits())) {
-      this.#core.notes.set(path, 'pending', 'whether an earlier upload of it arrived is found out later');
+    if (this.#parts.halts.holdsEverything() || !(await this.#parts.scope.admits())) {
+      this.#parts.notes.set(path, 'pending', 'whether an earlier upload of it arrived is found out later');
       return again(RELOOK_MS);
     }
-    const next = await this.#resolver.look(path, intent, movedFrom, signal);
-    if (!this.#core.view.intents.has(path)) this.#uploader.intentEnded(path);
+    const next = await this.#parts.resolver.look(path, intent, movedFrom, signal);
+    if (!this.#parts.view.intents.has(path)) this.#parts.uploader.intentEnded(path);
     return next;
   }
 
   /** What is believed by now was stored long ago: it is only recorded. */
   async #believe(path: MirrorPath, action: Extract<Action, { kind: 'believe' }>): Promise<Next> {
-    const { ledger, view, listener } = this.#core;
-    const rules = rulesOf(this.#core, path);
+    const { ledger, view, listener } = this.#parts;
+    const rules = rulesOf(this.#parts.config, path);
     if (rules === null) return REST;
     const { stat, remote, sha256 } = action;
     // RACE: the view has the record a moment before the index does; an upload's reply with this id may come just then.
-    using _ours = this.#core.index.holdId(remote.id);
+    using _ours = this.#parts.index.holdId(remote.id);
     const replaced = view.files.get(path)?.id ?? null;
-    const upload = { path, stat, sha256, remote, rules, supersedes: null, now: nowSeconds(this.#core) };
+    const upload = { path, stat, sha256, remote, rules, supersedes: null, now: nowSeconds(this.#parts) };
     await ledger.commit(uploaded(view, upload));
     listener({
       kind: 'uploaded',
@@ -286,8 +297,8 @@ export class Worker {
     movedFrom: Situation['movedFrom'],
     signal: AbortSignal,
   ): Promise<Next> {
-    const { ledger, view, listener, notes } = this.#core;
-    const release = movedFrom === null ? null : await claimMoved(this.#core, movedFrom, 'left');
+    const { ledger, view, listener, notes } = this.#parts;
+    const release = movedFrom === null ? null : await claimMoved(this.#parts, movedFrom, 'left');
     // Two that were swapped want each other's path: one of them waits longer, or neither would ever be free.
     if (movedFrom === null || release === null)
       return again(path < action.from ? CLAIM_RETRY_MS : 3 * CLAIM_RETRY_MS);
@@ -296,7 +307,7 @@ export class Worker {
       await ledger.commit(moved(view, from, path, action.stat));
       this.#read.delete(path);
       signal.throwIfAborted();
-      this.#deleter.forget(from);
+      this.#parts.deleter.forget(from);
       notes.clear(from);
       listener({ kind: 'moved', path, from, id: entry.id });
       return again(0);
@@ -311,17 +322,17 @@ export class Worker {
     movedFrom: Situation['movedFrom'],
     signal: AbortSignal,
   ): Promise<Next> {
-    const { clock, notes } = this.#core;
-    const rules = rulesOf(this.#core, path);
+    const { clock, notes } = this.#parts;
+    const rules = rulesOf(this.#parts.config, path);
     if (rules === null) return REST;
-    const waitMs = this.#failures.waitMs(path, action.stat, clock.monotonicMs());
+    const waitMs = this.#parts.failures.waitMs(path, action.stat, clock.monotonicMs());
     if (waitMs > 0) return again(waitMs);
     const sizeBytes = sizeOf(action.stat);
-    if (!this.#core.sendingRoom.enter(path, rules.priority, sizeBytes))
+    if (!this.#parts.sendingRoom.enter(path, rules.priority, sizeBytes))
       return this.#waitForPlace(path, sizeBytes);
-    const next = await this.#storage.within(path, action.stat, () => {
+    const next = await this.#parts.storage.within(path, action.stat, () => {
       if (notes.stateOf(path) !== 'failed') notes.set(path, 'pending', 'waits for its turn to be uploaded');
-      return this.#uploader.run({ path, stat: action.stat, rules, supersedes: movedFrom }, signal);
+      return this.#parts.uploader.run({ path, stat: action.stat, rules, supersedes: movedFrom }, signal);
     });
     if (!('refused' in next)) return next;
     notes.set(path, 'held', next.refused);
@@ -329,57 +340,58 @@ export class Worker {
   }
 
   #waitForPlace(path: MirrorPath, sizeBytes: number): Next {
-    if (this.#core.notes.stateOf(path) !== 'failed')
-      this.#core.notes.set(path, 'pending', 'waits for its turn');
+    if (this.#parts.notes.stateOf(path) !== 'failed')
+      this.#parts.notes.set(path, 'pending', 'waits for its turn');
     return on(placeTopic(sizeBytes));
   }
 
   /** Its time is over and its file is gone; the API must agree before the id is forgotten. */
   async #forgetExpired(path: MirrorPath, signal: AbortSignal): Promise<Next> {
-    const { api, view, ledger, listener, notes, halts } = this.#core;
+    const { api, view, ledger, listener, notes, halts } = this.#parts;
     const entry = view.files.get(path);
     if (entry === undefined) return again(0);
     if (halts.holdsEverything()) {
       notes.set(path, 'pending', EXPIRED_AND_GONE);
       return again(RELOOK_MS);
     }
-    const refusal = await this.#trial.beforeMany();
+    const refusal = await this.#parts.trial.beforeMany();
     if (refusal !== null) {
       if (refusal.disposition !== 'halt') throw refusal;
-      this.#apiHalts.raise(refusal);
+      this.#parts.apiHalts.raise(refusal);
       notes.set(path, 'pending', EXPIRED_AND_GONE);
       return again(RELOOK_MS);
     }
     // Before the first reply of a run the server's clock is not known: by its own clock it may not be expired at all.
-    if (!isExpired(entry, serverNowSeconds(this.#core))) return again(0);
+    if (!isExpired(entry, serverNowSeconds(this.#parts))) return again(0);
     const remote = await api.retrieve(entry.id, signal);
-    this.#trial.granted();
-    if (remote !== null && (remote.expiresAt === null || remote.expiresAt > serverNowSeconds(this.#core))) {
+    this.#parts.trial.granted();
+    if (remote !== null && (remote.expiresAt === null || remote.expiresAt > serverNowSeconds(this.#parts))) {
       const corrected: Entry = { ...entry, expiresAt: remote.expiresAt };
       await ledger.commit({ files: { [path]: corrected } });
       return again(0);
     }
-    if (remote === null && !(await this.#scope.believesAbsence())) return again(RELOOK_MS);
+    if (remote === null && !(await this.#parts.scope.believesAbsence())) return again(RELOOK_MS);
     await ledger.commit(forgotten(view, path));
     listener({ kind: 'expired', path, id: entry.id });
     return again(0);
   }
 
   async #movedFrom(path: MirrorPath, stat: StatToken): Promise<Situation['movedFrom']> {
-    const movedFrom = await findMovedFrom(this.#core, path, stat);
-    if (movedFrom !== null) this.#deleter.noteSuccessor(movedFrom.path, path);
+    const { view, index, config } = this.#parts;
+    const movedFrom = await findMovedFrom({ view, index, local: config.local }, path, stat);
+    if (movedFrom !== null) this.#parts.deleter.noteSuccessor(movedFrom.path, path);
     return movedFrom;
   }
 
   #failed(path: MirrorPath, look: LocalLook, fault: Fault): Next {
-    if (fault.rule === 'moved') return movedUnderReader(this.#core, path);
-    if (fault.disposition === 'halt') this.#apiHalts.raise(fault);
+    if (fault.rule === 'moved') return movedUnderReader(this.#parts, path);
+    if (fault.disposition === 'halt') this.#parts.apiHalts.raise(fault);
     const stat = 'stat' in look ? look.stat : '0 0 0 0 0';
-    const failures = this.#failures.add(path, stat);
-    const retryInMs = Math.max(fault.retryAfterMs ?? 0, this.#core.queue.backoffMs(failures));
+    const failures = this.#parts.failures.add(path, stat);
+    const retryInMs = Math.max(fault.retryAfterMs ?? 0, this.#parts.queue.backoffMs(failures));
     const { message, status, requestId } = fault;
-    if (this.#core.notes.set(path, 'failed', message) || failures % 10 === 0) {
-      this.#core.listener({ kind: 'failed', path, message, retryInMs, failures, status, requestId });
+    if (this.#parts.notes.set(path, 'failed', message) || failures % 10 === 0) {
+      this.#parts.listener({ kind: 'failed', path, message, retryInMs, failures, status, requestId });
     }
     return again(retryInMs);
   }

@@ -1,14 +1,17 @@
+import type { Worklist } from '../waiting/worklist.ts';
+import type { PathNotes } from '../memory/path-notes.ts';
+import type { HaltBoard } from '../memory/halts.ts';
+import type { Reloadable } from '../memory/reloadable.ts';
 import { needOf } from '../../contract/attention.ts';
 import type { Collector } from '../acts/collector.ts';
-import type { Core } from '../acts/core.ts';
 import type { Deleter } from '../acts/deleter.ts';
 import type { Failures } from '../memory/failures.ts';
 import { Fault } from '../../contract/faults.ts';
 import type { ApiTrouble, LaneGovernor } from '../acts/lane-governor.ts';
-import type { Lane } from '../../contract/ports.ts';
+import type { Lane, Clock } from '../../contract/ports.ts';
 import type { FlushResult, PathReport } from '../../contract/report.ts';
 import type { ScopeGuard } from '../acts/scope-guard.ts';
-import type { FileId, MirrorPath, PathState } from '../../contract/types.ts';
+import type { FileId, MirrorPath, PathState, ManifestView } from '../../contract/types.ts';
 
 /** After this many failures in a row, a failure is an answer: who waits is told, the retries go on. */
 const FAILURES_TO_TELL = 5;
@@ -28,29 +31,27 @@ const FINAL: ReadonlySet<PathState> = new Set([
   'held',
 ]);
 
+/** What it works with. */
+interface Parts {
+  readonly clock: Clock;
+  readonly config: Reloadable;
+  readonly halts: HaltBoard;
+  readonly notes: PathNotes;
+  readonly view: ManifestView;
+  readonly worklist: Worklist;
+  readonly deleter: Deleter;
+  readonly collector: Collector;
+  readonly governors: Readonly<Record<Lane, LaneGovernor>>;
+  readonly failures: Failures;
+  readonly scope: Pick<ScopeGuard, 'isUnproven' | 'trouble'>;
+}
+
 /** Waiting for rest: `flush`, `sync` and `id --wait`. */
 export class Quiet {
-  readonly #core: Core;
-  readonly #deleter: Deleter;
-  readonly #collector: Collector;
-  readonly #governors: Readonly<Record<Lane, LaneGovernor>>;
-  readonly #failures: Failures;
-  readonly #scope: Pick<ScopeGuard, 'isUnproven' | 'trouble'>;
+  readonly #parts: Parts;
 
-  constructor(
-    core: Core,
-    deleter: Deleter,
-    collector: Collector,
-    governors: Readonly<Record<Lane, LaneGovernor>>,
-    failures: Failures,
-    scope: Pick<ScopeGuard, 'isUnproven' | 'trouble'>,
-  ) {
-    this.#core = core;
-    this.#deleter = deleter;
-    this.#collector = collector;
-    this.#governors = governors;
-    this.#failures = failures;
-    this.#scope = scope;
+  constructor(parts: Parts) {
+    this.#parts = parts;
   }
 
   /**
@@ -59,13 +60,13 @@ export class Quiet {
    * Throws `Fault` (`unreachable`) when what is left of them waits for an API that does not answer.
    */
   async untilDone(paths: ReadonlySet<MirrorPath> | null, signal: AbortSignal): Promise<FlushResult> {
-    const { clock } = this.#core;
+    const { clock } = this.#parts;
     const startedMs = clock.monotonicMs();
     const open = paths === null ? null : new Set(paths);
     let garbage: ReadonlySet<FileId> | null = null;
     let pollMs = FIRST_POLL_MS;
     for (;;) {
-      const patienceMs = SETTLING_TO_TELL_MS + 2 * this.#core.settings.settleMs;
+      const patienceMs = SETTLING_TO_TELL_MS + 2 * this.#parts.config.settings.settleMs;
       const impatient = clock.monotonicMs() - startedMs > patienceMs;
       // One that is not answered decides; the rest need not be asked at every poll.
       for (const path of open ?? []) {
@@ -73,11 +74,11 @@ export class Quiet {
         open?.delete(path);
       }
       const busy = open === null ? this.#anyOpen(impatient) : open.size > 0;
-      if (!busy && open !== null) garbage ??= new Set(this.#core.view.garbage.keys());
+      if (!busy && open !== null) garbage ??= new Set(this.#parts.view.garbage.keys());
       if (!busy && !this.#garbageIsMoving(garbage) && !this.#isAskingWhoseIds()) {
         this.#refuseUnreachable(paths);
-        const problems = [...this.#core.notes.problems(), ...this.#undeleted()];
-        return { problems, halts: this.#core.halts.all() };
+        const problems = [...this.#parts.notes.problems(), ...this.#undeleted()];
+        return { problems, halts: this.#parts.halts.all() };
       }
       await clock.sleep(pollMs, signal);
       pollMs = Math.min(LAST_POLL_MS, pollMs * 1.5);
@@ -86,10 +87,10 @@ export class Quiet {
 
   /** Remote files that are still there because deleting them failed again and again. */
   *#undeleted(): IterableIterator<PathReport> {
-    if (!this.#core.settings.canDelete) return;
+    if (!this.#parts.config.settings.canDelete) return;
     const trouble = this.#troubleOf('delete');
-    for (const [id, garbage] of this.#core.view.garbage) {
-      const failures = this.#collector.failuresOf(id);
+    for (const [id, garbage] of this.#parts.view.garbage) {
+      const failures = this.#parts.collector.failuresOf(id);
       if (garbage.hold || (failures === 0 && trouble === null)) continue;
       const { path, purpose, bytes } = garbage;
       const why = trouble ?? `tried ${failures} times`;
@@ -110,14 +111,15 @@ export class Quiet {
   }
 
   #anyOpen(impatient: boolean): boolean {
-    for (const path of this.#core.worklist.paths()) if (!this.#isAnswered(path, impatient)) return true;
-    for (const path of this.#deleter.waitingPaths()) if (!this.#isAnswered(path, impatient)) return true;
+    for (const path of this.#parts.worklist.paths()) if (!this.#isAnswered(path, impatient)) return true;
+    for (const path of this.#parts.deleter.waitingPaths())
+      if (!this.#isAnswered(path, impatient)) return true;
     return false;
   }
 
   /** Resolves when the path is mirrored or has a final reason not to be. */
   async untilKnown(path: MirrorPath, signal: AbortSignal): Promise<PathReport> {
-    const { clock, notes, worklist } = this.#core;
+    const { clock, notes, worklist } = this.#parts;
     let pollMs = FIRST_POLL_MS;
     for (;;) {
       const report = notes.report(path);
@@ -132,10 +134,10 @@ export class Quiet {
 
   /** A halt says more: it is told instead. */
   #refuseUnreachable(paths: ReadonlySet<MirrorPath> | null): void {
-    const { worklist, halts } = this.#core;
+    const { worklist, halts } = this.#parts;
     // An earlier trouble need not concern what was waited for.
     if (halts.all().length > 0) return;
-    const unproven = told(this.#scope.trouble());
+    const unproven = told(this.#parts.scope.trouble());
     if (unproven !== null) throw unreachable(unproven);
     if (paths !== null && ![...paths].some((path) => worklist.has(path))) return;
     const why = this.#unreachable();
@@ -150,23 +152,23 @@ export class Quiet {
 
   /** Why nothing comes through in this lane, once that is so for long enough. */
   #troubleOf(lane: Lane): string | null {
-    return told(this.#governors[lane].trouble());
+    return told(this.#parts.governors[lane].trouble());
   }
 
   /** Whether that will be answered, or be told as trouble. */
   #isAskingWhoseIds(): boolean {
-    return this.#scope.isUnproven() && told(this.#scope.trouble()) === null;
+    return this.#parts.scope.isUnproven() && told(this.#parts.scope.trouble()) === null;
   }
 
   #isHeldByHalt(state: PathState): boolean {
-    return state === 'held' && this.#core.halts.all().length > 0;
+    return state === 'held' && this.#parts.halts.all().length > 0;
   }
 
   #isAnswered(path: MirrorPath, impatient: boolean): boolean {
-    const { worklist, notes, halts, view } = this.#core;
-    if (this.#deleter.isWaiting(path)) {
+    const { worklist, notes, halts, view } = this.#parts;
+    if (this.#parts.deleter.isWaiting(path)) {
       const isStuck = halts.holds('delete') || this.#troubleOf('delete') !== null;
-      return isStuck || this.#deleter.isHeld(path) || notes.stateOf(path) === 'held';
+      return isStuck || this.#parts.deleter.isHeld(path) || notes.stateOf(path) === 'held';
     }
     if (!worklist.has(path)) return true;
     if (halts.has('root')) return true;
@@ -179,7 +181,7 @@ export class Quiet {
     if (state === 'failed') {
       // Each search for an upload of unknown outcome takes minutes: who waits is told when a second one begins.
       const enough = view.intents.has(path) ? SEARCHES_TO_TELL : FAILURES_TO_TELL;
-      return this.#failures.total(path) >= enough;
+      return this.#parts.failures.total(path) >= enough;
     }
     if (state === 'settling') return impatient;
     return state === 'skipped' || state === 'held';
@@ -187,11 +189,12 @@ export class Quiet {
 
   /** `ids` null: any. */
   #garbageIsMoving(ids: ReadonlySet<FileId> | null): boolean {
-    const { view, halts, settings } = this.#core;
+    const { view, halts } = this.#parts;
+    const { settings } = this.#parts.config;
     if (!settings.canDelete || halts.holds('delete') || this.#troubleOf('delete') !== null) return false;
     for (const [id, garbage] of view.garbage) {
       if (ids !== null && !ids.has(id)) continue;
-      if (!garbage.hold && this.#collector.failuresOf(id) < FAILURES_TO_TELL) return true;
+      if (!garbage.hold && this.#parts.collector.failuresOf(id) < FAILURES_TO_TELL) return true;
     }
     return false;
   }

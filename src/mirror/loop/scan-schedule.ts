@@ -1,5 +1,8 @@
-import type { Core } from '../acts/core.ts';
-import { nowSeconds } from '../acts/core.ts';
+import type { RootGuard } from '../acts/root-guard.ts';
+import type { Wakeup } from '../waiting/wakeup.ts';
+import type { Reloadable } from '../memory/reloadable.ts';
+import type { Clock, Listener } from '../../contract/ports.ts';
+import { nowSeconds } from '../memory/times.ts';
 import type { Scanner } from '../acts/scanner.ts';
 import type { MirrorPath } from '../../contract/types.ts';
 
@@ -15,11 +18,20 @@ interface Request {
   readonly done: PromiseWithResolvers<void>;
 }
 
+/** What it works with. */
+interface Parts {
+  readonly broke: (error: unknown) => void;
+  readonly clock: Clock;
+  readonly config: Reloadable;
+  readonly listener: Listener;
+  readonly scanner: Scanner;
+  readonly root: RootGuard;
+  readonly wakeup: Wakeup;
+}
+
 /** When to scan: on request, after hints, and every `rescanMs`. One scan runs at a time. */
 export class ScanSchedule {
-  readonly #core: Core;
-  readonly #scanner: Scanner;
-  readonly #wake: () => void;
+  readonly #parts: Parts;
   readonly #trees = new Set<MirrorPath>();
   #request: Request | null = null;
   #urgent = false;
@@ -29,10 +41,9 @@ export class ScanSchedule {
   #dueMs = Number.POSITIVE_INFINITY;
   #lastScanAt: number | null = null;
 
-  constructor(core: Core, scanner: Scanner, wake: () => void) {
-    this.#core = core;
-    this.#scanner = scanner;
-    this.#wake = wake;
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    parts.root.whenBack(() => this.request('the root is back'));
   }
 
   /** Unix seconds; null before the first full scan was complete. */
@@ -54,7 +65,7 @@ export class ScanSchedule {
   /** Wants a full scan soon. */
   request(why: string): void {
     this.#request ??= { why, done: Promise.withResolvers() };
-    this.#wake();
+    this.#parts.wakeup.now();
   }
 
   /** Wants everything below this directory looked at. */
@@ -62,7 +73,7 @@ export class ScanSchedule {
     if (this.#request !== null) return;
     this.#trees.add(path);
     if (this.#trees.size > MAX_TREES) this.request('many directories changed');
-    this.#wake();
+    this.#parts.wakeup.now();
   }
 
   /** A full scan that begins after this call; resolves when it is complete, or none can begin any more. */
@@ -71,13 +82,13 @@ export class ScanSchedule {
     this.request(why);
     this.#urgent = true;
     const done = this.#request?.done.promise;
-    this.#wake();
+    this.#parts.wakeup.now();
     await done;
   }
 
   /** Starts what is due. `rootIsGood` false: nothing can be scanned; whoever waits for a scan is not kept waiting. */
   tick(rootIsGood: boolean, signal: AbortSignal): void {
-    const now = this.#core.clock.monotonicMs();
+    const now = this.#parts.clock.monotonicMs();
     if (!rootIsGood) {
       if (this.#urgent) this.#finish(this.#takeRequest());
       return;
@@ -117,22 +128,23 @@ export class ScanSchedule {
     this.#running = this.#scan(under, request, signal).finally(() => {
       this.#running = null;
       this.#finish(request);
-      this.#wake();
+      this.#parts.wakeup.now();
     });
   }
 
   async #scan(under: MirrorPath | null, request: Request | null, signal: AbortSignal): Promise<void> {
-    const { clock, listener, settings } = this.#core;
+    const { clock, listener } = this.#parts;
+    const { settings } = this.#parts.config;
     try {
-      const summary = await this.#scanner.scan(under, signal);
+      const summary = await this.#parts.scanner.scan(under, signal);
       if (under !== null) return;
       const now = clock.monotonicMs();
-      this.#lastScanAt = nowSeconds(this.#core);
+      this.#lastScanAt = nowSeconds(this.#parts);
       this.#notBeforeMs = now + Math.max(MIN_GAP_MS, GAP_FACTOR * summary.tookMs);
       this.#dueMs = settings.rescanMs === 0 ? Number.POSITIVE_INFINITY : now + settings.rescanMs;
       listener({ kind: 'scanned', ...summary, why: request?.why ?? '' });
     } catch (error) {
-      if (!signal.aborted) this.#core.broke(error);
+      if (!signal.aborted) this.#parts.broke(error);
     }
   }
 }

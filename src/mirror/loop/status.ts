@@ -1,7 +1,23 @@
-import { serverNowSeconds, type Core } from '../acts/core.ts';
+import type { Clock, FilesApi, SendQueue } from '../../contract/ports.ts';
+import type { HaltBoard } from '../memory/halts.ts';
+import type { PathNotes } from '../memory/path-notes.ts';
+import type { Reloadable } from '../memory/reloadable.ts';
+import { serverNowSeconds } from '../memory/times.ts';
+import type { ManifestView } from '../../contract/types.ts';
 import type { MirrorStatus, Phase } from '../../contract/report.ts';
 
 const MAX_PROBLEMS = 1_000;
+
+/** What it tells of. */
+interface Parts {
+  readonly api: FilesApi;
+  readonly clock: Clock;
+  readonly config: Reloadable;
+  readonly halts: HaltBoard;
+  readonly notes: PathNotes;
+  readonly queue: SendQueue;
+  readonly view: ManifestView;
+}
 
 export interface EngineFacts {
   readonly phase: Phase;
@@ -11,19 +27,19 @@ export interface EngineFacts {
   readonly lastVerifyAt: number | null;
 }
 
-export function statusOf(core: Core, facts: EngineFacts): MirrorStatus {
-  const { view, halts, notes, queue } = core;
+export function statusOf(parts: Parts, facts: EngineFacts): MirrorStatus {
+  const { view, halts, notes, queue } = parts;
   const { groups, shown } = notes.groupedProblems(MAX_PROBLEMS);
   const heldGarbage = [...view.garbage.values()].filter((garbage) => garbage.hold).length;
   const unheldGarbage = view.garbage.size - heldGarbage;
-  const { canDelete } = core.settings;
+  const { canDelete } = parts.config.settings;
   const window = queue.uploadWindow();
   const pause = queue.holds('upload').find((hold) => hold.name === 'retry-after' || hold.name === 'backoff');
   return {
     version: 1,
     mirrorId: view.mirrorId,
-    root: core.settings.root,
-    api: core.settings.api,
+    root: parts.config.settings.root,
+    api: parts.config.settings.api,
     phase: facts.phase,
     paused: halts.has('paused'),
     halts: halts.all(),
@@ -41,7 +57,7 @@ export function statusOf(core: Core, facts: EngineFacts): MirrorStatus {
       ...window,
       pause: pause === undefined ? null : { why: pause.why, remainingMs: pause.remainingMs ?? 0 },
     },
-    nextExpiry: nextExpiryOf(core),
+    nextExpiry: nextExpiryOf(parts),
     lastScanAt: facts.lastScanAt,
     lastVerifyAt: facts.lastVerifyAt,
     watching: facts.watching,
@@ -52,10 +68,10 @@ export function statusOf(core: Core, facts: EngineFacts): MirrorStatus {
 }
 
 /** The soonest one that is still to come: what has expired is told by its path's state. */
-function nextExpiryOf(core: Core): MirrorStatus['nextExpiry'] {
-  const now = serverNowSeconds(core);
+function nextExpiryOf(parts: Parts): MirrorStatus['nextExpiry'] {
+  const now = serverNowSeconds(parts);
   let next: MirrorStatus['nextExpiry'] = null;
-  for (const [path, { expiresAt }] of core.view.files) {
+  for (const [path, { expiresAt }] of parts.view.files) {
     if (expiresAt !== null && expiresAt > now && (next === null || expiresAt < next.expiresAt))
       next = { path, expiresAt };
   }

@@ -1,33 +1,40 @@
-import type { Core } from '../acts/core.ts';
+import type { SendingRoom } from '../waiting/sending-room.ts';
+import type { Clock } from '../../contract/ports.ts';
 import type { Wakeup } from '../waiting/wakeup.ts';
 import type { MirrorPath } from '../../contract/types.ts';
 import type { Worker } from '../acts/worker.ts';
-import { REST, type Next } from '../waiting/worklist.ts';
+import { REST, type Next, type Worklist } from '../waiting/worklist.ts';
 
 /** Paths that are looked at at a time. */
 const MAX_LOOKS = 64;
 
+/** What it works with. */
+interface Parts {
+  readonly broke: (error: unknown) => void;
+  readonly clock: Clock;
+  readonly sendingRoom: SendingRoom;
+  readonly worklist: Worklist;
+  readonly worker: Worker;
+  readonly wakeup: Wakeup;
+  /** Breaks off what is under way. */
+  readonly abort: AbortSignal;
+  /** Only starts nothing new. */
+  readonly stopTaking: AbortSignal;
+}
+
 /** Gives ready paths to workers, and takes them back into the worklist. */
 export class WorkerPool {
-  readonly #core: Core;
-  readonly #worker: Worker;
-  readonly #wakeup: Wakeup;
-  readonly #abort: AbortSignal;
-  readonly #stopTaking: AbortSignal;
+  readonly #parts: Parts;
 
-  /** `abort` breaks off what is under way; `stopTaking` only starts nothing new. */
-  constructor(core: Core, worker: Worker, wakeup: Wakeup, abort: AbortSignal, stopTaking: AbortSignal) {
-    this.#core = core;
-    this.#worker = worker;
-    this.#wakeup = wakeup;
-    this.#abort = abort;
-    this.#stopTaking = stopTaking;
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    parts.worklist.whenReady(() => this.pump());
   }
 
   /** Starts what may start. Paths that are being sent do not count: looks must never wait for them. */
   pump(): void {
-    const { worklist, sendingRoom } = this.#core;
-    while (!this.#stopTaking.aborted) {
+    const { worklist, sendingRoom } = this.#parts;
+    while (!this.#parts.stopTaking.aborted) {
       const looks = worklist.busyCount - sendingRoom.size;
       if (looks >= MAX_LOOKS) return;
       // Each look under way may want one of the free places: no path is looked at again for nothing.
@@ -38,16 +45,16 @@ export class WorkerPool {
   }
 
   async #work(path: MirrorPath): Promise<void> {
-    const { worklist, clock, sendingRoom, broke } = this.#core;
+    const { worklist, clock, sendingRoom, broke } = this.#parts;
     let next: Next = REST;
     try {
-      next = await this.#worker.step(path, this.#abort);
+      next = await this.#parts.worker.step(path, this.#parts.abort);
     } catch (error) {
-      if (!this.#abort.aborted) broke(error);
+      if (!this.#parts.abort.aborted) broke(error);
     }
     sendingRoom.leave(path);
     worklist.done(path, next);
-    if (next.kind === 'again' && next.inMs > 0) this.#wakeup.at(clock.monotonicMs() + next.inMs);
+    if (next.kind === 'again' && next.inMs > 0) this.#parts.wakeup.at(clock.monotonicMs() + next.inMs);
     this.pump();
   }
 }

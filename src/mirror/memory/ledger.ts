@@ -1,8 +1,7 @@
 import { Fault, survivable } from '../../contract/faults.ts';
 import type { HaltBoard } from './halts.ts';
-import type { IdentityIndex } from './identity-index.ts';
 import type { Clock, Manifest } from '../../contract/ports.ts';
-import type { Change, Entry, FileId, Memory, MirrorPath } from '../../contract/types.ts';
+import type { Change, Entry, Memory, MirrorPath } from '../../contract/types.ts';
 
 /** How long to wait before trying again to write what could not be written. */
 const STATE_RETRY_MS = 5_000;
@@ -12,39 +11,37 @@ const STATE_RETRY_MS = 5_000;
  */
 const PROBE: Change = { rejected: { ['/'.padEnd(8_192, '-')]: null } };
 
-/** The one way to change the manifest: keeps the index in step, and raises and ends the halt `state`. */
+/** What was recorded, and the entries that it touched as they were before. Told right after it became durable. */
+export type Recorded = (change: Change, before: ReadonlyMap<MirrorPath, Entry>) => void;
+
+/** The paths that were not mirrored before this change, renamed ones aside. */
+export function addedBy({ files = {} }: Change, before: ReadonlyMap<MirrorPath, Entry>): MirrorPath[] {
+  const isMove = Object.values(files).includes(null);
+  return Object.keys(files).filter((path) => !isMove && !before.has(path));
+}
+
+/** The one way to change the manifest: tells who subscribed, and raises and ends the halt `state`. */
 export class Ledger {
   readonly #manifest: Manifest;
-  readonly #index: IdentityIndex;
   readonly #halts: HaltBoard;
   readonly #clock: Clock;
-  readonly #onGarbage: (id: FileId) => void;
-  readonly #onAdded: (path: MirrorPath) => void;
   readonly #onFatal: (fault: Fault) => void;
+  readonly #subscribers: Recorded[] = [];
   /** With what is still to be written. */
   #memory: Memory;
 
-  /**
-   * `onGarbage`: called with each id that was put on the garbage list, or changed there. `onAdded`: with each path that
-   * was not mirrored before, renamed ones aside. `onFatal`: when nothing can be recorded ever again.
-   */
-  constructor(
-    manifest: Manifest,
-    index: IdentityIndex,
-    halts: HaltBoard,
-    clock: Clock,
-    onGarbage: (id: FileId) => void,
-    onAdded: (path: MirrorPath) => void,
-    onFatal: (fault: Fault) => void,
-  ) {
+  /** `onFatal`: called when nothing can be recorded ever again. */
+  constructor(manifest: Manifest, halts: HaltBoard, clock: Clock, onFatal: (fault: Fault) => void) {
     this.#manifest = manifest;
-    this.#index = index;
     this.#halts = halts;
     this.#clock = clock;
-    this.#onGarbage = onGarbage;
-    this.#onAdded = onAdded;
     this.#onFatal = onFatal;
     this.#memory = manifest.memory;
+  }
+
+  /** `told` is called with every change, in the order in which they became durable. It must not throw. */
+  subscribe(told: Recorded): void {
+    this.#subscribers.push(told);
   }
 
   /** What is remembered besides the manifest, durably. */
@@ -60,14 +57,7 @@ export class Ledger {
       if (entry !== undefined) before.set(path, entry);
     }
     await this.#durably(() => this.#manifest.commit(change));
-    this.#index.apply(change, before, this.#clock.monotonicMs());
-    const isMove = Object.values(change.files ?? {}).includes(null);
-    for (const [path, entry] of Object.entries(change.files ?? {})) {
-      if (entry !== null && !before.has(path) && !isMove) this.#onAdded(path);
-    }
-    for (const [id, garbage] of Object.entries(change.garbage ?? {})) {
-      if (garbage !== null) this.#onGarbage(id);
-    }
+    for (const told of this.#subscribers) told(change, before);
   }
 
   /** As `commit`, for who can wait. False: the manifest cannot be written, and nothing changed; the halt says so. */

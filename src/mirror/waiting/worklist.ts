@@ -52,6 +52,7 @@ export class Worklist {
   readonly #busy = new Map<MirrorPath, Busy>();
   /** Ready paths that were woken as the one of their topic. */
   readonly #owing = new Map<MirrorPath, Topic>();
+  #whenReady: () => void = () => {};
   /** No delayed path is due before this monotonic time. */
   #nothingDueBeforeMs = Number.POSITIVE_INFINITY;
 
@@ -60,6 +61,11 @@ export class Worklist {
     this.#priorityOf = priorityOf;
     this.#nowMs = () => Math.floor(nowMs());
     this.#ready = new Turns(priorityOf);
+  }
+
+  /** `told`: called each time after a path was marked that a worker may take. */
+  whenReady(told: () => void): void {
+    this.#whenReady = told;
   }
 
   /** Wants a look at this path as soon as a worker is free, whatever it waits for. */
@@ -72,6 +78,7 @@ export class Worklist {
     this.#delayedUntilMs.delete(path);
     this.#leaveTopic(path);
     if (!this.#ready.has(path)) this.#ready.add(path, this.#nowMs());
+    this.#whenReady();
   }
 
   /** Takes the ready path whose turn it is; null when there is none. The caller owes a `done`. */
