@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename } from 'node:path';
-import { Fault } from '../contract/faults.ts';
+import { skipFault } from '../contract/faults.ts';
 import type { FolderRules } from '../contract/types.ts';
 import { createDetailedCheck, type Report } from './checks.ts';
 
@@ -25,12 +25,7 @@ export async function checkFile(
   // Not blocking: the name may be that of a pipe.
   await using file = await open(filePath, constants.O_RDONLY | constants.O_NONBLOCK);
   const stat = await file.stat();
-  if (!stat.isFile())
-    throw new Fault(`${filePath}: not a regular file`, {
-      disposition: 'skip',
-      outcome: 'refused',
-      rule: 'special',
-    });
+  if (!stat.isFile()) throw skipFault('special', `${filePath}: not a regular file`);
   const sizeBytes = stat.size;
   const check = createDetailedCheck(rules, basename(filePath), sizeBytes);
   if (check.problem === null) {

@@ -1,8 +1,9 @@
 import { extname } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { Fault } from '../contract/faults.ts';
+import type { CheckVerdict, ContentCheck } from '../contract/content-check.ts';
+import { type Fault, retryFault } from '../contract/faults.ts';
 import type { FolderRules } from '../contract/types.ts';
-import type { DetailedCheck, Verdict } from './checks.ts';
+import type { DetailedCheck } from './checks.ts';
 
 interface Opening {
   readonly rules: FolderRules;
@@ -16,7 +17,7 @@ export type CheckRequest =
   | { readonly file: number; readonly kind: 'end' | 'drop' };
 
 /** To every `write` (null) and `end`, in the order of the requests. */
-export type CheckReply = Verdict | null;
+export type CheckReply = CheckVerdict | null;
 
 /** The thread holds some memory, which it gives back when there is nothing to do. */
 const IDLE_MS = 5000;
@@ -46,7 +47,7 @@ export class CheckThread {
   }
 
   /** `here`: the same check on this thread. Rejects with a `Fault` (`io`, to be tried again) when the thread breaks. */
-  check(opening: Opening, here: DetailedCheck): ThreadCheck {
+  check(opening: Opening, here: DetailedCheck): ContentCheck {
     const file = ++this.#lastFile;
     let isHere = false;
     return {
@@ -114,22 +115,11 @@ export class CheckThread {
   }
 }
 
-interface ThreadCheck {
-  readonly problem: null;
-  write(bytes: Uint8Array): Promise<void>;
-  end(): Promise<Verdict>;
-  drop(): void;
-}
-
 function broken(cause: unknown): Fault {
-  return new Fault(
+  return retryFault(
+    'io',
     `the file could not be checked: ${cause instanceof Error ? cause.message : String(cause)}`,
-    {
-      disposition: 'retry',
-      outcome: 'refused',
-      rule: 'io',
-      cause,
-    },
+    cause,
   );
 }
 

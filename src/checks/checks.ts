@@ -3,27 +3,20 @@
  * `full`: everything; `lines`: that every line is a JSON object; `basic`: size and extension; `off`: only that the file
  * is not empty.
  */
+import type { CheckProblem, CheckVerdict } from '../contract/content-check.ts';
 import type { FolderRules } from '../contract/types.ts';
 import { AnyLines } from './any-lines.ts';
 import { BatchLines, OPENAI_REQUESTS } from './batch-lines.ts';
 import { EvalsLines } from './evals-lines.ts';
-import type { CheckProblem, Finding } from './findings.ts';
+import type { Finding } from './findings.ts';
 import { FineTuneLines } from './fine-tune-lines.ts';
 import { ImageContent } from './image-content.ts';
 import { JsonLines } from './json-lines.ts';
 import type { LineRules } from './line-rules.ts';
 import { nameAndSizeProblem, nameWarnings } from './name-and-size.ts';
 
-/** What is made of a file, in short. */
-export interface Verdict {
-  /** Null: accepted. Otherwise the findings in one line: the first ones, and how many more. */
-  readonly problem: CheckProblem | null;
-  /** Worth telling, not refused. */
-  readonly warnings: readonly string[];
-}
-
 /** Everything that a check found. */
-export interface Report extends Verdict {
+export interface Report extends CheckVerdict {
   /** At most 100, in the order of the file. */
   readonly findings: readonly Finding[];
   /** How many findings there were, kept or not. */

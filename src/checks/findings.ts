@@ -1,10 +1,4 @@
-/** The first reason against a file. */
-export interface CheckProblem {
-  /** Short stable name, e.g. `empty`, `too-large`, `extension`, `batch-line`. */
-  readonly rule: string;
-  /** What a person needs to know, in one line. */
-  readonly message: string;
-}
+import type { CheckProblem } from '../contract/content-check.ts';
 
 /** One thing that is wrong with a file. */
 export interface Finding {

@@ -1,4 +1,4 @@
-import type { CheckProblem } from './findings.ts';
+import type { CheckVerdict } from '../contract/content-check.ts';
 import { extensionOf } from './name-and-size.ts';
 
 interface ImageKind {
@@ -46,7 +46,7 @@ export class ImageContent {
     this.#headBytes += part.length;
   }
 
-  end(): { readonly problem: CheckProblem | null; readonly warnings: readonly string[] } {
+  end(): CheckVerdict {
     const kind = KINDS.find(({ matches }) => matches(this.#head.subarray(0, this.#headBytes)));
     if (kind === undefined)
       return {

@@ -1,5 +1,5 @@
+import type { CheckProblem } from '../contract/content-check.ts';
 import type { FolderRules } from '../contract/types.ts';
-import type { CheckProblem } from './findings.ts';
 import { bytes } from './wording.ts';
 
 /**

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { hasApiKey } from '../config/api-key.ts';
 import type { Config } from '../config/config.ts';
 import { command } from '../contract/command.ts';
-import { Fault } from '../contract/faults.ts';
+import { type Fault, retryFault } from '../contract/faults.ts';
 import type { Context } from './context.ts';
 
 /** The API that the mirror uses, as far as nothing need be asked of it. */
@@ -55,7 +55,7 @@ export const emulatorAbsence = {
 
 function emulatorDoesNotRun(): Fault {
   const { detail, next } = emulatorAbsence;
-  return new Fault(`${detail}; ${next}`, { disposition: 'retry', outcome: 'refused', rule: 'emulator' });
+  return retryFault('emulator', `${detail}; ${next}`);
 }
 
 /** Tells the other verbs where this daemon's emulator is, as long as it runs. */

@@ -2,7 +2,7 @@ import type * as compose from '../compose.ts';
 import type { Config } from '../config/config.ts';
 import type { ConfigFlags, LoadedConfig } from '../config/load.ts';
 import type { Invocation } from '../contract/command.ts';
-import { Fault } from '../contract/faults.ts';
+import { fatalFault } from '../contract/faults.ts';
 import type { DaemonClient } from '../service/control-client.ts';
 import type { LogLevel } from '../service/logger.ts';
 import type { FoundProcess } from './found-process.ts';
@@ -10,25 +10,7 @@ import { invocationOf } from './invocation.ts';
 import type { Io } from './io.ts';
 
 /** The parts of the program that verbs build on. */
-export type Compose = Pick<
-  typeof compose,
-  | 'admitConfiguredApi'
-  | 'adoptRemote'
-  | 'checkFile'
-  | 'checkScope'
-  | 'deleteOrphans'
-  | 'dialectNames'
-  | 'filesToCheck'
-  | 'findHolder'
-  | 'lookAtPlaces'
-  | 'openMirror'
-  | 'openRemote'
-  | 'planMirror'
-  | 'readState'
-  | 'recordedApi'
-  | 'retryRejected'
-  | 'startEmulator'
->;
+export type Compose = typeof compose;
 
 export interface Flags extends ConfigFlags {
   readonly logLevel: LogLevel;
@@ -52,10 +34,6 @@ export interface Context {
   compose(): Promise<Compose>;
   /** How commands that are printed are to be written; never throws. */
   invocation(): Promise<Invocation>;
-}
-
-function fatal(rule: string, message: string): Fault {
-  return new Fault(message, { disposition: 'fatal', outcome: 'refused', rule });
 }
 
 export function createContext(io: Io, verb: string, flags: Flags, compose: () => Promise<Compose>): Context {
@@ -86,7 +64,7 @@ export function createContext(io: Io, verb: string, flags: Flags, compose: () =>
       if (found.kind === 'daemon') return found.daemon;
       if (found.kind !== 'silent') return null;
       const { nextFor, runningText } = await import('./found-process.ts');
-      throw fatal('no-answer', `${runningText(found)}; ${nextFor(found)}`);
+      throw fatalFault('no-answer', `${runningText(found)}; ${nextFor(found)}`);
     },
     async daemon() {
       const { config } = await context.loadConfig();
@@ -96,7 +74,7 @@ export function createContext(io: Io, verb: string, flags: Flags, compose: () =>
       const { runningText } = await import('./found-process.ts');
       const instead = found.kind === 'busy' ? ` (${runningText(found)})` : '';
       const { startAdvice } = await import('./start-advice.ts');
-      throw fatal(
+      throw fatalFault(
         'not-running',
         `no daemon runs for ${config.root}${instead}; ${await startAdvice(context)}`,
       );

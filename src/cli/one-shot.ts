@@ -3,17 +3,11 @@ import { checkRoot } from '../config/root-folder.ts';
 import type { Listener } from '../contract/ports.ts';
 import { logEvents } from '../service/event-log.ts';
 import { createLogger, type Logger } from '../service/logger.ts';
-import { systemClock } from '../service/system-clock.ts';
 import { askedApi } from './asked-api.ts';
 import type { Context } from './context.ts';
 import { sayWhenStopping, stopOnSignals } from './stop-signals.ts';
 
-interface OneShot {
-  readonly logger: Logger;
-  readonly listener?: Listener;
-}
-
-export async function createOneShotLogger(context: Context): Promise<Logger> {
+async function createOneShotLogger(context: Context): Promise<Logger> {
   return await createLogger({
     invocation: await context.invocation(),
     level: context.flags.logLevel,
@@ -22,15 +16,31 @@ export async function createOneShotLogger(context: Context): Promise<Logger> {
   });
 }
 
-/** Opens the mirror, does one thing with it, and closes it whatever happens. Throws `Fault`, or a `StopRequest`. */
+/** For a verb that does its work without a mirror's engine: logs what happens. */
+export async function oneShotListener(context: Context, apiKey: string | null): Promise<Listener> {
+  const logger = await createOneShotLogger(context);
+  logger.hide(apiKey);
+  return logEvents(logger);
+}
+
+/**
+ * Opens the mirror, does one thing with it, and closes it whatever happens. `onEvent`: is told what is logged as well.
+ * Throws `Fault`, or a `StopRequest`.
+ */
 export async function mirrorOnce<T>(
   context: Context,
-  { logger, listener = logEvents(logger, systemClock) }: OneShot,
   work: (mirror: MirrorApp, signal: AbortSignal) => Promise<T>,
+  onEvent: Listener = () => {},
 ): Promise<T> {
+  const logger = await createOneShotLogger(context);
   await checkRoot((await context.loadConfig()).config.root);
   const { config, apiKey, isEmulator } = await askedApi(context);
-  if (apiKey !== null) logger.hide(apiKey);
+  logger.hide(apiKey);
+  const log = logEvents(logger);
+  const listener: Listener = (event) => {
+    onEvent(event);
+    log(event);
+  };
   const { openMirror } = await context.compose();
   using stop = stopOnSignals();
   const mirror = await openMirror({ config, apiKey, isEmulator, listener, verb: context.verb });

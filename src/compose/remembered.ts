@@ -10,7 +10,7 @@ import { openManifest, type ManifestStore } from '../manifest/manifest-store.ts'
 import { hasManifest, readManifest } from '../manifest/read-manifest.ts';
 import type { StateLock } from '../manifest/state-lock.ts';
 import { command } from '../contract/command.ts';
-import { Fault } from '../contract/faults.ts';
+import { fatalFault } from '../contract/faults.ts';
 import type { Listener } from '../contract/ports.ts';
 import type { ManifestView } from '../contract/types.ts';
 import { systemClock } from '../service/system-clock.ts';
@@ -104,8 +104,8 @@ export function emptyView(mirrorId: string | null): ManifestView {
 export async function refuseLostManifest(config: Config): Promise<void> {
   const marked = await readMirrorId(config.root);
   if (marked === null || (await hasManifest(config.stateDir))) return;
-  throw new Fault(
+  throw fatalFault(
+    'manifest',
     `${config.root} belongs to mirror ${marked}, but ${config.stateDir} holds no manifest; restore that folder or point stateDir to it, or take the remote files over with: ${command('adopt')}`,
-    { disposition: 'fatal', outcome: 'refused', rule: 'manifest' },
   );
 }

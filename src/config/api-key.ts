@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Fault } from '../contract/faults.ts';
+import { errnoOf } from '../contract/errno.ts';
+import { configFault, Fault } from '../contract/faults.ts';
 import type { Config } from './config.ts';
 import { isLoopback } from './cross-checks.ts';
 import { isInside, realPathOf } from './inside.ts';
@@ -49,8 +50,7 @@ async function firstKey(
     return await keyFrom(file, `the credential ${file}`);
   } catch (error) {
     // The unit may load other credentials than ours.
-    if (error instanceof Fault && (error.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT')
-      return null;
+    if (error instanceof Fault && errnoOf(error.cause) === 'ENOENT') return null;
     throw error;
   }
 }
@@ -60,24 +60,17 @@ async function keyFrom(file: string, name: string): Promise<string> {
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    throw keyFault(
-      `${name} cannot be read (${(error as NodeJS.ErrnoException).code}); make it readable for this user`,
-      error,
-    );
+    throw configFault(`${name} cannot be read (${errnoOf(error)}); make it readable for this user`, error);
   }
   return checkedKey(text.trim(), name);
 }
 
 function checkedKey(key: string, name: string): string {
-  if (key === '') throw keyFault(`${name} is empty; put the API key into it`);
+  if (key === '') throw configFault(`${name} is empty; put the API key into it`);
   // Anything else could not be sent in a header, and is no key but a whole file of something.
   if (!/^[\u0021-\u007e]+$/.test(key))
-    throw keyFault(`${name} holds more than a key: it has spaces, line breaks or special characters`);
+    throw configFault(`${name} holds more than a key: it has spaces, line breaks or special characters`);
   return key;
-}
-
-function keyFault(message: string, cause?: unknown): Fault {
-  return new Fault(message, { disposition: 'fatal', outcome: 'refused', rule: 'config', cause });
 }
 
 /** The key must not be mirrored with the rest. */

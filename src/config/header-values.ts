@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { Fault } from '../contract/faults.ts';
+import { errnoOf } from '../contract/errno.ts';
+import { configFault } from '../contract/faults.ts';
 import { isInside, realPathOf } from './inside.ts';
 import type { Problem } from './problems.ts';
 import type { ConfigFile } from './schema.ts';
@@ -43,8 +44,8 @@ function fromFile(name: string, file: string): string {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    throw headerFault(
+    const code = errnoOf(error);
+    throw configFault(
       `api.headers.${name}: ${file} cannot be read (${code}); make it readable for this user`,
       error,
     );
@@ -59,19 +60,15 @@ function fromEnv(
 ): string {
   const value = variable === undefined ? undefined : env[variable]?.trim();
   if (!value)
-    throw headerFault(`api.headers.${name}: the environment variable ${variable} is not set; set it`);
+    throw configFault(`api.headers.${name}: the environment variable ${variable} is not set; set it`);
   return checked(value, `api.headers.${name}: the environment variable ${variable}`);
 }
 
 function checked(value: string, from: string): string {
-  if (value === '') throw headerFault(`${from} is empty; put the value of the header into it`);
+  if (value === '') throw configFault(`${from} is empty; put the value of the header into it`);
   if (unsendable.test(value))
-    throw headerFault(`${from} holds more than a header value: it has line breaks or special characters`);
+    throw configFault(`${from} holds more than a header value: it has line breaks or special characters`);
   return value;
-}
-
-function headerFault(message: string, cause?: unknown): Fault {
-  return new Fault(message, { disposition: 'fatal', outcome: 'refused', rule: 'config', cause });
 }
 
 /** Relative files made absolute; `locate` does that. */

@@ -97,12 +97,14 @@ function refuseFaults(text: string): void {
       expected = isKeyNext ? 'a key in quotes (no comma after the last one)' : 'a value';
     },
     onError: (code, offset, _length, line, character) => {
-      const found =
-        offset >= text.length
-          ? 'the end of the file'
-          : JSON.stringify(String.fromCodePoint(text.codePointAt(offset) ?? 0));
-      const broken = brokenWords[printParseErrorCode(code)];
-      fail(`not JSON: ${broken ?? `expected ${expected}, found ${found}`}`, line, character);
+      const why =
+        brokenWords[printParseErrorCode(code)] ?? `expected ${expected}, found ${charAt(text, offset)}`;
+      fail(`not JSON: ${why}`, line, character);
     },
   });
+}
+
+function charAt(text: string, offset: number): string {
+  const code = text.codePointAt(offset);
+  return code === undefined ? 'the end of the file' : JSON.stringify(String.fromCodePoint(code));
 }

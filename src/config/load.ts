@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { Fault } from '../contract/faults.ts';
+import { errnoOf } from '../contract/errno.ts';
+import { configFault } from '../contract/faults.ts';
 import { keyFileProblems } from './api-key.ts';
 import type { Config } from './config.ts';
 import { crossChecks } from './cross-checks.ts';
@@ -58,12 +59,12 @@ export async function loadConfig(surroundings: ConfigSurroundings): Promise<Load
   const locate = (problem: Problem) => `${placeOf(problem.path, source, overrides)}: ${problem.message}`;
 
   const parsed = configSchema.safeParse(raw);
-  if (!parsed.success) throw configFault(problemsOf(parsed.error, raw).map(locate));
+  if (!parsed.success) throw configFault(problemsOf(parsed.error, raw).map(locate).join('\n'));
 
   const baseUrlGiven = typeof (raw as { api?: { baseUrl?: unknown } }).api?.baseUrl === 'string';
   const { config, problems: later } = resolved(parsed.data, source, surroundings);
   const problems = [...crossChecks(parsed.data, baseUrlGiven), ...later];
-  if (problems.length > 0) throw configFault(problems.map(locate));
+  if (problems.length > 0) throw configFault(problems.map(locate).join('\n'));
   return { config, file: source.file, baseUrlGiven };
 }
 
@@ -79,16 +80,16 @@ async function readSource({ flags, env, cwd }: ConfigSurroundings): Promise<Sour
   try {
     text = await readFile(file, 'utf8');
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
+    const code = errnoOf(error);
     if (code === 'ENOENT' && named === undefined) return { file: null, json: null };
     const why = code === 'ENOENT' ? 'there is no such file' : `cannot be read (${code})`;
-    throw configFault([`${file}: ${why}; give another one with --config`], error);
+    throw configFault(`${file}: ${why}; give another one with --config`, error);
   }
   try {
     return { file, json: readJsonText(text) };
   } catch (error) {
     if (!(error instanceof JsonSyntaxError)) throw error;
-    throw configFault([`${file}:${error.line}:${error.column}: ${error.message}`], error);
+    throw configFault(`${file}:${error.line}:${error.column}: ${error.message}`, error);
   }
 }
 
@@ -169,10 +170,6 @@ function placeOf(path: readonly PropertyKey[], source: Source, overrides: readon
   if (source.json === null || source.file === null) return key;
   const place = `${source.file}:${source.json.lineOf(path)}`;
   return key === '' ? place : `${place}: ${key}`;
-}
-
-function configFault(lines: readonly string[], cause?: unknown): Fault {
-  return new Fault(lines.join('\n'), { disposition: 'fatal', outcome: 'refused', rule: 'config', cause });
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -65,3 +65,23 @@ export class Fault extends Error {
     this.requestId = details.requestId ?? null;
   }
 }
+
+/** A person must see to it before the program can go on. */
+export function fatalFault(rule: string, message: string, cause?: unknown): Fault {
+  return new Fault(message, { disposition: 'fatal', outcome: 'refused', rule, cause });
+}
+
+/** The same, about what was configured or how the program was started. */
+export function configFault(message: string, cause?: unknown): Fault {
+  return fatalFault('config', message, cause);
+}
+
+/** It goes by itself, later. Nothing was stored. */
+export function retryFault(rule: string, message: string, cause?: unknown): Fault {
+  return new Fault(message, { disposition: 'retry', outcome: 'refused', rule, cause });
+}
+
+/** It will never do for this file, or there is none. */
+export function skipFault(rule: string, message: string, cause?: unknown): Fault {
+  return new Fault(message, { disposition: 'skip', outcome: 'refused', rule, cause });
+}

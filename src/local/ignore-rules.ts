@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import ignore from 'ignore';
-import { Fault } from '../contract/faults.ts';
+import { configFault, type Fault } from '../contract/faults.ts';
 import type { MirrorPath } from '../contract/types.ts';
 import { type Disk, realDisk } from './disk.ts';
-import { describeError } from './errno.ts';
+import { describeError } from '../contract/errno.ts';
 import { readRegularFile } from './regular-file.ts';
 
 /** Patterns of the user in gitignore syntax, in the root. */
@@ -149,9 +149,8 @@ function buildMatchers(patterns: readonly string[], ignoreFile: string): Matcher
 }
 
 function unreadable(root: string, why: string): Fault {
-  return new Fault(
+  return configFault(
     `${join(root, IGNORE_FILE)} cannot be read (${why}), so nothing tells what is to be left out; nothing was sent. Make it readable, or remove it`,
-    { disposition: 'fatal', outcome: 'refused', rule: 'config' },
   );
 }
 

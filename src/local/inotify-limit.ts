@@ -1,7 +1,7 @@
 import { type Dirent, readdirSync, readFileSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { MirrorPath } from '../contract/types.ts';
-import { errnoOf } from './errno.ts';
+import { errnoOf } from '../contract/errno.ts';
 import type { IgnoreRules } from './ignore-rules.ts';
 
 const SLICE_MS = 8;

@@ -1,7 +1,7 @@
 import type { BigIntStats } from 'node:fs';
 import type { MirrorPath, SkipReason } from '../contract/types.ts';
 import type { Disk } from './disk.ts';
-import { describeError, errnoOf } from './errno.ts';
+import { describeError, errnoOf } from '../contract/errno.ts';
 import { listDoubtfulNames, mayBePrintable } from './undecodable-name.ts';
 
 /** Device numbers as they were for this look: of the root, and of the nearest existing directory above the path. */

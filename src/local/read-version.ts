@@ -1,14 +1,21 @@
 import { hash } from 'node:crypto';
 import fs, { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { Fault } from '../contract/faults.ts';
+import type { ContentCheck } from '../contract/content-check.ts';
 import { remoteNameOf } from '../contract/mirror-path.ts';
 import type { Inspection, OpenVersion } from '../contract/ports.ts';
 import { sizeOf, statToken } from '../contract/stat-token.ts';
-import type { MirrorPath, StatToken } from '../contract/types.ts';
-import type { ContentCheck } from './content-check.ts';
-import { describeError, errnoOf } from './errno.ts';
+import type { StatToken } from '../contract/types.ts';
 import type { ContentHash, HashThread } from './hash-thread.ts';
+import {
+  assertSame,
+  becameShorter,
+  closeRead,
+  closeReadNow,
+  faultOf,
+  hashFault,
+  type Version,
+} from './same-version.ts';
 
 /** Up to here a file is read in one go on this thread: 40 µs instead of four times that through the thread pool. */
 const SMALL_FILE_BYTES = 64 * 1024;
@@ -23,25 +30,16 @@ type CreateFileCheck = (fileName: string, sizeBytes: number) => ContentCheck;
 
 /** Reads a version once: hash and checks. Throws `Fault` `moved` when the file is another one by now. */
 export async function inspectVersion(
-  absolute: string,
-  path: MirrorPath,
-  stat: StatToken,
+  version: Version,
   createCheck: CreateFileCheck,
   hashes: HashThread,
   signal: AbortSignal,
 ): Promise<Inspection> {
   signal.throwIfAborted();
-  const sizeBytes = sizeOf(stat);
-  const check = createCheck(remoteNameOf(path), sizeBytes);
+  const sizeBytes = sizeOf(version.stat);
+  const check = createCheck(remoteNameOf(version.path), sizeBytes);
   try {
-    let sha256: string;
-    if (sizeBytes <= SMALL_FILE_BYTES) {
-      const content = readSmall(absolute, path, stat);
-      await check.write(content);
-      sha256 = hash('sha256', content);
-    } else {
-      sha256 = await readLarge(absolute, path, stat, (chunk) => check.write(chunk), hashes, signal);
-    }
+    const sha256 = await readThrough(version, (chunk) => check.write(chunk), hashes, signal);
     const { problem, warnings } = await check.end();
     return { sha256, sizeBytes, problem: check.problem ?? problem, warnings };
   } finally {
@@ -49,55 +47,62 @@ export async function inspectVersion(
   }
 }
 
-/** Opens this version for sending; see `LocalTree.open`. */
-export async function openVersion(
-  absolute: string,
-  path: MirrorPath,
-  stat: StatToken,
+/** Returns the hash. */
+async function readThrough(
+  version: Version,
+  onChunk: (chunk: Uint8Array) => void | Promise<void>,
   hashes: HashThread,
-): Promise<OpenVersion> {
-  if (sizeOf(stat) <= SMALL_FILE_BYTES) return new SmallVersion(absolute, path, stat);
-  const file = await open(absolute, OPEN_FLAGS).catch((error: unknown) => {
-    throw faultOf(path, error);
-  });
+  signal: AbortSignal,
+): Promise<string> {
+  const opened = await openVersion(version, hashes);
   try {
-    assertSame(path, stat, statToken(await file.stat({ bigint: true })));
-    return new DiskVersion(file, absolute, path, stat, hashes.hash(sizeOf(stat)));
-  } catch (error) {
-    await closeRead(() => file.close());
-    throw faultOf(path, error);
+    for await (const chunk of opened.chunks()) {
+      signal.throwIfAborted();
+      await onChunk(chunk);
+    }
+    signal.throwIfAborted();
+    return opened.sha256();
+  } finally {
+    await opened.close();
   }
 }
 
-/** A version that is read in one go. */
-class SmallVersion implements OpenVersion {
+/** Opens this version for sending; see `LocalTree.open`. */
+export async function openVersion(version: Version, hashes: HashThread): Promise<OpenVersion> {
+  if (sizeOf(version.stat) <= SMALL_FILE_BYTES) return new SmallVersion(version);
+  const file = await open(version.absolute, OPEN_FLAGS).catch((error: unknown) => {
+    throw faultOf(version, error);
+  });
+  try {
+    assertSame(version, statToken(await file.stat({ bigint: true })));
+    return new LargeVersion(version, file, hashes.hash(sizeOf(version.stat)));
+  } catch (error) {
+    await closeRead(() => file.close());
+    throw faultOf(version, error);
+  }
+}
+
+/** A version that is read once. */
+abstract class ReadOnce implements OpenVersion {
   readonly stat: StatToken;
   readonly sizeBytes: number;
-  readonly #descriptor: number;
-  readonly #absolute: string;
-  readonly #path: MirrorPath;
+  protected readonly version: Version;
   #sha256: string | null = null;
   #started = false;
 
-  constructor(absolute: string, path: MirrorPath, stat: StatToken) {
-    this.#descriptor = openSmall(absolute, path, stat);
-    this.#absolute = absolute;
-    this.#path = path;
-    this.stat = stat;
-    this.sizeBytes = sizeOf(stat);
+  constructor(version: Version) {
+    this.version = version;
+    this.stat = version.stat;
+    this.sizeBytes = sizeOf(version.stat);
   }
 
-  async *chunks(): AsyncGenerator<Uint8Array> {
+  async *chunks(): AsyncGenerator<Uint8Array, void> {
     if (this.#started) throw new TypeError('chunks() may be called once');
     this.#started = true;
     try {
-      const content = readWhole(this.#descriptor, this.#path, this.sizeBytes);
-      const sha256 = hash('sha256', content);
-      if (content.length > 0) yield content;
-      assertUnchanged(this.#descriptor, this.#absolute, this.#path, this.stat);
-      this.#sha256 = sha256;
+      this.#sha256 = yield* this.content();
     } catch (error) {
-      throw faultOf(this.#path, error);
+      throw faultOf(this.version, error);
     }
   }
 
@@ -106,8 +111,58 @@ class SmallVersion implements OpenVersion {
     return this.#sha256;
   }
 
+  abstract close(): Promise<void>;
+
+  /**
+   * Returns its hash. INVARIANT: the last byte is out only if descriptor and path still are the version that was
+   * announced.
+   */
+  protected abstract content(): AsyncGenerator<Uint8Array, string>;
+}
+
+/** A version that is read in one go. */
+class SmallVersion extends ReadOnce {
+  readonly #descriptor: number;
+
+  constructor(version: Version) {
+    super(version);
+    this.#descriptor = openSmall(version);
+  }
+
   async close(): Promise<void> {
     closeReadNow(this.#descriptor);
+  }
+
+  protected async *content(): AsyncGenerator<Uint8Array, string> {
+    const content = this.#read();
+    const sha256 = hash('sha256', content);
+    if (content.length > 0) yield content;
+    assertSame(this.version, statToken(fs.fstatSync(this.#descriptor, { bigint: true })));
+    assertSame(this.version, statToken(fs.lstatSync(this.version.absolute, { bigint: true })));
+    return sha256;
+  }
+
+  #read(): Uint8Array {
+    const content = Buffer.allocUnsafe(this.sizeBytes);
+    let position = 0;
+    while (position < content.length) {
+      const bytes = fs.readSync(this.#descriptor, content, position, content.length - position, position);
+      if (bytes === 0) throw becameShorter(this.version);
+      position += bytes;
+    }
+    return content;
+  }
+}
+
+function openSmall(version: Version): number {
+  let descriptor: number | null = null;
+  try {
+    descriptor = fs.openSync(version.absolute, OPEN_FLAGS);
+    assertSame(version, statToken(fs.fstatSync(descriptor, { bigint: true })));
+    return descriptor;
+  } catch (error) {
+    if (descriptor !== null) closeReadNow(descriptor);
+    throw faultOf(version, error);
   }
 }
 
@@ -117,58 +172,21 @@ interface Slot {
   hashed: Promise<void>;
 }
 
-class DiskVersion implements OpenVersion {
-  readonly stat: StatToken;
-  readonly sizeBytes: number;
+/**
+ * A few buffers take turns: one is on its way while the next is being read. A chunk is overwritten only after the
+ * one behind it was asked for, which a consumer that respects backpressure does when the first has been handed
+ * to the kernel, and after it was hashed.
+ */
+class LargeVersion extends ReadOnce {
   readonly #file: FileHandle;
-  readonly #absolute: string;
-  readonly #path: MirrorPath;
   readonly #hash: ContentHash;
-  #sha256: string | null = null;
-  #started = false;
   /** The read in flight: the descriptor must outlive it. */
   #reading: Promise<unknown> = Promise.resolve();
 
-  constructor(file: FileHandle, absolute: string, path: MirrorPath, stat: StatToken, hash: ContentHash) {
+  constructor(version: Version, file: FileHandle, hash: ContentHash) {
+    super(version);
     this.#file = file;
     this.#hash = hash;
-    this.#absolute = absolute;
-    this.#path = path;
-    this.stat = stat;
-    this.sizeBytes = sizeOf(stat);
-  }
-
-  /**
-   * A few buffers take turns: one is on its way while the next is being read. A chunk is overwritten only after the
-   * one behind it was asked for, which a consumer that respects backpressure does when the first has been handed
-   * to the kernel, and after it was hashed.
-   */
-  async *chunks(): AsyncGenerator<Uint8Array> {
-    if (this.#started) throw new TypeError('chunks() may be called once');
-    this.#started = true;
-    const slots = Array.from({ length: CHUNKS_IN_MEMORY }, () => this.#slot());
-    let position = 0;
-    try {
-      let pending = this.#read(slots[0]!, position);
-      for (let turn = 1; position < this.sizeBytes; turn++) {
-        const chunk = await pending;
-        if (chunk.length === 0) throw moved(this.#path, 'it became shorter while being read');
-        position += chunk.length;
-        if (position < this.sizeBytes) pending = this.#read(slots[turn % CHUNKS_IN_MEMORY]!, position);
-        yield chunk;
-      }
-      await this.#assertUnchanged();
-      this.#sha256 = await this.#hash.digest().catch((error: unknown) => {
-        throw ioFault(this.#path, 'cannot be hashed', error);
-      });
-    } catch (error) {
-      throw faultOf(this.#path, error);
-    }
-  }
-
-  sha256(): string {
-    if (this.#sha256 === null) throw new TypeError('sha256() is only known after the last chunk');
-    return this.#sha256;
   }
 
   async close(): Promise<void> {
@@ -176,6 +194,24 @@ class DiskVersion implements OpenVersion {
     // INVARIANT: nothing is awaited between these two, or a read made late would fill memory that another has by then.
     this.#hash.drop();
     await closeRead(() => this.#file.close());
+  }
+
+  protected async *content(): AsyncGenerator<Uint8Array, string> {
+    const slots = Array.from({ length: CHUNKS_IN_MEMORY }, () => this.#slot());
+    let position = 0;
+    let pending = this.#read(slots[0]!, position);
+    for (let turn = 1; position < this.sizeBytes; turn++) {
+      const chunk = await pending;
+      if (chunk.length === 0) throw becameShorter(this.version);
+      position += chunk.length;
+      if (position < this.sizeBytes) pending = this.#read(slots[turn % CHUNKS_IN_MEMORY]!, position);
+      yield chunk;
+    }
+    assertSame(this.version, statToken(await this.#file.stat({ bigint: true })));
+    assertSame(this.version, statToken(fs.lstatSync(this.version.absolute, { bigint: true })));
+    return await this.#hash.digest().catch((error: unknown) => {
+      throw hashFault(this.version, error);
+    });
   }
 
   #slot(): Slot {
@@ -198,116 +234,4 @@ class DiskVersion implements OpenVersion {
     slot.hashed = this.#hash.update(chunk);
     return chunk;
   }
-
-  /** INVARIANT: the last byte is out only if descriptor and path still are the version that was announced. */
-  async #assertUnchanged(): Promise<void> {
-    assertSame(this.#path, this.stat, statToken(await this.#file.stat({ bigint: true })));
-    assertSame(this.#path, this.stat, statToken(fs.lstatSync(this.#absolute, { bigint: true })));
-  }
-}
-
-async function readLarge(
-  absolute: string,
-  path: MirrorPath,
-  stat: StatToken,
-  onChunk: (chunk: Uint8Array) => void | Promise<void>,
-  hashes: HashThread,
-  signal: AbortSignal,
-): Promise<string> {
-  const version = await openVersion(absolute, path, stat, hashes);
-  try {
-    for await (const chunk of version.chunks()) {
-      signal.throwIfAborted();
-      await onChunk(chunk);
-    }
-    signal.throwIfAborted();
-    return version.sha256();
-  } finally {
-    await version.close();
-  }
-}
-
-function readSmall(absolute: string, path: MirrorPath, stat: StatToken): Uint8Array {
-  const descriptor = openSmall(absolute, path, stat);
-  try {
-    const content = readWhole(descriptor, path, sizeOf(stat));
-    assertUnchanged(descriptor, absolute, path, stat);
-    return content;
-  } catch (error) {
-    throw faultOf(path, error);
-  } finally {
-    closeReadNow(descriptor);
-  }
-}
-
-function openSmall(absolute: string, path: MirrorPath, stat: StatToken): number {
-  let descriptor: number | null = null;
-  try {
-    descriptor = fs.openSync(absolute, OPEN_FLAGS);
-    assertSame(path, stat, statToken(fs.fstatSync(descriptor, { bigint: true })));
-    return descriptor;
-  } catch (error) {
-    if (descriptor !== null) closeReadNow(descriptor);
-    throw faultOf(path, error);
-  }
-}
-
-function readWhole(descriptor: number, path: MirrorPath, sizeBytes: number): Uint8Array {
-  const content = Buffer.allocUnsafe(sizeBytes);
-  let position = 0;
-  while (position < sizeBytes) {
-    const bytes = fs.readSync(descriptor, content, position, sizeBytes - position, position);
-    if (bytes === 0) throw moved(path, 'it became shorter while being read');
-    position += bytes;
-  }
-  return content;
-}
-
-/** INVARIANT: a content is taken for this version only if descriptor and path still are it after the last byte. */
-function assertUnchanged(descriptor: number, absolute: string, path: MirrorPath, stat: StatToken): void {
-  assertSame(path, stat, statToken(fs.fstatSync(descriptor, { bigint: true })));
-  assertSame(path, stat, statToken(fs.lstatSync(absolute, { bigint: true })));
-}
-
-/**
- * A file that was only read loses nothing when closing it fails (EIO, ESTALE of network file systems): what was read is
- * judged by itself. EBADF alone says that this program closed the wrong one.
- */
-async function closeRead(close: () => Promise<void>): Promise<void> {
-  await close().catch(refuseDefect);
-}
-
-function closeReadNow(descriptor: number): void {
-  try {
-    fs.closeSync(descriptor);
-  } catch (error) {
-    refuseDefect(error);
-  }
-}
-
-function refuseDefect(error: unknown): void {
-  if (['', 'EBADF'].includes(errnoOf(error))) throw error;
-}
-
-function assertSame(path: MirrorPath, announced: StatToken, found: StatToken): void {
-  if (found !== announced) throw moved(path, 'it is not the version that was looked at any more');
-}
-
-function moved(path: MirrorPath, why: string, cause?: unknown): Fault {
-  return new Fault(`${path}: ${why}`, { disposition: 'retry', outcome: 'refused', rule: 'moved', cause });
-}
-
-/** What a failure of the disk means for the engine. */
-function faultOf(path: MirrorPath, error: unknown): unknown {
-  const code = errnoOf(error);
-  if (code === '') return error;
-  if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENXIO', 'ESTALE'].includes(code)) {
-    return moved(path, `it is gone: ${describeError(error)}`, error);
-  }
-  return ioFault(path, 'cannot be read', error, code === 'EACCES' || code === 'EPERM' ? 'unreadable' : 'io');
-}
-
-function ioFault(path: MirrorPath, what: string, error: unknown, rule = 'io'): Fault {
-  const message = `${path}: ${what}: ${describeError(error)}`;
-  return new Fault(message, { disposition: 'retry', outcome: 'refused', rule, cause: error });
 }

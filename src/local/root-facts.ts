@@ -4,7 +4,7 @@ import type { RootLook } from '../contract/types.ts';
 import { remoteKindAmong } from './file-system-kind.ts';
 import type { IgnoreRules } from './ignore-rules.ts';
 import { countDirectories, watchLimit } from './inotify-limit.ts';
-import { createRootGuard, readMirrorId } from './root-guard.ts';
+import { RootGuard, readMirrorId } from './root-guard.ts';
 
 /** What can be found out about a root without changing anything. */
 export interface RootFacts {
@@ -34,7 +34,7 @@ export interface RootFactsOptions {
 /** Never throws for what a disk can do. */
 export async function rootFacts({ root, folders, rules, mirrorId }: RootFactsOptions): Promise<RootFacts> {
   const markedFor = await readMirrorId(root);
-  const look = createRootGuard(root).look(mirrorId ?? markedFor ?? '');
+  const look = new RootGuard(root).look(mirrorId ?? markedFor ?? '');
   const writable = await access(root, constants.W_OK | constants.X_OK).then(
     () => true,
     () => false,

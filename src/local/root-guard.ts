@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Fault } from '../contract/faults.ts';
 import type { RootLook } from '../contract/types.ts';
 import { type Disk, realDisk } from './disk.ts';
-import { describeError, errnoOf, isMissing } from './errno.ts';
+import { describeError, errnoOf, isMissing } from '../contract/errno.ts';
 import { readRegularFile } from './regular-file.ts';
 
 /** Says which mirror a root belongs to. */
@@ -21,36 +21,35 @@ type Marker =
   | { readonly kind: 'absent' }
   | { readonly kind: 'damaged'; readonly why: string };
 
-export interface RootGuard {
+/** Asks a root for its marker. */
+export class RootGuard {
+  readonly #root: string;
+  readonly #disk: Disk;
+  #expectedId: string | null = null;
+  #knownDevice: string | null = null;
+
+  /** `root`: absolute. */
+  constructor(root: string, disk: Disk = realDisk) {
+    this.#root = root;
+    this.#disk = disk;
+  }
+
   /** Is the root there, a directory, on the same device as before, and marked with this id? Never throws. */
-  look(mirrorId: string): RootLook;
-  /** The same with the id of the last `look` or `mark`; bad before the first. */
-  lookAgain(): RootLook;
-  /** Whether the marker says that id, device aside. */
-  isMarked(): boolean;
-  /** Writes the marker durably. Does nothing when the same marker is there. Throws `Fault` with halt `root`. */
-  mark(mirrorId: string): Promise<void>;
-}
-
-/** `root`: absolute. */
-export function createRootGuard(root: string, disk: Disk = realDisk): RootGuard {
-  let expectedId: string | null = null;
-  let knownDevice: string | null = null;
-
-  function look(mirrorId: string): RootLook {
-    expectedId = mirrorId;
+  look(mirrorId: string): RootLook {
+    this.#expectedId = mirrorId;
+    const root = this.#root;
     try {
-      const stat = disk.statSync(root, { bigint: true });
+      const stat = this.#disk.statSync(root, { bigint: true });
       if (!stat.isDirectory()) return { kind: 'bad', reason: `${root} is not a directory` };
       const device = String(stat.dev);
-      const marker = readMarker(disk, root);
+      const marker = readMarker(this.#disk, root);
       if (marker.kind === 'absent') return { kind: 'unmarked', device };
       if (marker.kind === 'damaged') return { kind: 'bad', reason: marker.why };
       if (marker.mirrorId !== mirrorId) {
         return { kind: 'bad', reason: `${root} belongs to another mirror (${marker.mirrorId})` };
       }
-      const previous = knownDevice;
-      knownDevice = device;
+      const previous = this.#knownDevice;
+      this.#knownDevice = device;
       // Said once: the right marker on another device is the same folder, mounted again. Whoever asked before has
       // looked at another file system, though, and must start over.
       if (previous !== null && previous !== device) {
@@ -62,9 +61,23 @@ export function createRootGuard(root: string, disk: Disk = realDisk): RootGuard 
     }
   }
 
-  async function mark(mirrorId: string): Promise<void> {
-    expectedId = mirrorId;
-    const found = readMarker(disk, root);
+  /** The same with the id of the last `look` or `mark`; bad before the first. */
+  lookAgain(): RootLook {
+    if (this.#expectedId === null) return { kind: 'bad', reason: 'the root was not checked yet' };
+    return this.look(this.#expectedId);
+  }
+
+  /** Whether the marker says that id, device aside. */
+  isMarked(): boolean {
+    const marker = readMarker(this.#disk, this.#root);
+    return marker.kind === 'of' && marker.mirrorId === this.#expectedId;
+  }
+
+  /** Writes the marker durably. Does nothing when the same marker is there. Throws `Fault` with halt `root`. */
+  async mark(mirrorId: string): Promise<void> {
+    this.#expectedId = mirrorId;
+    const root = this.#root;
+    const found = readMarker(this.#disk, root);
     if (found.kind === 'of' && found.mirrorId === mirrorId) return;
     if (found.kind !== 'absent') {
       const why = found.kind === 'of' ? `it belongs to another mirror (${found.mirrorId})` : found.why;
@@ -76,17 +89,6 @@ export function createRootGuard(root: string, disk: Disk = realDisk): RootGuard 
       throw new Fault(`${root} cannot be marked: ${describeError(error)}`, { ...HALT_ROOT, cause: error });
     }
   }
-
-  return {
-    isMarked() {
-      const marker = readMarker(disk, root);
-      return marker.kind === 'of' && marker.mirrorId === expectedId;
-    },
-    look,
-    lookAgain: () =>
-      expectedId === null ? { kind: 'bad', reason: 'the root was not checked yet' } : look(expectedId),
-    mark,
-  };
 }
 
 const HALT_ROOT = { disposition: 'halt', outcome: 'refused', halt: 'root', rule: 'root' } as const;

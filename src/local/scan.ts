@@ -3,7 +3,7 @@ import type { BigIntStats, Dir } from 'node:fs';
 import { statToken } from '../contract/stat-token.ts';
 import type { MirrorPath, ScanItem, SkipReason } from '../contract/types.ts';
 import { type Disk, realDisk } from './disk.ts';
-import { describeError, errnoOf, isMissing } from './errno.ts';
+import { describeError, errnoOf, isMissing } from '../contract/errno.ts';
 import { IGNORE_FILE, type IgnoreRules } from './ignore-rules.ts';
 import { hintForFolder, hintForRootFile } from './outside-hint.ts';
 import { MARKER_FILE, MARKER_TEMPORARY } from './root-guard.ts';

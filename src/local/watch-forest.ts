@@ -1,4 +1,4 @@
-import { errnoOf } from './errno.ts';
+import { errnoOf } from '../contract/errno.ts';
 import { lstatSync, type Stats } from 'node:fs';
 import { type FSWatcher, watch } from 'chokidar';
 

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import type { Clock, Hint } from '../contract/ports.ts';
-import { describeError } from './errno.ts';
+import { describeError } from '../contract/errno.ts';
 import { remoteKindAmong } from './file-system-kind.ts';
 import type { IgnoreRules } from './ignore-rules.ts';
 import { explainLimit } from './inotify-limit.ts';

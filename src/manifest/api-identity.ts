@@ -1,7 +1,8 @@
 import * as z from 'zod';
-import { Fault } from '../contract/faults.ts';
+import { isErrno } from '../contract/errno.ts';
+import { configFault, type Fault } from '../contract/faults.ts';
 import { fingerprintsSchema, type Fingerprints } from './api-scope.ts';
-import { isErrno, unusableStateDir } from './manifest-fault.ts';
+import { unusableStateDir } from './manifest-fault.ts';
 import { stateFilesIn } from './state-files.ts';
 import type { StateFiles } from './state-files.ts';
 import { jsonOrNull, readWhole, replaceWhole } from './whole-file.ts';
@@ -64,7 +65,7 @@ export async function readApiRecord(
     const { kind, host, fingerprints = null } = parsed.data;
     return { identity: { kind, host }, fingerprints };
   }
-  throw personNeeded(
+  throw configFault(
     `${files.pathOf(identityName)} does not say which API this mirror belongs to; nothing was sent. If the configured API is the right one, remove that file`,
   );
 }
@@ -115,7 +116,7 @@ function otherApi(stateDir: string, recorded: ApiIdentity, configured: ApiIdenti
     recorded.kind === 'remote' && configured.kind !== 'remote'
       ? 'set OPENAI_API_KEY and the base URL to go on with it'
       : 'set the base URL (api.baseUrl, OPENAI_BASE_URL) to go on with it';
-  return personNeeded(
+  return configFault(
     `${stateDir} belongs to ${nameOf(recorded)}, but ${nameOf(configured)} is configured; nothing was sent. Either ${remedy}, or use another --root and --state-dir, or, if it is the same service under a new address, remove ${stateDir}/${identityName}`,
   );
 }
@@ -130,8 +131,4 @@ export function nameOf({ kind, host }: ApiIdentity): string {
     case 'remote':
       return `the API at ${host}`;
   }
-}
-
-function personNeeded(message: string): Fault {
-  return new Fault(message, { disposition: 'fatal', outcome: 'refused', rule: 'config' });
 }

@@ -1,5 +1,6 @@
+import { isErrno } from '../contract/errno.ts';
 import { command } from '../contract/command.ts';
-import { Damage, damagedManifest, isErrno } from './manifest-fault.ts';
+import { Damage, damagedManifest } from './manifest-fault.ts';
 import { replayJournal } from './journal-format.ts';
 import type { ReplayedJournal } from './journal-format.ts';
 import { readSnapshot } from './snapshot-format.ts';

@@ -1,5 +1,5 @@
 import { command } from '../contract/command.ts';
-import { Fault } from '../contract/faults.ts';
+import { fatalFault, Fault } from '../contract/faults.ts';
 
 /** Something is wrong inside one of the files; which file, and what to do, is added by `damagedManifest`. */
 export class Damage extends Error {
@@ -18,12 +18,7 @@ const startAnew =
 
 /** The manifest exists and cannot be used as it is. */
 export function damagedManifest(filePath: string, damage: Damage): Fault {
-  return new Fault(`${filePath} ${damage.message}; ${damage.advice ?? startAnew}`, {
-    disposition: 'fatal',
-    outcome: 'refused',
-    rule: 'manifest',
-    cause: damage,
-  });
+  return fatalFault('manifest', `${filePath} ${damage.message}; ${damage.advice ?? startAnew}`, damage);
 }
 
 export function newerVersion(version: number): Damage {
@@ -49,22 +44,11 @@ export function unwritableManifest(filePath: string, error: NodeJS.ErrnoExceptio
 
 /** The state folder cannot be used at the start. */
 export function unusableStateDir(filePath: string, error: NodeJS.ErrnoException): Fault {
-  return new Fault(
+  return fatalFault(
+    'manifest',
     `cannot use ${filePath}: ${causeOf(error)}; ${remedyFor(error.code)}, or choose another stateDir`,
-    {
-      disposition: 'fatal',
-      outcome: 'refused',
-      rule: 'manifest',
-      cause: error,
-    },
+    error,
   );
-}
-
-/** An error of a system call, as opposed to one of this program. */
-export function isErrno(error: unknown): error is NodeJS.ErrnoException {
-  if (!(error instanceof Error)) return false;
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  return typeof code === 'string' && typeof syscall === 'string';
 }
 
 function causeOf(error: NodeJS.ErrnoException): string {

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isErrno } from '../contract/errno.ts';
 import type { Manifest } from '../contract/ports.ts';
 import { remembersNothing } from '../contract/remembers-nothing.ts';
 import { NO_MEMORY } from '../contract/types.ts';
@@ -6,7 +7,7 @@ import { admitApi, nameOf, writeApiIdentity } from './api-identity.ts';
 import type { ApiIdentity } from './api-identity.ts';
 import { journalName, snapshotName } from './load-manifest.ts';
 import { sectionNames } from './manifest-data.ts';
-import { isErrno, unusableStateDir } from './manifest-fault.ts';
+import { unusableStateDir } from './manifest-fault.ts';
 import { openManifest } from './manifest-store.ts';
 import type { ManifestOptions, ManifestStore } from './manifest-store.ts';
 import { readManifest } from './read-manifest.ts';

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Low } from 'lowdb';
+import { isErrno } from '../contract/errno.ts';
 import { changesNothing } from '../contract/changes-nothing.ts';
 import { Fault } from '../contract/faults.ts';
 import type { Clock, Manifest } from '../contract/ports.ts';
@@ -18,7 +19,7 @@ import { JournaledFile } from './journaled-file.ts';
 import { journalName, snapshotName } from './load-manifest.ts';
 import { emptyData, recentAttempts } from './manifest-data.ts';
 import type { ManifestData } from './manifest-data.ts';
-import { isErrno, unusableStateDir, unwritableManifest } from './manifest-fault.ts';
+import { unusableStateDir, unwritableManifest } from './manifest-fault.ts';
 import { memoryName, readMemory, writeMemory } from './memory-file.ts';
 import { createStateDir, stateFilesIn } from './state-files.ts';
 import type { StateFiles } from './state-files.ts';

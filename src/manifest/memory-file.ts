@@ -1,8 +1,9 @@
 import * as z from 'zod';
-import { Fault } from '../contract/faults.ts';
+import { isErrno } from '../contract/errno.ts';
+import { fatalFault, type Fault } from '../contract/faults.ts';
 import { NO_MEMORY } from '../contract/types.ts';
 import type { Memory, Turnover } from '../contract/types.ts';
-import { isErrno, unusableStateDir } from './manifest-fault.ts';
+import { unusableStateDir } from './manifest-fault.ts';
 import { stateFilesIn } from './state-files.ts';
 import type { StateFiles } from './state-files.ts';
 import { jsonOrNull, readWhole, replaceWhole } from './whole-file.ts';
@@ -47,8 +48,8 @@ export async function writeMemory(files: StateFiles, memory: Memory): Promise<vo
 }
 
 function unreadable(filePath: string): Fault {
-  return new Fault(
+  return fatalFault(
+    'manifest',
     `${filePath} is damaged; nothing was changed or sent. It holds how many deletes were let go in the last hour, and when the remote was last compared: remove it to begin both anew`,
-    { disposition: 'fatal', outcome: 'refused', rule: 'manifest' },
   );
 }

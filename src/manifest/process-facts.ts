@@ -1,5 +1,5 @@
 import { readFile, readlink } from 'node:fs/promises';
-import { isErrno } from './manifest-fault.ts';
+import { isErrno } from '../contract/errno.ts';
 
 /** Where a pid means something: boot and pid namespace. */
 export async function realmOf(): Promise<string> {

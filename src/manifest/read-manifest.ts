@@ -1,7 +1,8 @@
+import { isErrno } from '../contract/errno.ts';
 import { Fault } from '../contract/faults.ts';
 import type { ManifestView } from '../contract/types.ts';
 import { journalName, loadManifest, snapshotName } from './load-manifest.ts';
-import { isErrno, unusableStateDir } from './manifest-fault.ts';
+import { unusableStateDir } from './manifest-fault.ts';
 import { stateFilesIn } from './state-files.ts';
 import type { StateFiles } from './state-files.ts';
 

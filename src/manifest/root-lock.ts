@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import type { Server } from 'node:net';
-import { isErrno } from './manifest-fault.ts';
 import { lockedBy } from './state-lock.ts';
 import type { Lock } from './state-lock.ts';
+import { isErrno } from '../contract/errno.ts';
 
 const answerTimeoutMs = 1_000;
 const tries = 5;

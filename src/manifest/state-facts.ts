@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { journalName, snapshotName } from './load-manifest.ts';
-import { isErrno } from './manifest-fault.ts';
+import { isErrno } from '../contract/errno.ts';
 
 /** What can be found out about a state folder without changing anything. */
 export type StateFacts =

@@ -1,7 +1,7 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { isErrno } from './manifest-fault.ts';
+import { isErrno } from '../contract/errno.ts';
 
 /** One open file. Every method throws the system's error. */
 export interface StateFile {

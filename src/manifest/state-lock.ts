@@ -4,8 +4,9 @@ import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/pro
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
-import { Fault } from '../contract/faults.ts';
-import { isErrno, unusableStateDir } from './manifest-fault.ts';
+import { isErrno } from '../contract/errno.ts';
+import { fatalFault, type Fault } from '../contract/faults.ts';
+import { unusableStateDir } from './manifest-fault.ts';
 import { isRunning, processOf, realmOf } from './process-facts.ts';
 import { createStateDir } from './state-files.ts';
 
@@ -78,11 +79,7 @@ export function lockedBy(pid: number | null, what: string, foreign = false, stop
   const next = stopped
     ? `it was stopped by a signal; let it go on with: kill -CONT ${pid}`
     : 'stop it, or use that one';
-  return new Fault(`another files-mirror (${who}) holds ${what}; ${next}`, {
-    disposition: 'fatal',
-    outcome: 'refused',
-    rule: 'locked',
-  });
+  return fatalFault('locked', `another files-mirror (${who}) holds ${what}; ${next}`);
 }
 
 /** The process that holds a mirror. */
@@ -284,7 +281,7 @@ function elapsedMs(since: Instant): number {
 
 function perhapsLocked(stateDir: string): Fault {
   const message = `another files-mirror may have worked on ${stateDir} while this one was suspended; start this one again`;
-  return new Fault(message, { disposition: 'fatal', outcome: 'refused', rule: 'locked' });
+  return fatalFault('locked', message);
 }
 
 async function describeSelf(verb: string | undefined): Promise<Holder> {

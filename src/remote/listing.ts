@@ -2,7 +2,7 @@
  * One reader of listings for all servers. They differ in what they take (`limit` and its greatest value, `order`,
  * `purpose`), in how a page says that there is more, and in how the next one is asked for.
  */
-import { Fault } from '../contract/faults.ts';
+import { Fault, retryFault } from '../contract/faults.ts';
 import type { ListRequest } from '../contract/ports.ts';
 import type { FileId, RemoteFile } from '../contract/types.ts';
 import { inOrder } from './in-order.ts';
@@ -228,9 +228,5 @@ function doubtCount(request: ListRequest, total: number | null, given: number): 
 }
 
 function lyingList(what: string): Fault {
-  return new Fault(`GET /files: the listing ${what}`, {
-    disposition: 'retry',
-    outcome: 'refused',
-    rule: 'lying-list',
-  });
+  return retryFault('lying-list', `GET /files: the listing ${what}`);
 }

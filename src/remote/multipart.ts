@@ -3,7 +3,7 @@
  * library streams a form of known length without first reading the file.
  */
 import { randomUUID } from 'node:crypto';
-import { Fault } from '../contract/faults.ts';
+import { type Fault, retryFault } from '../contract/faults.ts';
 import type { Throttle } from './throttle.ts';
 
 export interface FormFields {
@@ -176,12 +176,8 @@ function field(boundary: string, name: string, value: string): string {
 
 function otherSize(announcedBytes: number, readBytes: number): Fault {
   const found = readBytes > announcedBytes ? 'more' : `only ${readBytes}`;
-  return new Fault(
+  return retryFault(
+    'moved',
     `the file changed while it was sent: ${announcedBytes} bytes were announced, ${found} came`,
-    {
-      disposition: 'retry',
-      outcome: 'refused',
-      rule: 'moved',
-    },
   );
 }

@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
-import { Fault } from '../contract/faults.ts';
+import { errnoOf } from '../contract/errno.ts';
+import { fatalFault, Fault } from '../contract/faults.ts';
 import type { FlushResult, MirrorStatus, PathReport, VerifyReport } from '../contract/report.ts';
 import type { MirrorPath } from '../contract/types.ts';
 import type { ControlError } from './control-server.ts';
@@ -55,8 +56,7 @@ export async function connectDaemon(
   try {
     pid = await whoIsThere(socketPath, connectMs);
   } catch (error) {
-    const code =
-      error instanceof Fault ? (error.cause as NodeJS.ErrnoException | undefined)?.code : undefined;
+    const code = error instanceof Fault ? errnoOf(error.cause) : '';
     if (code === 'ENOENT' || code === 'ECONNREFUSED' || code === 'ENOTDIR') return null;
     throw error;
   }
@@ -105,11 +105,7 @@ async function whoIsThere(socketPath: string, withinMs: number, over?: AbortSign
 }
 
 function noAnswer(): Fault {
-  return new Fault('the running daemon does not answer', {
-    disposition: 'fatal',
-    outcome: 'refused',
-    rule: 'no-answer',
-  });
+  return fatalFault('no-answer', 'the running daemon does not answer');
 }
 
 /** True for what is thrown when a daemon is there that does not answer. */
@@ -200,12 +196,12 @@ async function readText(response: IncomingMessage, signal: AbortSignal): Promise
 
 function connectionFault(cause: unknown, signal?: AbortSignal): Fault {
   if (signal?.reason instanceof Fault) return signal.reason;
-  const code = (cause as NodeJS.ErrnoException).code;
+  const code = errnoOf(cause);
   // So many wait for it already that the system lets nobody else in.
   if (code === 'EAGAIN') return noAnswer();
   const message =
     code === 'EACCES'
       ? 'the running daemon belongs to another user'
       : `the connection to the daemon broke: ${(cause as Error).message}`;
-  return new Fault(message, { disposition: 'fatal', outcome: 'refused', rule: 'connection', cause });
+  return fatalFault('connection', message, cause);
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
-import { Fault, type Disposition, type FaultDetails } from '../contract/faults.ts';
+import { configFault, type Disposition, fatalFault, Fault, type FaultDetails } from '../contract/faults.ts';
 import { BadRequest, type ControlRoute } from './control-routes.ts';
 import { placeControlSocket } from './control-socket.ts';
 
@@ -57,9 +57,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
   return {
     socketPath,
     async close() {
-      stopping.abort(
-        new Fault('the daemon is stopping', { disposition: 'fatal', outcome: 'refused', rule: 'stopping' }),
-      );
+      stopping.abort(fatalFault('stopping', 'the daemon is stopping'));
       const closed = once(server, 'close');
       server.close();
       server.closeIdleConnections();
@@ -83,14 +81,9 @@ async function listenPrivately(server: Server, socketPath: string): Promise<void
   try {
     await once(server, 'listening');
   } catch (error) {
-    throw new Fault(
+    throw configFault(
       `cannot open the control socket ${socketPath} (${(error as NodeJS.ErrnoException).code})`,
-      {
-        disposition: 'fatal',
-        outcome: 'refused',
-        rule: 'config',
-        cause: error,
-      },
+      error,
     );
   }
 }

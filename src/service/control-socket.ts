@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Fault } from '../contract/faults.ts';
+import { configFault } from '../contract/faults.ts';
 
 /** What `sun_path` of a Unix socket's address can hold, without its NUL. */
 const longestSocketPathBytes = process.platform === 'linux' ? 107 : 103;
@@ -50,13 +50,8 @@ async function claimFolder(folder: string): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const found = await lstat(folder);
   if (!found.isDirectory() || found.uid !== process.getuid?.()) {
-    throw new Fault(
+    throw configFault(
       `${folder} belongs to somebody else; set XDG_RUNTIME_DIR, or give a shorter --state-dir`,
-      {
-        disposition: 'fatal',
-        outcome: 'refused',
-        rule: 'config',
-      },
     );
   }
   await chmod(folder, 0o700);

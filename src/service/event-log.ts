@@ -3,6 +3,7 @@ import type { Clock, DeletedWhy, Listener, MirrorEvent } from '../contract/ports
 import type { LogFields, Logger, LogLevel } from './logger.ts';
 import { formatBytes, formatDuration } from './quantities.ts';
 import { printable } from '../contract/shown-text.ts';
+import { systemClock } from './system-clock.ts';
 
 interface LogLine {
   readonly level: LogLevel;
@@ -42,7 +43,7 @@ const rememberMs = 600_000;
  * A listener that logs one line for every event. Of failures that say the same, one is a warning and the others
  * of the next 30 s are only seen at level `debug`; the next warning tells how many they were.
  */
-export function logEvents(logger: Logger, clock: Pick<Clock, 'monotonicMs'>): Listener {
+export function logEvents(logger: Logger, clock: Pick<Clock, 'monotonicMs'> = systemClock): Listener {
   const lastFailure = new Map<string, { atMs: number; unsaid: number }>();
   return (event) => {
     const { level, message, fields } = lineFor(event);

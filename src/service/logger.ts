@@ -8,8 +8,8 @@ export type LogFields = Readonly<Record<string, unknown>>;
 
 export interface Logger {
   log(level: LogLevel, message: string, fields?: LogFields): void;
-  /** Takes this secret out of every later line. */
-  hide(secret: string): void;
+  /** Takes this secret, if there is one, out of every later line. */
+  hide(secret: string | null): void;
 }
 
 export interface LoggerOptions {
@@ -55,7 +55,7 @@ export async function createLogger(options: LoggerOptions): Promise<Logger> {
     log: (level, message, fields = {}) =>
       logger[level](withCommandsIn(fields, invocation), withCommands(message, invocation)),
     hide(secret) {
-      secrets.add(secret);
+      if (secret !== null) secrets.add(secret);
       redact = redactor([...secrets]);
     },
   };

@@ -15,7 +15,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { finished } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
 import { createContentChecks } from '../../src/checks/content-checks.ts';
-import type { ContentCheck } from '../../src/local/content-check.ts';
+import type { ContentCheck } from '../../src/contract/content-check.ts';
 import { HashThread } from '../../src/local/hash-thread.ts';
 import { inspectVersion } from '../../src/local/read-version.ts';
 import { statToken } from '../../src/contract/stat-token.ts';
@@ -96,7 +96,12 @@ async function inspect(pass: 'hashed' | 'checked', path: string, token: StatToke
   const create = (name: string, sizeBytes: number): ContentCheck =>
     pass === 'checked' ? checks.createCheck(RULES, name, sizeBytes) : NO_CHECK;
   const never = new AbortController().signal;
-  const { problem } = await inspectVersion(path, 'batch/bench.jsonl', token, create, hashes, never);
+  const { problem } = await inspectVersion(
+    { absolute: path, path: 'batch/bench.jsonl', stat: token },
+    create,
+    hashes,
+    never,
+  );
   if (problem !== null) throw new Error(`the file of the bench was refused: ${problem.message}`);
 }
 

@@ -76,11 +76,10 @@ async function run(
     cwd: folder,
     homeDir: folder,
   };
-  const code = await main(
-    [...argv, '--root', root, '--state-dir', stateDir],
-    io,
-    async () => ({ ...atRest, ...options.compose }) as Compose,
-  );
+  const code = await main([...argv, '--root', root, '--state-dir', stateDir], io, async () => ({
+    ...atRest,
+    ...options.compose,
+  }));
   return { code, ...texts };
 }
 

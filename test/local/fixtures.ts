@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import type { Clock } from '../../src/contract/ports.ts';
 import type { FolderRules, ScanItem } from '../../src/contract/types.ts';
-import type { ContentChecks } from '../../src/local/content-check.ts';
+import type { ContentChecks } from '../../src/contract/content-check.ts';
 import type { OpenWriters } from '../../src/local/open-writers.ts';
 
 export const FOLDERS = ['batch', 'fine-tune', 'vision'];

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import fs from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
-import type { ContentCheck } from '../../src/local/content-check.ts';
+import type { ContentCheck } from '../../src/contract/content-check.ts';
 import { HashThread } from '../../src/local/hash-thread.ts';
 import { inspectVersion, openVersion } from '../../src/local/read-version.ts';
 import { statToken } from '../../src/contract/stat-token.ts';
@@ -50,7 +50,7 @@ describe('an open version', () => {
     async (size) => {
       const content = randomBytes(size);
       const { absolute, stat, sha256 } = file(content);
-      const version = await openVersion(absolute, 'batch/a.jsonl', stat, hashes);
+      const version = await openVersion({ absolute, path: 'batch/a.jsonl', stat }, hashes);
       expect(version.sizeBytes).toBe(size);
       expect((await readAll(version.chunks())).equals(content)).toBe(true);
       expect(version.sha256()).toBe(sha256);
@@ -63,7 +63,7 @@ describe('an open version', () => {
     const unhandled: unknown[] = [];
     const note = (reason: unknown): void => void unhandled.push(reason);
     process.on('unhandledRejection', note);
-    const version = await openVersion(absolute, 'batch/a.jsonl', stat, hashes);
+    const version = await openVersion({ absolute, path: 'batch/a.jsonl', stat }, hashes);
     const handle = await fs.promises.open(absolute);
     const prototype = Object.getPrototypeOf(handle) as typeof handle;
     const diskError = Object.assign(new Error('EIO: i/o error, read'), { code: 'EIO' });
@@ -89,7 +89,7 @@ describe('an open version', () => {
     async (size) => {
       const content = randomBytes(size);
       const { absolute, stat } = file(content);
-      const version = await openVersion(absolute, 'batch/a.jsonl', stat, hashes);
+      const version = await openVersion({ absolute, path: 'batch/a.jsonl', stat }, hashes);
       let position = 0;
       for await (const chunk of version.chunks()) {
         // Long enough for the read ahead to have come in.
@@ -104,11 +104,11 @@ describe('an open version', () => {
   test('is not opened when the file is another one, a link, or gone', async () => {
     const { absolute, stat } = file('old');
     fs.writeFileSync(absolute, 'new!');
-    await expect(openVersion(absolute, 'batch/a.jsonl', stat, hashes)).rejects.toMatchObject(moved);
+    await expect(openVersion({ absolute, path: 'batch/a.jsonl', stat }, hashes)).rejects.toMatchObject(moved);
     fs.renameSync(absolute, `${absolute}.real`);
-    await expect(openVersion(absolute, 'batch/a.jsonl', stat, hashes)).rejects.toMatchObject(moved);
+    await expect(openVersion({ absolute, path: 'batch/a.jsonl', stat }, hashes)).rejects.toMatchObject(moved);
     fs.symlinkSync(`${absolute}.real`, absolute);
-    await expect(openVersion(absolute, 'batch/a.jsonl', stat, hashes)).rejects.toMatchObject(moved);
+    await expect(openVersion({ absolute, path: 'batch/a.jsonl', stat }, hashes)).rejects.toMatchObject(moved);
   });
 
   test.each([
@@ -125,7 +125,7 @@ describe('an open version', () => {
     ['removed', (absolute: string) => fs.unlinkSync(absolute)],
   ])('does not end when the file is %s meanwhile', async (_what, change) => {
     const { absolute, stat } = file(randomBytes(LARGE));
-    const version = await openVersion(absolute, 'batch/a.jsonl', stat, hashes);
+    const version = await openVersion({ absolute, path: 'batch/a.jsonl', stat }, hashes);
     const chunks = version.chunks()[Symbol.asyncIterator]();
     await chunks.next();
     change(absolute);
@@ -140,7 +140,7 @@ describe('an open version', () => {
   test('does not end when only its times were put back', async () => {
     const { absolute, stat } = file(randomBytes(LARGE));
     const { atime, mtime } = fs.statSync(absolute);
-    const version = await openVersion(absolute, 'batch/a.jsonl', stat, hashes);
+    const version = await openVersion({ absolute, path: 'batch/a.jsonl', stat }, hashes);
     const chunks = version.chunks()[Symbol.asyncIterator]();
     await chunks.next();
     fs.writeFileSync(absolute, randomBytes(LARGE));
@@ -154,7 +154,7 @@ describe('an open version', () => {
 
   test('may be left early and closed while a read is under way', async () => {
     const { absolute, stat } = file(randomBytes(LARGE));
-    const version = await openVersion(absolute, 'batch/a.jsonl', stat, hashes);
+    const version = await openVersion({ absolute, path: 'batch/a.jsonl', stat }, hashes);
     for await (const _ of version.chunks()) break;
     await version.close();
     await expect(readAll(version.chunks())).rejects.toThrow('once');
@@ -164,7 +164,7 @@ describe('an open version', () => {
     const { absolute, stat } = file('x');
     fs.rmSync(absolute);
     execFileSync('mkfifo', [absolute]);
-    await expect(openVersion(absolute, 'batch/a.jsonl', stat, hashes)).rejects.toMatchObject(moved);
+    await expect(openVersion({ absolute, path: 'batch/a.jsonl', stat }, hashes)).rejects.toMatchObject(moved);
   });
 });
 
@@ -175,7 +175,12 @@ describe('an inspection', () => {
       const content = randomBytes(size);
       const { absolute, stat, sha256 } = file(content);
       const { check, fed } = recordingCheck();
-      const found = await inspectVersion(absolute, 'batch/a.jsonl', stat, () => check, hashes, never);
+      const found = await inspectVersion(
+        { absolute, path: 'batch/a.jsonl', stat },
+        () => check,
+        hashes,
+        never,
+      );
       expect(found).toEqual({ sha256, sizeBytes: size, problem: null, warnings: [] });
       expect(fed().equals(content)).toBe(true);
     },
@@ -186,7 +191,7 @@ describe('an inspection', () => {
     fs.appendFileSync(absolute, 'x');
     const { check } = recordingCheck();
     await expect(
-      inspectVersion(absolute, 'batch/a.jsonl', stat, () => check, hashes, never),
+      inspectVersion({ absolute, path: 'batch/a.jsonl', stat }, () => check, hashes, never),
     ).rejects.toMatchObject(moved);
   });
 
@@ -202,7 +207,9 @@ describe('an inspection', () => {
         drop: () => undefined,
       };
     };
-    expect(await inspectVersion(absolute, 'batch/sub/a.jsonl', stat, create, hashes, never)).toMatchObject({
+    expect(
+      await inspectVersion({ absolute, path: 'batch/sub/a.jsonl', stat }, create, hashes, never),
+    ).toMatchObject({
       problem,
       warnings: ['w'],
     });
@@ -214,7 +221,7 @@ describe('an inspection', () => {
     const { check, drops } = recordingCheck();
     const aborting: ContentCheck = { ...check, write: () => abort.abort(new Error('stop')) };
     await expect(
-      inspectVersion(absolute, 'batch/a.jsonl', stat, () => aborting, hashes, abort.signal),
+      inspectVersion({ absolute, path: 'batch/a.jsonl', stat }, () => aborting, hashes, abort.signal),
     ).rejects.toThrow('stop');
     const open = fs.readdirSync('/proc/self/fd').filter((fd) => {
       try {
@@ -238,7 +245,7 @@ describe('an inspection', () => {
         await check.write(chunk);
       },
     };
-    await inspectVersion(absolute, 'batch/a.jsonl', stat, () => slow, hashes, never);
+    await inspectVersion({ absolute, path: 'batch/a.jsonl', stat }, () => slow, hashes, never);
     expect(fed().equals(content)).toBe(true);
     expect(drops()).toBe(1);
   });
@@ -247,9 +254,11 @@ describe('an inspection', () => {
 test('a failure of the disk names the path and the cause, and what follows from it', async () => {
   const { absolute, stat } = file('abc');
   const directory = join(absolute, '..');
-  await expect(openVersion(directory, 'batch/dir', stat, hashes)).rejects.toMatchObject(moved);
+  await expect(openVersion({ absolute: directory, path: 'batch/dir', stat }, hashes)).rejects.toMatchObject(
+    moved,
+  );
   const tooLong = join(directory, 'x'.repeat(300));
-  await expect(openVersion(tooLong, 'batch/long', stat, hashes)).rejects.toMatchObject({
+  await expect(openVersion({ absolute: tooLong, path: 'batch/long', stat }, hashes)).rejects.toMatchObject({
     rule: 'io',
     disposition: 'retry',
     outcome: 'refused',
@@ -265,7 +274,7 @@ test('what was read counts, although the disk fails to close it', async () => {
     close(descriptor);
     throw eio;
   });
-  const version = await openVersion(absolute, 'batch/a.jsonl', stat, hashes);
+  const version = await openVersion({ absolute, path: 'batch/a.jsonl', stat }, hashes);
   await readAll(version.chunks());
   await version.close();
   expect(version.sha256()).toBe(sha256);
@@ -274,6 +283,6 @@ test('what was read counts, although the disk fails to close it', async () => {
     close(descriptor);
     throw Object.assign(new Error('EBADF: bad file descriptor, close'), { code: 'EBADF', syscall: 'close' });
   });
-  const wrong = await openVersion(absolute, 'batch/a.jsonl', stat, hashes);
+  const wrong = await openVersion({ absolute, path: 'batch/a.jsonl', stat }, hashes);
   await expect(wrong.close()).rejects.toThrow('EBADF');
 });

@@ -3,14 +3,14 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Fault } from '../../src/contract/faults.ts';
 import { type Disk, realDisk } from '../../src/local/disk.ts';
-import { MARKER_FILE, MARKER_TEMPORARY, createRootGuard } from '../../src/local/root-guard.ts';
+import { MARKER_FILE, MARKER_TEMPORARY, RootGuard } from '../../src/local/root-guard.ts';
 import { temporaryDirectory } from './fixtures.ts';
 
 const ID = '7a4d7b0e-0d0f-4a63-a3b4-0f4f6c9a2b11';
 
 test('an empty root is unmarked, then marked, durably and in the documented form', async () => {
   const root = temporaryDirectory();
-  const guard = createRootGuard(root);
+  const guard = new RootGuard(root);
   expect(guard.look(ID)).toMatchObject({ kind: 'unmarked' });
   await guard.mark(ID);
   const device = String(fs.statSync(root).dev);
@@ -26,7 +26,7 @@ test('an empty root is unmarked, then marked, durably and in the documented form
 test('what a killed process left of a marker is in nobody’s way, and gone once the root is marked', async () => {
   const root = temporaryDirectory();
   fs.writeFileSync(join(root, MARKER_TEMPORARY), '{ "version": 1, "mirr');
-  const guard = createRootGuard(root);
+  const guard = new RootGuard(root);
   expect(guard.look(ID)).toMatchObject({ kind: 'unmarked' });
   await guard.mark(ID);
   expect(guard.look(ID)).toMatchObject({ kind: 'ok' });
@@ -36,12 +36,12 @@ test('what a killed process left of a marker is in nobody’s way, and gone once
 test('a root with files but no marker is not empty', () => {
   const root = temporaryDirectory();
   fs.mkdirSync(join(root, 'batch'));
-  expect(createRootGuard(root).look(ID)).toMatchObject({ kind: 'unmarked' });
+  expect(new RootGuard(root).look(ID)).toMatchObject({ kind: 'unmarked' });
 });
 
 test('marking twice is marking once; marking over another mirror is refused', async () => {
   const root = temporaryDirectory();
-  const guard = createRootGuard(root);
+  const guard = new RootGuard(root);
   await guard.mark(ID);
   await guard.mark(ID);
   const other = guard.mark('other');
@@ -56,7 +56,7 @@ test.each(['', '{"version":1}', 'null', '\0\0\0'])(
   async (content) => {
     const root = temporaryDirectory();
     fs.writeFileSync(join(root, MARKER_FILE), content);
-    const guard = createRootGuard(root);
+    const guard = new RootGuard(root);
     expect(guard.look(ID)).toMatchObject({ kind: 'bad', reason: expect.stringContaining('damaged') });
     await expect(guard.mark(ID)).rejects.toMatchObject({ halt: 'root' });
     expect(fs.readFileSync(join(root, MARKER_FILE), 'utf8')).toBe(content);
@@ -65,7 +65,7 @@ test.each(['', '{"version":1}', 'null', '\0\0\0'])(
 
 test('a missing root, and a file in its place, are bad; neither can be marked', async () => {
   const root = join(temporaryDirectory(), 'root');
-  const guard = createRootGuard(root);
+  const guard = new RootGuard(root);
   expect(guard.look(ID)).toMatchObject({ kind: 'bad', reason: expect.stringContaining('ENOENT') });
   await expect(guard.mark(ID)).rejects.toMatchObject({ halt: 'root' });
   fs.writeFileSync(root, '');
@@ -80,7 +80,7 @@ test('the same folder on another device is bad once: who asked before has looked
     statSync: ((path: string) =>
       Object.assign(fs.statSync(path, { bigint: true }), { dev: device })) as unknown as Disk['statSync'],
   };
-  const guard = createRootGuard(root, disk);
+  const guard = new RootGuard(root, disk);
   await guard.mark(ID);
   expect(guard.look(ID)).toEqual({ kind: 'ok', device: '41' });
   device = 42n;
@@ -91,7 +91,7 @@ test('the same folder on another device is bad once: who asked before has looked
 test('a marker that cannot be read is bad, never absent', () => {
   const root = temporaryDirectory();
   fs.mkdirSync(join(root, MARKER_FILE));
-  expect(createRootGuard(root).look(ID)).toMatchObject({
+  expect(new RootGuard(root).look(ID)).toMatchObject({
     kind: 'bad',
     reason: expect.stringContaining('EISDIR'),
   });
@@ -99,8 +99,8 @@ test('a marker that cannot be read is bad, never absent', () => {
 
 test('looking again needs a first look', async () => {
   const root = temporaryDirectory();
-  const guard = createRootGuard(root);
-  await expect(createRootGuard(root).mark(ID)).resolves.toBeUndefined();
+  const guard = new RootGuard(root);
+  await expect(new RootGuard(root).mark(ID)).resolves.toBeUndefined();
   expect(guard.lookAgain().kind).toBe('bad');
   guard.look(ID);
   expect(guard.lookAgain().kind).toBe('ok');

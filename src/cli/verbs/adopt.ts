@@ -1,15 +1,13 @@
 import { checkRoot } from '../../config/root-folder.ts';
 import type { AdoptReport } from '../../mirror/offline/adopt.ts';
 import type { AmbiguousMatch } from '../../mirror/judge/adoption.ts';
-import { logEvents } from '../../service/event-log.ts';
 import { counted } from '../../contract/counted.ts';
 import { formatBytes } from '../../service/quantities.ts';
-import { systemClock } from '../../service/system-clock.ts';
 import { printable } from '../../contract/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
 import { exitCode } from '../exit-code.ts';
 import { printJson, printLines } from '../json-output.ts';
-import { createOneShotLogger } from '../one-shot.ts';
+import { oneShotListener } from '../one-shot.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 
@@ -22,11 +20,9 @@ export const verb = defineVerb({
   async run(args, context) {
     await checkRoot((await context.loadConfig()).config.root);
     const { config, apiKey, isEmulator } = await askedApi(context);
-    const logger = await createOneShotLogger(context);
-    if (apiKey !== null) logger.hide(apiKey);
+    const listener = await oneShotListener(context, apiKey);
     const { adoptRemote } = await context.compose();
     using stop = stopOnSignals();
-    const listener = logEvents(logger, systemClock);
     const report = await adoptRemote(
       { config, apiKey, isEmulator, listener, dryRun: args['dry-run'], verb: context.verb },
       stop.signal,

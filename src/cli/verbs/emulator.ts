@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
-import { Fault } from '../../contract/faults.ts';
+import { configFault } from '../../contract/faults.ts';
 import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';
 import { printJson } from '../json-output.ts';
@@ -51,12 +51,7 @@ export const verb = defineVerb({
     });
     const emulator = await starting.catch((error: NodeJS.ErrnoException) => {
       if (error.syscall === undefined) throw error;
-      throw new Fault(`cannot start the emulator: ${error.message}`, {
-        disposition: 'fatal',
-        outcome: 'refused',
-        rule: 'config',
-        cause: error,
-      });
+      throw configFault(`cannot start the emulator: ${error.message}`, error);
     });
     try {
       if (args.json) await printJson(context.io, { version: 1, url: emulator.url });

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Config } from '../../config/config.ts';
-import { Fault } from '../../contract/faults.ts';
+import { Fault, skipFault } from '../../contract/faults.ts';
 import type { Entry, FileId, MirrorPath } from '../../contract/types.ts';
 import { askedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';
@@ -62,11 +62,7 @@ async function askedFile(wanted: string, config: Config, context: Context): Prom
   const entry = path === null ? undefined : files.get(path);
   if (path !== null && entry !== undefined) return { id: entry.id, recorded: { path, entry } };
   if (path === null || !wanted.includes('/')) return { id: wanted, recorded: null };
-  throw new Fault(`no id for ${path}: it is not mirrored`, {
-    disposition: 'skip',
-    outcome: 'refused',
-    rule: 'no-entry',
-  });
+  throw skipFault('no-entry', `no id for ${path}: it is not mirrored`);
 }
 
 /** What comes, and at its end a `Fault` unless it was what is recorded, to the byte. */
@@ -85,11 +81,10 @@ async function* asRecorded(
   if (bytes === entry.bytes && sha256 === entry.sha256) return;
   const got = `${bytes} bytes with SHA-256 ${sha256}`;
   const expected = `${entry.bytes} bytes with SHA-256 ${entry.sha256}`;
-  throw new Fault(`${path} (${entry.id}): the API gave ${got}, and ${expected} are recorded`, {
-    disposition: 'skip',
-    outcome: 'refused',
-    rule: 'content-differs',
-  });
+  throw skipFault(
+    'content-differs',
+    `${path} (${entry.id}): the API gave ${got}, and ${expected} are recorded`,
+  );
 }
 
 function pathOrNull(wanted: string, config: Config, cwd: string): string | null {
@@ -122,12 +117,7 @@ async function writeOut(file: string, chunks: AsyncIterable<Uint8Array>): Promis
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (error instanceof Fault || code === undefined) throw error;
-    throw new Fault(`cannot write ${file} (${code})`, {
-      disposition: 'skip',
-      outcome: 'refused',
-      rule: 'output',
-      cause: error,
-    });
+    throw skipFault('output', `cannot write ${file} (${code})`, error);
   }
 }
 

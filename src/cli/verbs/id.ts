@@ -1,5 +1,5 @@
 import type { Config } from '../../config/config.ts';
-import { Fault } from '../../contract/faults.ts';
+import { type Fault, skipFault } from '../../contract/faults.ts';
 import type { PathReport } from '../../contract/report.ts';
 import type { DaemonClient } from '../../service/control-client.ts';
 import type { Context } from '../context.ts';
@@ -57,9 +57,5 @@ async function currentReport(path: string, config: Config, context: Context): Pr
 }
 
 function noEntry(path: string, report: PathReport | null): Fault {
-  return new Fault(`no id for ${path}: ${stateText(report)}`, {
-    disposition: 'skip',
-    outcome: 'refused',
-    rule: 'no-entry',
-  });
+  return skipFault('no-entry', `no id for ${path}: ${stateText(report)}`);
 }

@@ -1,18 +1,16 @@
 import type { Config } from '../../config/config.ts';
-import { Fault } from '../../contract/faults.ts';
+import { skipFault } from '../../contract/faults.ts';
 import { isSurelyOurs } from '../../mirror/judge/fold.ts';
 import type { FileId, Garbage } from '../../contract/types.ts';
-import { logEvents } from '../../service/event-log.ts';
 import { counted } from '../../contract/counted.ts';
 import { formatBytes, formatTime } from '../../service/quantities.ts';
-import { systemClock } from '../../service/system-clock.ts';
 import { printable } from '../../contract/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';
 import { printJson } from '../json-output.ts';
-import { createOneShotLogger } from '../one-shot.ts';
+import { oneShotListener } from '../one-shot.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { aligned, type Row } from '../../service/table.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
@@ -71,19 +69,17 @@ function stateOf(garbage: Garbage, config: Config): Orphan['state'] {
 
 async function deleteThem(config: Config, context: Context): Promise<Deletion> {
   if (!config.api.deletes) {
-    throw new Fault(
+    throw skipFault(
+      'cannot-delete',
       'api.deletes is false: this server cannot delete, so nothing was asked; set it to true if it can by now',
-      { disposition: 'skip', outcome: 'refused', rule: 'cannot-delete' },
     );
   }
   const daemon = await context.findDaemon(config);
   if (daemon !== null) return { version: 1, deleted: 0, deleting: await daemon.deleteOrphans() };
   const { apiKey, isEmulator, config: asked } = await askedApi(context);
-  const logger = await createOneShotLogger(context);
-  if (apiKey !== null) logger.hide(apiKey);
+  const listener = await oneShotListener(context, apiKey);
   const { deleteOrphans } = await context.compose();
   using stop = stopOnSignals();
-  const listener = logEvents(logger, systemClock);
   const options = { config: asked, apiKey, isEmulator, listener, verb: context.verb };
   return { version: 1, deleted: await deleteOrphans(options, stop.signal), deleting: 0 };
 }

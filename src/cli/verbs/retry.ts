@@ -1,13 +1,11 @@
 import type { Config } from '../../config/config.ts';
 import type { MirrorPath } from '../../contract/types.ts';
-import { logEvents } from '../../service/event-log.ts';
 import { counted } from '../../contract/counted.ts';
-import { systemClock } from '../../service/system-clock.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';
 import { printJson } from '../json-output.ts';
-import { createOneShotLogger } from '../one-shot.ts';
+import { oneShotListener } from '../one-shot.ts';
 import { mirrorPathOf } from '../path-argument.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 
@@ -55,14 +53,10 @@ async function retryThem(
 ): Promise<Retry> {
   const daemon = await context.findDaemon(config);
   if (daemon !== null) return { version: 1, retried: await daemon.retry(wanted), running: true };
-  const logger = await createOneShotLogger(context);
+  const listener = await oneShotListener(context, null);
   const { retryRejected } = await context.compose();
-  const listener = logEvents(logger, systemClock);
-  return {
-    version: 1,
-    retried: await retryRejected({ config, listener, verb: context.verb }, wanted),
-    running: false,
-  };
+  const retried = await retryRejected({ config, listener, verb: context.verb }, wanted);
+  return { version: 1, retried, running: false };
 }
 
 /** `isAll`: no path was named. What our own checks refuse is only tried again when it is named. */

@@ -5,13 +5,13 @@ import { hasApiKey } from '../../config/api-key.ts';
 import type { Config } from '../../config/config.ts';
 import { checkRoot, createRoot } from '../../config/root-folder.ts';
 import { command } from '../../contract/command.ts';
-import { Fault } from '../../contract/faults.ts';
+import { configFault, fatalFault, Fault } from '../../contract/faults.ts';
 import { remembersNothing } from '../../contract/remembers-nothing.ts';
 import { mirrorRoutes } from '../../service/control-routes.ts';
 import { startControlServer } from '../../service/control-server.ts';
 import { logEvents } from '../../service/event-log.ts';
 import { createLogger, type Logger } from '../../service/logger.ts';
-import { serviceManager } from '../../service/notify.ts';
+import { serviceManager, type ServiceManager } from '../../service/notify.ts';
 import { keepHeapSmall } from '../../service/small-heap.ts';
 import { systemClock } from '../../service/system-clock.ts';
 import { printable } from '../../contract/shown-text.ts';
@@ -84,24 +84,15 @@ async function startOwnApi(config: Config, context: Context, logger: Logger): Pr
   const daemon = await context.findDaemon(config);
   if (daemon !== null) {
     // Two servers must not share one data folder; the mirror's own lock would notice too late.
-    throw new Fault(
+    throw fatalFault(
+      'locked',
       `another files-mirror (pid ${daemon.pid}) mirrors ${config.root}; see: ${command('status')}`,
-      {
-        disposition: 'fatal',
-        outcome: 'refused',
-        rule: 'locked',
-      },
     );
   }
   await mkdir(config.stateDir, { recursive: true, mode: 0o700 }).catch((error: NodeJS.ErrnoException) => {
-    throw new Fault(
+    throw configFault(
       `cannot create the state folder ${config.stateDir} (${error.code}); give another one with --state-dir`,
-      {
-        disposition: 'fatal',
-        outcome: 'refused',
-        rule: 'config',
-        cause: error,
-      },
+      error,
     );
   });
   const { startEmulator } = await context.compose();
@@ -124,56 +115,48 @@ async function startOwnApi(config: Config, context: Context, logger: Logger): Pr
 }
 
 async function mirrorUntilStopped(api: Api, context: Context, logger: Logger): Promise<void> {
-  const { config, apiKey } = api;
-  const { io } = context;
-  if (apiKey !== null) logger.hide(apiKey);
+  const { config, apiKey, isEmulator } = api;
+  logger.hide(apiKey);
   const { openMirror } = await context.compose();
-  const listener = logEvents(logger, systemClock);
-  const mirror = await openMirror({
-    config,
-    apiKey,
-    listener,
-    isEmulator: api.isEmulator,
-    verb: context.verb,
-  });
+  const listener = logEvents(logger);
+  const mirror = await openMirror({ config, apiKey, listener, isEmulator, verb: context.verb });
   // Not before the manifest is loaded: all of it stays, and collecting more often meanwhile would free nothing.
   keepHeapSmall();
   const systemd = serviceManager({
-    env: io.env,
+    env: context.io.env,
     clock: systemClock,
     onWarning: (message) => logger.log('warn', message),
   });
-  using stop = stopOnSignals(() => void reload());
-  const over = new AbortController();
-  stop.signal.addEventListener('abort', () => void systemd.stopping());
-  sayWhenStopping(stop, mirror.control, logger);
-
-  async function reload(): Promise<void> {
+  const reload = async (): Promise<void> => {
     await systemd.reloading();
     await applyNewConfig(mirror, api, context, logger);
     await systemd.ready('mirroring');
-  }
-
+  };
+  using stop = stopOnSignals(() => void reload());
+  stop.signal.addEventListener('abort', () => void systemd.stopping());
+  sayWhenStopping(stop, mirror.control, logger);
   try {
-    const control = await startControlServer({
-      stateDir: config.stateDir,
-      routes: mirrorRoutes(mirror.control),
-      env: io.env,
-    });
+    const routes = mirrorRoutes(mirror.control);
+    const control = await startControlServer({ stateDir: config.stateDir, routes, env: context.io.env });
     try {
       welcome(config, logger);
-      void systemd.ready('mirroring');
-      void systemd.feedWatchdog(
-        AbortSignal.any([stop.signal, over.signal]),
-        () => mirror.sinceTickMs() < STUCK_MS,
-      );
-      await mirror.run(stop.signal);
+      await runWatched(mirror, systemd, stop.signal);
     } finally {
-      over.abort();
       await control.close();
     }
   } finally {
     await mirror.close();
+  }
+}
+
+async function runWatched(mirror: MirrorApp, systemd: ServiceManager, signal: AbortSignal): Promise<void> {
+  const over = new AbortController();
+  void systemd.ready('mirroring');
+  void systemd.feedWatchdog(AbortSignal.any([signal, over.signal]), () => mirror.sinceTickMs() < STUCK_MS);
+  try {
+    await mirror.run(signal);
+  } finally {
+    over.abort();
   }
 }
 
@@ -196,7 +179,7 @@ async function applyNewConfig(mirror: MirrorApp, api: Api, context: Context, log
       );
       return;
     }
-    if (apiKey !== null) logger.hide(apiKey);
+    logger.hide(apiKey);
     mirror.applyConfig(config, apiKey);
     logger.log('info', 'the new configuration is in force');
   } catch (error) {

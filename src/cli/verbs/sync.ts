@@ -1,5 +1,4 @@
 import type { Listener, MirrorEvent } from '../../contract/ports.ts';
-import { logEvents } from '../../service/event-log.ts';
 import { keepHeapSmall } from '../../service/small-heap.ts';
 import { Fault } from '../../contract/faults.ts';
 import { StopRequest } from '../../service/signals.ts';
@@ -7,8 +6,7 @@ import { exitCode, exitCodeOf, exitCodeOfResult } from '../exit-code.ts';
 import { printJson } from '../json-output.ts';
 import { printFlushResult } from '../flush-report.ts';
 import { print } from '../io.ts';
-import { systemClock } from '../../service/system-clock.ts';
-import { createOneShotLogger, mirrorOnce } from '../one-shot.ts';
+import { mirrorOnce } from '../one-shot.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 import { printPlan } from './plan.ts';
 
@@ -20,19 +18,14 @@ export const verb = defineVerb({
   },
   async run(args, context) {
     if (args['dry-run']) return printPlan(args.json, context);
-    const logger = await createOneShotLogger(context);
     const tally = new Tally();
-    const log = logEvents(logger, systemClock);
-    const listener: Listener = (event) => {
+    const onEvent: Listener = (event) => {
       tally.count(event);
-      log(event);
       // A pass with nothing to do is over before that pays.
       if (event.kind === 'scanned' && event.dirty > 0) keepHeapSmall();
     };
     try {
-      const result = await mirrorOnce(context, { logger, listener }, (mirror, signal) =>
-        mirror.converge(signal),
-      );
+      const result = await mirrorOnce(context, (mirror, signal) => mirror.converge(signal), onEvent);
       const code = exitCodeOfResult(result);
       await printFlushResult(context, result, args.json, { done: tally.done });
       if (!args.json) await print(context.io, `${tally.summary(code === exitCode.done)}\n`);

@@ -7,7 +7,7 @@ import { exitCode, exitCodeOfResult } from '../exit-code.ts';
 import { printFlushResult } from '../flush-report.ts';
 import { print } from '../io.ts';
 import { printJson } from '../json-output.ts';
-import { createOneShotLogger, mirrorOnce } from '../one-shot.ts';
+import { mirrorOnce } from '../one-shot.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 
 /** Of each kind so many are named; `--json` names them all. */
@@ -50,8 +50,7 @@ async function verification(repair: boolean, wait: boolean, context: Context): P
     const report = await daemon.verify(repair, wait);
     return { report, repair: repair ? await daemon.flush(null) : null };
   }
-  const logger = await createOneShotLogger(context);
-  return await mirrorOnce(context, { logger }, async (mirror, signal) => {
+  return await mirrorOnce(context, async (mirror, signal) => {
     const report = await mirror.control.verify(repair, signal, wait);
     return { report, repair: repair ? await mirror.converge(signal) : null };
   });

@@ -2,7 +2,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createIgnoreRules } from '../../../src/local/ignore-rules.ts';
-import { createRootGuard, MARKER_FILE } from '../../../src/local/root-guard.ts';
+import { RootGuard, MARKER_FILE } from '../../../src/local/root-guard.ts';
 import { scanTree } from '../../../src/local/scan.ts';
 import { openManifest } from '../../../src/manifest/manifest-store.ts';
 import { remoteNameOf } from '../../../src/contract/mirror-path.ts';
@@ -38,7 +38,7 @@ async function remember(root: string, stateDir: string): Promise<void> {
     onWarning: (message) => console.error(message),
   });
   stack.defer(() => manifest.close());
-  await createRootGuard(root).mark(manifest.mirrorId);
+  await new RootGuard(root).mark(manifest.mirrorId);
   const rules = createIgnoreRules({ root, patterns: [] });
   let count = 0;
   for await (const items of scanTree(

@@ -1,5 +1,5 @@
-/** What judges the content of a file while it is being read. */
-import type { FolderRules } from '../contract/types.ts';
+/** What judges the content of a file while it is being read: `checks` makes it, `local` feeds it. */
+import type { FolderRules } from './types.ts';
 
 /** The first reason against a file. */
 export interface CheckProblem {
@@ -9,13 +9,15 @@ export interface CheckProblem {
   readonly message: string;
 }
 
-/** What is made of the content. */
+/** What is made of a file. */
 export interface CheckVerdict {
+  /** Null: accepted. Otherwise the findings in one line: the first ones, and how many more. */
   readonly problem: CheckProblem | null;
+  /** Worth telling, not refused. */
   readonly warnings: readonly string[];
 }
 
-/** The checks of one file, fed with its bytes in order. Used for one reading, then dropped. */
+/** The check of one file, fed with its bytes in order. Used for one reading, then dropped. */
 export interface ContentCheck {
   /** Decided without content: empty, too large, wrong extension. Null: nothing against it so far. */
   readonly problem: CheckProblem | null;
@@ -26,13 +28,9 @@ export interface ContentCheck {
   drop(): void;
 }
 
-/** Makes the checks that the folder's rules demand. */
-type CreateCheck = (rules: FolderRules, fileName: string, sizeBytes: number) => ContentCheck;
-
-/** True when the rules can only be decided by reading the whole content. */
-type NeedsFullRead = (rules: FolderRules) => boolean;
-
 export interface ContentChecks {
-  readonly createCheck: CreateCheck;
-  readonly needsFullRead: NeedsFullRead;
+  /** Makes the check that the folder's rules demand. `sizeBytes`: what will be fed to it. */
+  createCheck(rules: FolderRules, fileName: string, sizeBytes: number): ContentCheck;
+  /** True when the rules can only be decided by reading the whole content. */
+  needsFullRead(rules: FolderRules): boolean;
 }

@@ -1,3 +1,5 @@
+/** Errors of the system, by their codes. */
+
 /** The `code` of a system error, e.g. `ENOENT`; the empty string for anything else. */
 export function errnoOf(error: unknown): string {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
@@ -14,4 +16,11 @@ export function describeError(error: unknown): string {
 export function isMissing(error: unknown): boolean {
   const code = errnoOf(error);
   return code === 'ENOENT' || code === 'ENOTDIR';
+}
+
+/** An error of a system call, as opposed to one of this program. */
+export function isErrno(error: unknown): error is NodeJS.ErrnoException {
+  if (!(error instanceof Error)) return false;
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' && typeof syscall === 'string';
 }
