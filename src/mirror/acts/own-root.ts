@@ -1,6 +1,6 @@
 import { Fault } from '../../contract/faults.ts';
 import type { LocalTree } from '../../contract/ports.ts';
-import { remembersNothing } from '../../contract/remembers-nothing.ts';
+import { rootTrouble } from '../judge/root-trouble.ts';
 import type { ManifestView } from '../../contract/types.ts';
 
 /**
@@ -9,14 +9,9 @@ import type { ManifestView } from '../../contract/types.ts';
  */
 export async function requireOwnRoot(local: LocalTree, view: ManifestView): Promise<'marked' | 'unmarked'> {
   const look = await local.lookRoot(view.mirrorId);
-  if (look.kind === 'ok') return 'marked';
-  if (look.kind === 'bad') throw wrongRoot(look.reason);
-  if (remembersNothing(view)) return 'unmarked';
-  throw wrongRoot('the root bears no marker .files-mirror.json; the disk may not be mounted');
-}
-
-function wrongRoot(reason: string): Fault {
-  return new Fault(`nothing was done: ${reason}`, {
+  const trouble = rootTrouble(look, view);
+  if (trouble === null) return look.kind === 'ok' ? 'marked' : 'unmarked';
+  throw new Fault(`nothing was done: ${trouble}`, {
     disposition: 'halt',
     outcome: 'refused',
     halt: 'root',

@@ -4,7 +4,7 @@ import type { Reloadable } from '../memory/reloadable.ts';
 import type { Clock } from '../../contract/ports.ts';
 import { nowSeconds } from '../memory/times.ts';
 import { survivable } from '../../contract/faults.ts';
-import { remembersNothing } from '../../contract/remembers-nothing.ts';
+import { rootTrouble } from '../judge/root-trouble.ts';
 
 /** What it works with. */
 interface Parts {
@@ -70,10 +70,9 @@ export class RootGuard {
     const { view } = this.#parts;
     const { local } = this.#parts.config;
     const look = await local.lookRoot(view.mirrorId);
-    if (look.kind === 'bad') return look.reason;
+    const trouble = rootTrouble(look, view);
+    if (look.kind === 'bad' || trouble !== null) return trouble;
     if (look.kind === 'unmarked') {
-      if (!remembersNothing(this.#parts.view))
-        return 'its marker .files-mirror.json is missing; the disk may not be mounted';
       try {
         await local.markRoot(view.mirrorId);
       } catch (error) {

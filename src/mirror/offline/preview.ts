@@ -9,7 +9,7 @@ import { findMovedFrom } from '../acts/moved-from.ts';
 import { isAtRest, plan, type Action, type Situation } from '../judge/plan.ts';
 import type { PlannedAction } from '../judge/planned.ts';
 import type { LocalTree } from '../../contract/ports.ts';
-import { remembersNothing } from '../../contract/remembers-nothing.ts';
+import { rootTrouble } from '../judge/root-trouble.ts';
 import type { MirrorSettings } from '../../contract/settings.ts';
 import { situationOf } from '../judge/situation.ts';
 import { deviceOf, sizeOf } from '../../contract/stat-token.ts';
@@ -55,11 +55,8 @@ class Preview {
 
   async run(signal: AbortSignal): Promise<readonly PlannedAction[]> {
     const { local, view } = this.#parts;
-    const root = await local.lookRoot(view.mirrorId);
-    if (root.kind === 'bad' || (root.kind === 'unmarked' && !remembersNothing(view))) {
-      const reason = root.kind === 'bad' ? root.reason : 'its marker is missing; the disk may not be mounted';
-      return [problem(this.#parts.settings.root, reason)];
-    }
+    const trouble = rootTrouble(await local.lookRoot(view.mirrorId), view);
+    if (trouble !== null) return [problem(this.#parts.settings.root, trouble)];
     const seen = new Set<MirrorPath>();
     const unlistable = new Set<MirrorPath>();
     for await (const items of local.scan(null, signal)) {
