@@ -27,10 +27,9 @@ import { filesBelow, type FoundBelow } from './local/files-below.ts';
 import { rootFacts, type RootFacts } from './local/root-facts.ts';
 import { readMirrorId } from './local/root-guard.ts';
 import { openRecordedApi } from './manifest/api-memory.ts';
-import { admitApi, readApiIdentity, type ApiIdentity } from './manifest/api-identity.ts';
+import { admitApi } from './manifest/api-identity.ts';
 import { readMemory } from './manifest/memory-file.ts';
 import { hasManifest, readManifest } from './manifest/read-manifest.ts';
-import { lockHolder, type LockHolder } from './manifest/state-lock.ts';
 import { stateFacts, type StateFacts } from './manifest/state-facts.ts';
 import { adopt, type AdoptReport } from './mirror/offline/adopt.ts';
 import { requireOwnScope } from './mirror/acts/ask-scope.ts';
@@ -45,8 +44,9 @@ import { systemClock } from './service/system-clock.ts';
 
 export type { MirrorApp };
 export { checkFile } from './checks/check-file.ts';
-
 export { dialectNames } from './emulator/dialects.ts';
+export { readApiIdentity as recordedApi } from './manifest/api-identity.ts';
+export { lockHolder as findHolder } from './manifest/state-lock.ts';
 
 /** What only some verbs need is loaded when they do. */
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
@@ -156,10 +156,6 @@ export function filesToCheck(
 export interface Places {
   readonly root: RootFacts;
   readonly state: StateFacts;
-  /** Whose ids the manifest holds; null when nothing says so. Throws `Fault` when it cannot be read. */
-  readonly recordedApi: () => Promise<ApiIdentity | null>;
-  /** Throws `Fault` when the manifest belongs to another API than the configured one. */
-  readonly admitApi: () => Promise<'new' | 'same' | 'start-over'>;
 }
 
 /** Looks, and changes nothing. `mirrorId`: null when there is no manifest. */
@@ -170,8 +166,6 @@ export async function lookAtPlaces(config: Config, mirrorId: string | null): Pro
   return {
     root: await rootFacts({ root, folders, rules, mirrorId }),
     state: await stateFacts(stateDir),
-    recordedApi: () => readApiIdentity(stateDir),
-    admitApi: () => admitApi(stateDir, apiOf({ config })),
   };
 }
 
@@ -196,19 +190,9 @@ export async function readState(stateDir: string): Promise<ManifestView> {
   return (await readManifest(stateDir)) ?? emptyView(null);
 }
 
-/** Whose ids the manifest holds; null when nothing says so. Throws `Fault` (`config`) when it cannot be read. */
-export async function recordedApi(stateDir: string): Promise<ApiIdentity | null> {
-  return await readApiIdentity(stateDir);
-}
-
-/** Throws `Fault` (`config`) when what is remembered belongs to another API than the configured one. */
-export async function admitConfiguredApi(config: Config): Promise<void> {
-  await admitApi(config.stateDir, apiOf({ config }));
-}
-
-/** The process that holds the mirror now; null: none does, as far as can be seen. */
-export async function findHolder(stateDir: string): Promise<LockHolder | null> {
-  return await lockHolder(stateDir);
+/** What its ids are worth to the configured API. Throws `Fault` (`config`) when they belong to another one. */
+export async function admitConfiguredApi(config: Config): Promise<'new' | 'same' | 'start-over'> {
+  return await admitApi(config.stateDir, apiOf({ config }));
 }
 
 /** The API alone, for verbs that ask it something. */

@@ -1,5 +1,6 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { LoadedConfig } from '../config/load.ts';
 import { hasApiKey } from '../config/api-key.ts';
 import type { Config } from '../config/config.ts';
 import { command } from '../contract/command.ts';
@@ -18,17 +19,25 @@ export interface AskedApi extends UsedApi {
   readonly apiKey: string | null;
 }
 
+/** Neither a key nor a base URL is given, and so far the mirror went to the emulator. */
+export async function goesToEmulator(
+  { config, baseUrlGiven }: LoadedConfig,
+  context: Context,
+): Promise<boolean> {
+  if (baseUrlGiven || hasApiKey(config, context.io.env)) return false;
+  const { recordedApi } = await context.compose();
+  return (await recordedApi(config.stateDir))?.kind === 'emulator';
+}
+
 /**
  * The configured API; or, where neither a key nor a base URL is given, the emulator, if the mirror went there so far.
  * Throws `Fault` with rule `config`, also when what is remembered belongs to another API.
  */
 export async function usedApi(context: Context): Promise<UsedApi> {
-  const { config, baseUrlGiven } = await context.loadConfig();
-  const { admitConfiguredApi, recordedApi } = await context.compose();
-  const isEmulator =
-    !baseUrlGiven &&
-    !hasApiKey(config, context.io.env) &&
-    (await recordedApi(config.stateDir))?.kind === 'emulator';
+  const loaded = await context.loadConfig();
+  const { config } = loaded;
+  const { admitConfiguredApi } = await context.compose();
+  const isEmulator = await goesToEmulator(loaded, context);
   if (!isEmulator) await admitConfiguredApi(config);
   return { config, isEmulator };
 }

@@ -1,9 +1,9 @@
+import { UsageError } from './verb.ts';
 import { leavesWork } from '../contract/attention.ts';
 import { Fault } from '../contract/faults.ts';
 import type { FlushResult } from '../contract/report.ts';
 import type { Halt } from '../contract/types.ts';
 import { StopRequest } from '../service/signals.ts';
-import { UsageError } from './usage-error.ts';
 
 /** What the process ends with; the numbers from 64 on are those of sysexits.h. */
 export const exitCode = {

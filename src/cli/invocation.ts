@@ -1,12 +1,13 @@
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
+import type { Environment } from '../config/config.ts';
 import type { ConfigFlags, LoadedConfig } from '../config/load.ts';
 import { shellWord, type Invocation } from '../contract/command.ts';
 
 /** What decides how this process was called. */
 interface Called {
   readonly flags: ConfigFlags;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly cwd: string;
   /** Null: it cannot be read. */
   readonly loaded: LoadedConfig | null;

@@ -1,13 +1,14 @@
 import { homedir } from 'node:os';
 import type { Writable } from 'node:stream';
 import { once } from 'node:events';
+import type { Environment } from '../config/config.ts';
 
 /** What a verb may touch of the world around the process; tests give their own. */
 export interface Io {
   readonly stdout: Writable;
   readonly stderr: Writable;
   readonly stderrIsTerminal: boolean;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly cwd: string;
   readonly homeDir: string;
 }

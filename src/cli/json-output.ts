@@ -1,8 +1,6 @@
 import { terminalSafeJson } from '../contract/shown-text.ts';
+import { jsonListPieces, textPieces } from '../service/json-list.ts';
 import { print, type Io } from './io.ts';
-
-/** A list is written in pieces of about this size. */
-const pieceLength = 64 * 1024;
 
 /** One JSON object, indented. */
 export async function printJson(io: Io, value: unknown): Promise<void> {
@@ -14,29 +12,14 @@ export async function printJsonList(
   io: Io,
   items: Iterable<unknown> | AsyncIterable<unknown>,
 ): Promise<void> {
-  let separator = '\n';
-  await printLines(io, '[', items, (item) => {
-    const line = separator + terminalSafeJson(JSON.stringify(item));
-    separator = ',\n';
-    return line;
-  });
-  await print(io, '\n]\n');
+  for await (const piece of jsonListPieces(items)) await print(io, terminalSafeJson(piece));
 }
 
-/** Every item as text, in pieces; the text brings its own line breaks. */
+/** Every item as text, which brings its own line breaks, however many they are. */
 export async function printLines<T>(
   io: Io,
-  first: string,
   items: Iterable<T> | AsyncIterable<T>,
   textOf: (item: T) => string,
 ): Promise<void> {
-  let piece = first;
-  for await (const item of items) {
-    piece += textOf(item);
-    if (piece.length >= pieceLength) {
-      await print(io, piece);
-      piece = '';
-    }
-  }
-  if (piece !== '') await print(io, piece);
+  for await (const piece of textPieces(items, textOf)) await print(io, piece);
 }

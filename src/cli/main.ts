@@ -10,8 +10,7 @@ import { createContext, type Compose, type Context } from './context.ts';
 import { exitCode, exitCodeOf } from './exit-code.ts';
 import { hasPrinted, print, tell, type Io } from './io.ts';
 import { printJson } from './json-output.ts';
-import { UsageError } from './usage-error.ts';
-import type { Verb } from './verb.ts';
+import { type Verb, UsageError } from './verb.ts';
 import { verbs } from './verbs.ts';
 
 const globalOptions = {

@@ -1,10 +1,10 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { isAbsolute, join, posix, relative, resolve, sep } from 'node:path';
+import { UsageError } from './verb.ts';
 import type { Config } from '../config/config.ts';
 import { isInside } from '../config/inside.ts';
 import { folderOf } from '../contract/mirror-path.ts';
 import type { MirrorPath } from '../contract/types.ts';
-import { UsageError } from './usage-error.ts';
 
 /**
  * What a PATH on the command line means: a mirror path (`batch/a.jsonl`) when it starts with a purpose folder, else

@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { hasApiKey } from '../config/api-key.ts';
+import { goesToEmulator } from './asked-api.ts';
 import { command } from '../contract/command.ts';
 import { Fault } from '../contract/faults.ts';
 import type { Context } from './context.ts';
@@ -9,15 +9,14 @@ import type { Context } from './context.ts';
  * OPENAI_API_KEY, then: files-mirror run --init`.
  */
 export async function startAdvice(context: Context, first = 'start one with'): Promise<string> {
-  const { io } = context;
-  const { config, baseUrlGiven } = await context.loadConfig();
+  const loaded = await context.loadConfig();
+  const { config } = loaded;
   const hasRoot = await stat(config.root).then(
     (found) => found.isDirectory(),
     () => false,
   );
-  const { readState, recordedApi } = await context.compose();
-  const isAlone = !baseUrlGiven && !hasApiKey(config, io.env);
-  const isEmulated = isAlone && (await recordedApi(config.stateDir))?.kind === 'emulator';
+  const { readState } = await context.compose();
+  const isEmulated = await goesToEmulator(loaded, context);
   // A root that is missing although files of it are known is not mounted.
   const isNew = !hasRoot && (await readState(config.stateDir)).files.size === 0;
   const start = command(

@@ -41,3 +41,16 @@ export const jsonOption = {
 export const timeoutOption = {
   timeout: { type: 'number', requiresArg: true, describe: 'Wait at most this many seconds' },
 } as const satisfies Record<string, Options>;
+
+/** `--timeout S` in milliseconds; null when there is none. Throws `UsageError`. */
+export function timeoutMsOf(seconds: number | undefined): number | null {
+  if (seconds === undefined) return null;
+  if (!Number.isFinite(seconds) || seconds < 0)
+    throw new UsageError('--timeout wants a number of seconds, e.g. --timeout 30');
+  return seconds * 1000;
+}
+
+/** The command line makes no sense. One line that says why and what would. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}

@@ -1,6 +1,6 @@
 /** Which manifest belongs to a configuration: its root, its state folder and its API. */
-import type { Config } from '../config/config.ts';
-import { isLoopback } from '../config/cross-checks.ts';
+import { isLoopback } from '../contract/loopback.ts';
+import type { Config, Environment } from '../config/config.ts';
 import { readMirrorId } from '../local/root-guard.ts';
 import { readHeaders } from '../config/header-values.ts';
 import { admitApi, type ApiIdentity } from '../manifest/api-identity.ts';
@@ -35,7 +35,7 @@ export function apiOf({ config, isEmulator = false }: MirrorIdentity): ApiIdenti
 export function scopeOf(
   { config, isEmulator = false }: MirrorIdentity,
   apiKey: string | null,
-  env: Readonly<Record<string, string | undefined>> = process.env,
+  env: Environment = process.env,
 ): ApiScope {
   const { baseUrl, organization, project, ...settings } = config.api;
   const { headers } = readHeaders(settings.headers, env);

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isLoopback } from '../contract/loopback.ts';
 import { errnoOf } from '../contract/errno.ts';
 import { configFault, Fault } from '../contract/faults.ts';
-import type { Config } from './config.ts';
-import { isLoopback } from './cross-checks.ts';
+import type { Config, Environment } from './config.ts';
 import { isInside, realPathOf } from './inside.ts';
 import type { Problem } from './problems.ts';
 
@@ -12,10 +12,7 @@ import type { Problem } from './problems.ts';
  * is none and the API is on this machine.
  * Throws `Fault`: rule `config` when a file cannot be read or holds no key, rule `no-key` when one is missing.
  */
-export async function readApiKey(
-  config: Config,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<string | null> {
+export async function readApiKey(config: Config, env: Environment): Promise<string | null> {
   const key = await firstKey(config, env);
   if (key === null && !isLoopback(config.api.baseUrl)) {
     throw new Fault(
@@ -27,7 +24,7 @@ export async function readApiKey(
 }
 
 /** True when a key is configured anywhere; says nothing about whether it can be read. */
-export function hasApiKey(config: Config, env: Readonly<Record<string, string | undefined>>): boolean {
+export function hasApiKey(config: Config, env: Environment): boolean {
   return (
     Boolean(env['OPENAI_API_KEY']?.trim()) ||
     config.api.apiKeyFile !== null ||
@@ -35,10 +32,7 @@ export function hasApiKey(config: Config, env: Readonly<Record<string, string | 
   );
 }
 
-async function firstKey(
-  config: Config,
-  env: Readonly<Record<string, string | undefined>>,
-): Promise<string | null> {
+async function firstKey(config: Config, env: Environment): Promise<string | null> {
   const fromEnv = env['OPENAI_API_KEY']?.trim();
   if (fromEnv) return checkedKey(fromEnv, 'OPENAI_API_KEY');
   if (config.api.apiKeyFile !== null)
@@ -76,10 +70,6 @@ function checkedKey(key: string, name: string): string {
 /** The key must not be mirrored with the rest. */
 export function keyFileProblems(root: string, apiKeyFile: string | null): readonly Problem[] {
   if (apiKeyFile === null || !isInside(realPathOf(apiKeyFile), realPathOf(root))) return [];
-  return [
-    {
-      path: ['api', 'apiKeyFile'],
-      message: `${apiKeyFile} lies inside the root ${root}, whose files are uploaded; keep the key elsewhere`,
-    },
-  ];
+  const message = `${apiKeyFile} lies inside the root ${root}, whose files are uploaded; keep the key elsewhere`;
+  return [{ path: ['api', 'apiKeyFile'], message }];
 }

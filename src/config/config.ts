@@ -1,6 +1,9 @@
 import type { FolderRules } from '../contract/types.ts';
 import type { ConfigFile } from './schema.ts';
 
+/** The variables of the process, or those that a test gives. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** The configuration as the program uses it: merged, checked, every path absolute. */
 export interface Config {
   readonly root: string;

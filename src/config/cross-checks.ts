@@ -1,4 +1,5 @@
-import { isLoopbackHost } from '../contract/loopback.ts';
+import { isHeaderName } from '../contract/http-header.ts';
+import { isLoopback } from '../contract/loopback.ts';
 import { headerSourceProblems } from './header-values.ts';
 import { isPublicHost, plainHost } from './http-hosts.ts';
 import { ownAddressOf } from './presets.ts';
@@ -37,21 +38,12 @@ export function crossChecks(config: ConfigFile, baseUrlGiven: boolean): readonly
   ];
 }
 
-/** True for the machine itself, where neither encryption nor a key is needed. */
-export function isLoopback(baseUrl: string): boolean {
-  return isLoopbackHost(new URL(baseUrl).hostname);
-}
-
 /** Without this the key of another server would go to the default one. */
 function presetProblems({ preset }: ConfigFile['api'], baseUrlGiven: boolean): readonly Problem[] {
   const example = ownAddressOf(preset);
   if (example === null || baseUrlGiven) return [];
-  return [
-    {
-      path: ['api', 'preset'],
-      message: `the preset "${preset}" needs api.baseUrl, which only you know, such as "${example}"`,
-    },
-  ];
+  const message = `the preset "${preset}" needs api.baseUrl, which only you know, such as "${example}"`;
+  return [{ path: ['api', 'preset'], message }];
 }
 
 function baseUrlProblems({ baseUrl, allowHttp }: ConfigFile['api']): readonly Problem[] {
@@ -67,15 +59,9 @@ function baseUrlProblems({ baseUrl, allowHttp }: ConfigFile['api']): readonly Pr
       : `use https; if ${host} is in a network that you trust, set api.allowHttp to [${JSON.stringify(host)}]`;
     return [{ path, message: `plain http to ${host} would send the key unencrypted; ${wayOut}` }];
   }
-  if (url.username !== '' || url.password !== '') {
-    return [
-      {
-        path,
-        message: 'no user or password in the URL; the key belongs into OPENAI_API_KEY or api.apiKeyFile',
-      },
-    ];
-  }
-  return [];
+  if (url.username === '' && url.password === '') return [];
+  const message = 'no user or password in the URL; the key belongs into OPENAI_API_KEY or api.apiKeyFile';
+  return [{ path, message }];
 }
 
 function mayUseHttp(host: string, allowHttp: readonly string[]): boolean {
@@ -91,12 +77,8 @@ function allowHttpProblems(allowHttp: readonly string[]): readonly Problem[] {
     if (url === null || plainHost(url.hostname) !== name || !/^[\w.:-]+$/.test(name))
       return [{ path, message: `expected the name or address of one host, got ${JSON.stringify(host)}` }];
     if (!isPublicHost(name)) return [];
-    return [
-      {
-        path,
-        message: `${name} is a public name: plain http to it would send the key unencrypted over the internet; use https`,
-      },
-    ];
+    const message = `${name} is a public name: plain http to it would send the key unencrypted over the internet; use https`;
+    return [{ path, message }];
   });
 }
 
@@ -104,18 +86,14 @@ function rateProblems(config: ConfigFile): readonly Problem[] {
   const { uploadsPerMinute } = config.limits;
   if (URL.parse(config.api.baseUrl)?.hostname !== 'api.openai.com') return [];
   if (uploadsPerMinute !== null && uploadsPerMinute <= mostUploadsPerMinuteAtOpenAi) return [];
-  return [
-    {
-      path: ['limits', 'uploadsPerMinute'],
-      message: `expected at most ${mostUploadsPerMinuteAtOpenAi} for api.openai.com, got ${uploadsPerMinute}`,
-    },
-  ];
+  const message = `expected at most ${mostUploadsPerMinuteAtOpenAi} for api.openai.com, got ${uploadsPerMinute}`;
+  return [{ path: ['limits', 'uploadsPerMinute'], message }];
 }
 
 function headerNameProblems(headers: ConfigFile['api']['headers']): readonly Problem[] {
   return Object.keys(headers).flatMap((name) => {
     const path = ['api', 'headers', name];
-    if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) return [{ path, message: 'not a header name' }];
+    if (!isHeaderName(name)) return [{ path, message: 'not a header name' }];
     const reserved = ownHeaders.get(name.toLowerCase());
     return reserved === undefined ? [] : [{ path, message: `not here: ${reserved}` }];
   });

@@ -49,17 +49,12 @@ export function mergeFolders(
     if (wrongName !== null) {
       problems.push({ path, message: wrongName });
     } else if (change === false) {
-      if (unknown)
-        problems.push({
-          path,
-          message: `no such default folder to switch off${didYouMean(name, defaultFolders.keys())}`,
-        });
+      const message = `no such default folder to switch off${didYouMean(name, defaultFolders.keys())}`;
+      if (unknown) problems.push({ path, message });
       merged.delete(name);
     } else if (unknown && change.purpose === undefined) {
-      problems.push({
-        path,
-        message: `a new folder needs a "purpose"${didYouMean(name, defaultFolders.keys())}`,
-      });
+      const message = `a new folder needs a "purpose"${didYouMean(name, defaultFolders.keys())}`;
+      problems.push({ path, message });
     } else {
       merged.set(name, withChange(name, change, deletesMode));
     }

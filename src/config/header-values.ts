@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { isHeaderValue } from '../contract/http-header.ts';
+import type { Environment } from './config.ts';
 import { errnoOf } from '../contract/errno.ts';
 import { configFault } from '../contract/faults.ts';
 import { isInside, realPathOf } from './inside.ts';
@@ -14,17 +16,11 @@ export interface HeaderValues {
   readonly secrets: readonly string[];
 }
 
-/** What no header value may hold: control characters, and what is not Latin. */
-const unsendable = /[^\t\u0020-\u007e\u0080-\u00ff]/;
-
 /**
  * Throws `Fault` with rule `config`, which names the header and never shows a value, when a file cannot be read, a
  * variable is not set, or a value cannot be sent.
  */
-export function readHeaders(
-  sources: HeaderSources,
-  env: Readonly<Record<string, string | undefined>>,
-): HeaderValues {
+export function readHeaders(sources: HeaderSources, env: Environment): HeaderValues {
   const headers: Record<string, string> = {};
   const secrets: string[] = [];
   for (const [name, source] of Object.entries(sources)) {
@@ -53,11 +49,7 @@ function fromFile(name: string, file: string): string {
   return checked(text.trim(), `api.headers.${name}: ${file}`);
 }
 
-function fromEnv(
-  name: string,
-  variable: string | undefined,
-  env: Readonly<Record<string, string | undefined>>,
-): string {
+function fromEnv(name: string, variable: string | undefined, env: Environment): string {
   const value = variable === undefined ? undefined : env[variable]?.trim();
   if (!value)
     throw configFault(`api.headers.${name}: the environment variable ${variable} is not set; set it`);
@@ -66,7 +58,7 @@ function fromEnv(
 
 function checked(value: string, from: string): string {
   if (value === '') throw configFault(`${from} is empty; put the value of the header into it`);
-  if (unsendable.test(value))
+  if (!isHeaderValue(value))
     throw configFault(`${from} holds more than a header value: it has line breaks or special characters`);
   return value;
 }
@@ -88,14 +80,11 @@ export function headerSourceProblems(sources: HeaderSources): readonly Problem[]
   return Object.entries(sources).flatMap(([name, source]) => {
     const path = ['api', 'headers', name];
     if (typeof source === 'string') {
-      return unsendable.test(source)
-        ? [{ path, message: 'a header value has no line breaks and no special characters' }]
-        : [];
+      if (isHeaderValue(source)) return [];
+      return [{ path, message: 'a header value has no line breaks and no special characters' }];
     }
-    const given = [source.file, source.env].filter((each) => each !== undefined).length;
-    return given === 1
-      ? []
-      : [{ path, message: 'expected one of "file" and "env", which says where the value is' }];
+    if ((source.file === undefined) !== (source.env === undefined)) return [];
+    return [{ path, message: 'expected one of "file" and "env", which says where the value is' }];
   });
 }
 
@@ -104,11 +93,7 @@ export function headerFileProblems(root: string, sources: HeaderSources): readon
   return Object.entries(sources).flatMap(([name, source]) => {
     if (typeof source === 'string' || source.file === undefined) return [];
     if (!isInside(realPathOf(source.file), realPathOf(root))) return [];
-    return [
-      {
-        path: ['api', 'headers', name],
-        message: `${source.file} lies inside the root ${root}, whose files are uploaded; keep it elsewhere`,
-      },
-    ];
+    const message = `${source.file} lies inside the root ${root}, whose files are uploaded; keep it elsewhere`;
+    return [{ path: ['api', 'headers', name], message }];
   });
 }

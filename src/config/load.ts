@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { isObject } from '../contract/json.ts';
 import { errnoOf } from '../contract/errno.ts';
 import { configFault } from '../contract/faults.ts';
 import { keyFileProblems } from './api-key.ts';
-import type { Config } from './config.ts';
+import type { Config, Environment } from './config.ts';
 import { crossChecks } from './cross-checks.ts';
 import { mergeFolders } from './folders.ts';
 import { headerFileProblems, locatedHeaders } from './header-values.ts';
@@ -23,7 +24,7 @@ export interface ConfigFlags {
 /** What the configuration is made from besides its file. */
 export interface ConfigSurroundings {
   readonly flags: ConfigFlags;
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly cwd: string;
   readonly homeDir: string;
 }
@@ -170,8 +171,4 @@ function placeOf(path: readonly PropertyKey[], source: Source, overrides: readon
   if (source.json === null || source.file === null) return key;
   const place = `${source.file}:${source.json.lineOf(path)}`;
   return key === '' ? place : `${place}: ${key}`;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -3,6 +3,7 @@
  * the user's own. Only what that server documents is set; its document is named beside it.
  */
 import type { z } from 'zod';
+import { isObject } from '../contract/json.ts';
 import { defaultFolders } from './folders.ts';
 import { presetNames, type PresetName } from './preset-names.ts';
 import type { configSchema } from './schema.ts';
@@ -17,6 +18,8 @@ const DAY_SECONDS = 86_400;
 function without(...names: readonly string[]): Readonly<Record<string, false>> {
   return Object.fromEntries(names.map((name) => [name, false]));
 }
+
+const batchAlone = without('assistants', 'evals', 'fine-tune', 'user_data', 'vision');
 
 const noExpiry = { form: 'none' } as const;
 
@@ -63,7 +66,7 @@ export const presets: Readonly<Record<PresetName, ConfigPart>> = {
     limits: { storageBytes: null },
     folders: {
       batch: { maxBytes: 100 * MEGABYTE, requests: anyRequests },
-      ...without('assistants', 'evals', 'fine-tune', 'user_data', 'vision'),
+      ...batchAlone,
     },
   },
 
@@ -100,7 +103,7 @@ export const presets: Readonly<Record<PresetName, ConfigPart>> = {
       documents: { purpose: 'file-extract', maxBytes: 100 * MEGABYTE },
       images: { purpose: 'image', maxBytes: 100 * MEGABYTE },
       videos: { purpose: 'video', maxBytes: 100 * MEGABYTE },
-      ...without('assistants', 'evals', 'fine-tune', 'user_data', 'vision'),
+      ...batchAlone,
     },
   },
 
@@ -119,7 +122,7 @@ export const presets: Readonly<Record<PresetName, ConfigPart>> = {
       agent: { purpose: 'agent', maxBytes: 20 * MEGABYTE },
       batch: { maxBytes: 100 * MEGABYTE, requests: anyRequests },
       'code-interpreter': { purpose: 'code-interpreter', maxBytes: 20 * MEGABYTE },
-      ...without('assistants', 'evals', 'fine-tune', 'user_data', 'vision'),
+      ...batchAlone,
     },
   },
 
@@ -133,7 +136,7 @@ export const presets: Readonly<Record<PresetName, ConfigPart>> = {
     folders: {
       batch: { maxBytes: 500 * MEGABYTE, requests: anyRequests },
       documents: { purpose: 'file-extract', maxBytes: 150 * MEGABYTE },
-      ...without('assistants', 'evals', 'fine-tune', 'user_data', 'vision'),
+      ...batchAlone,
     },
   },
 
@@ -153,7 +156,7 @@ export const presets: Readonly<Record<PresetName, ConfigPart>> = {
     limits: { storageBytes: null },
     folders: {
       batch: { maxBytes: 200 * MEGABYTE, requests: anyRequests },
-      ...without('assistants', 'evals', 'fine-tune', 'user_data', 'vision'),
+      ...batchAlone,
     },
   },
 };
@@ -199,8 +202,4 @@ function merge(below: unknown, above: unknown): unknown {
   if (!isObject(below) || !isObject(above)) return above;
   const keys = new Set([...Object.keys(below), ...Object.keys(above)]);
   return Object.fromEntries(Array.from(keys, (key) => [key, merge(below[key], above[key])]));
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { isObject } from '../contract/json.ts';
 import { configJsonSchema, expectation, keysOf, schemaAt } from './json-schema.ts';
 import { didYouMean } from '../contract/nearest-name.ts';
 
@@ -46,12 +47,7 @@ function fromIssue(
     }));
   }
   // A value of the right kind is judged by that branch of the union; anything else by the union as a whole.
-  if (
-    issue.code === 'invalid_union' &&
-    typeof found === 'object' &&
-    found !== null &&
-    !Array.isArray(found)
-  ) {
+  if (issue.code === 'invalid_union' && isObject(found)) {
     const fitting = issue.errors.find((branch) =>
       branch.every((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'),
     );
@@ -71,7 +67,7 @@ function valueAt(raw: unknown, path: readonly PropertyKey[]): unknown {
 
 function shown(value: unknown): string {
   if (Array.isArray(value)) return 'a list';
-  if (typeof value === 'object' && value !== null) return 'an object';
+  if (isObject(value)) return 'an object';
   const text = JSON.stringify(value) ?? 'nothing';
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { isAbsolute, join } from 'node:path';
+import type { Environment } from './config.ts';
 import { isInside, realPathOf } from './inside.ts';
 import type { Problem } from './problems.ts';
 
@@ -8,11 +9,7 @@ import type { Problem } from './problems.ts';
  * `$XDG_STATE_HOME/files-mirror/<hash of root>`. The hash is of the path as written, since a root that is not
  * mounted must still find its state.
  */
-export function defaultStateDir(
-  root: string,
-  env: Readonly<Record<string, string | undefined>>,
-  homeDir: string,
-): string {
+export function defaultStateDir(root: string, env: Environment, homeDir: string): string {
   const fromSystemd = env['STATE_DIRECTORY']?.split(':')[0];
   if (fromSystemd !== undefined && isAbsolute(fromSystemd)) return fromSystemd;
   const fromXdg = env['XDG_STATE_HOME'];
@@ -26,20 +23,10 @@ export function stateDirProblems(root: string, stateDir: string): readonly Probl
   const realRoot = realPathOf(root);
   const realStateDir = realPathOf(stateDir);
   if (isInside(stateDir, root) || isInside(realStateDir, realRoot)) {
-    return [
-      {
-        path: ['stateDir'],
-        message: `${stateDir} lies inside the root ${root}; the state belongs elsewhere`,
-      },
-    ];
+    const message = `${stateDir} lies inside the root ${root}; the state belongs elsewhere`;
+    return [{ path: ['stateDir'], message }];
   }
-  if (isInside(realRoot, realStateDir)) {
-    return [
-      {
-        path: ['root'],
-        message: `${root} lies inside the state folder ${stateDir}; the files belong elsewhere`,
-      },
-    ];
-  }
-  return [];
+  if (!isInside(realRoot, realStateDir)) return [];
+  const message = `${root} lies inside the state folder ${stateDir}; the files belong elsewhere`;
+  return [{ path: ['root'], message }];
 }

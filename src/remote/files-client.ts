@@ -62,7 +62,7 @@ export interface FilesClientOptions {
   readonly env?: ProxyEnvironment;
 }
 
-export interface FilesClient extends FilesApi {
+export interface FilesClient extends FilesApi, AsyncDisposable {
   /**
    * Opens a file's content for reading. `chunks` may be read once, and must be read or the signal be aborted.
    * Throws `Fault`, or the signal's reason, here and while reading.
@@ -196,6 +196,10 @@ class HttpFilesClient implements FilesClient {
 
   close(): Promise<void> {
     return this.#parts.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   async #page(query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<ListPage> {

@@ -1,3 +1,4 @@
+import { isHeaderName, isHeaderValue } from '../contract/http-header.ts';
 import { Fault } from '../contract/faults.ts';
 import { SECRET_NAME } from './base-url.ts';
 
@@ -33,7 +34,7 @@ export function requestHeaders(options: HeaderOptions): RequestHeaders {
   if (options.project !== null) own.set('openai-project', options.project);
   for (const [name, value] of Object.entries(options.headers)) own.set(name.toLowerCase(), value);
   for (const [name, value] of own) {
-    if (!/^[!#$%&'*+.^_`|~0-9a-z-]+$/.test(name) || UNSENDABLE.test(value)) {
+    if (!isHeaderName(name) || !isHeaderValue(value)) {
       throw new TypeError(`not a header that can be sent: ${JSON.stringify(name)}`);
     }
   }
@@ -47,7 +48,7 @@ export function requestHeaders(options: HeaderOptions): RequestHeaders {
     make(extra) {
       const key = ownKey ? null : currentKey();
       if (key === null) return [...fixed, ...extra];
-      if (UNSENDABLE.test(key)) throw unsendableKey();
+      if (!isHeaderValue(key)) throw unsendableKey();
       const credential = options.auth === 'bearer' ? ['authorization', `Bearer ${key}`] : ['api-key', key];
       return [...credential, ...fixed, ...extra];
     },
@@ -66,6 +67,3 @@ function unsendableKey(): Fault {
     rule: 'auth',
   });
 }
-
-/** What no header value may hold: control characters, such as the line feed at the end of a key file, and non-Latin. */
-const UNSENDABLE = /[^\t\x20-\x7e\x80-\xff]/;

@@ -1,4 +1,5 @@
 /** What a server said about a request that it did not accept. Raw: not yet fit for printing. */
+import { isObject, jsonOrNull } from '../contract/json.ts';
 export interface ServerError {
   readonly message: string;
   readonly type: string | null;
@@ -14,8 +15,8 @@ export interface ServerError {
 export function readServerError(body: string): ServerError {
   const text = body.trim();
   if (text === '') return { message: '', type: null, code: null, form: 'empty' };
-  const json = parseObject(text);
-  if (json !== null) return { ...fromJson(json), form: 'json' };
+  const json = jsonOrNull(text);
+  if (isObject(json)) return { ...fromJson(json), form: 'json' };
   if (text.startsWith('<')) {
     const title = /<(title|h1)[^>]*>([^<]*)</i.exec(text)?.[2]?.trim() ?? '';
     return { message: title === '' ? 'an HTML page' : title, type: null, code: null, form: 'html' };
@@ -37,17 +38,4 @@ function fromJson(json: Record<string, unknown>): Omit<ServerError, 'form'> {
 function word(value: unknown): string | null {
   if (typeof value === 'number') return String(value);
   return typeof value === 'string' && value !== '' ? value : null;
-}
-
-function parseObject(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isObject(value) ? value : null;
-  } catch {
-    return null;
-  }
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

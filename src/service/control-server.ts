@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { jsonListPieces } from './json-list.ts';
+import type { Environment } from '../config/config.ts';
 import { configFault, type Disposition, fatalFault, Fault, type FaultDetails } from '../contract/faults.ts';
 import { BadRequest, type ControlRoute } from './control-routes.ts';
 import { placeControlSocket } from './control-socket.ts';
@@ -9,7 +11,7 @@ import { placeControlSocket } from './control-socket.ts';
 export interface ControlServerOptions {
   readonly stateDir: string;
   readonly routes: readonly ControlRoute[];
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
 }
 
 export interface ControlServer {
@@ -33,8 +35,6 @@ export interface ControlError {
 const partingMs = 500;
 
 const largestBodyBytes = 64 * 1024;
-/** A list is written in pieces of about this size, so that it neither blocks the loop nor fills the memory. */
-const pieceLength = 64 * 1024;
 
 /**
  * Answers questions on a Unix socket that only this user may open, as HTTP with JSON. The lock of the state folder
@@ -144,27 +144,12 @@ async function readBody(request: IncomingMessage): Promise<Readonly<Record<strin
   throw new BadRequest('the request must be a JSON object');
 }
 
-/** A JSON array with one item a line, so that a reader can take it line by line. */
 async function sendList(
   response: ServerResponse,
   items: Iterable<unknown> | AsyncIterable<unknown>,
 ): Promise<void> {
   response.writeHead(200, { 'content-type': 'application/json', connection: 'close' });
-  await pipeline(listPieces(items), response);
-}
-
-async function* listPieces(items: Iterable<unknown> | AsyncIterable<unknown>): AsyncIterable<string> {
-  let piece = '[';
-  let separator = '\n';
-  for await (const item of items) {
-    piece += separator + JSON.stringify(item);
-    separator = ',\n';
-    if (piece.length >= pieceLength) {
-      yield piece;
-      piece = '';
-    }
-  }
-  yield `${piece}\n]\n`;
+  await pipeline(jsonListPieces(items), response);
 }
 
 function sendJson(response: ServerResponse, status: number, value: unknown): void {

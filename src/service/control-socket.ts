@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { chmod, lstat, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { Environment } from '../config/config.ts';
 import { configFault } from '../contract/faults.ts';
 
 /** What `sun_path` of a Unix socket's address can hold, without its NUL. */
@@ -9,8 +10,6 @@ const longestSocketPathBytes = process.platform === 'linux' ? 107 : 103;
 
 /** Names the socket when it could not be put into the state folder. */
 const pointerName = 'control.path';
-
-type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * Where the control socket of this state folder shall be: in it, or, where that path would be too long for a

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
+import type { Environment } from '../config/config.ts';
 import type { Clock } from '../contract/ports.ts';
 
 /**
@@ -18,7 +19,7 @@ export interface ServiceManager {
 }
 
 export interface ServiceManagerOptions {
-  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly env: Environment;
   readonly clock: Pick<Clock, 'sleep'>;
   /** Called once, when messages cannot be sent. */
   readonly onWarning: (message: string) => void;
@@ -64,7 +65,7 @@ export function serviceManager(options: ServiceManagerOptions): ServiceManager {
 }
 
 /** How often systemd wants to hear from this process; null when it does not ask. */
-function watchdogPeriodMs(env: Readonly<Record<string, string | undefined>>): number | null {
+function watchdogPeriodMs(env: Environment): number | null {
   const microseconds = Number(env['WATCHDOG_USEC']);
   const isForUs = env['WATCHDOG_PID'] === undefined || Number(env['WATCHDOG_PID']) === process.pid;
   return isForUs && microseconds > 0 ? microseconds / 1000 : null;

@@ -23,8 +23,6 @@ const fine: Places = {
     maxUserWatches: 8192,
   },
   state: { kind: 'there', writable: true, mode: 0o700, recordedAtMs: 1_000_000 },
-  recordedApi: async () => null,
-  admitApi: async () => 'same',
 };
 const withRoot = (change: Partial<Places['root']>): Places => ({
   ...fine,

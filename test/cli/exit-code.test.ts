@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { UsageError } from '../../src/cli/verb.ts';
 import { exitCode, exitCodeOf, exitCodeOfResult } from '../../src/cli/exit-code.ts';
-import { UsageError } from '../../src/cli/usage-error.ts';
 import { Fault, type FaultDetails } from '../../src/contract/faults.ts';
 import { StopRequest } from '../../src/service/signals.ts';
 import { halt, report } from '../service/fixtures.ts';

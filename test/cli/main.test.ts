@@ -51,7 +51,7 @@ interface Result {
 const atRest: Partial<Compose> = {
   findHolder: async () => null,
   recordedApi: async () => null,
-  admitConfiguredApi: async () => {},
+  admitConfiguredApi: async () => 'new',
 };
 
 const localApi = { OPENAI_BASE_URL: 'http://127.0.0.1:9/v1' };
@@ -307,7 +307,7 @@ describe('with --json a failure is a fact', () => {
             yield [{ id: 'file-2', bytes: 1, createdAt: 1, expiresAt: null, filename, purpose: 'batch' }];
             throw new Fault('broken off', { disposition: 'retry', outcome: 'refused', rule: 'network' });
           },
-          close: async () => {},
+          [Symbol.asyncDispose]: async () => {},
         }) as unknown as Awaited<ReturnType<Compose['openRemote']>>,
     };
     const { code, out } = await run(['list', '--remote', '--json'], { compose });
@@ -588,7 +588,7 @@ describe('the API alone', () => {
           })(),
         };
       },
-      close: async () => void log.push('closed'),
+      [Symbol.asyncDispose]: async () => void log.push('closed'),
     };
     return {
       compose: {

@@ -2,8 +2,8 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { UsageError } from '../../src/cli/verb.ts';
 import { mirrorPathOf } from '../../src/cli/path-argument.ts';
-import { UsageError } from '../../src/cli/usage-error.ts';
 import type { FolderRules } from '../../src/contract/types.ts';
 
 let root: string;

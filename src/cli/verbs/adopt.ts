@@ -28,7 +28,7 @@ export const verb = defineVerb({
       stop.signal,
     );
     if (args.json) await printJson(context.io, report);
-    else await printLines(context.io, '', reportLines(report), (line) => `${line}\n`);
+    else await printLines(context.io, reportLines(report), (line) => `${line}\n`);
     return report.ambiguous.length > 0 ? exitCode.someFailed : exitCode.done;
   },
 });

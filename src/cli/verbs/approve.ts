@@ -2,8 +2,7 @@ import { counted } from '../../contract/counted.ts';
 import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';
 import { printJson } from '../json-output.ts';
-import { UsageError } from '../usage-error.ts';
-import { defineVerb, jsonOption } from '../verb.ts';
+import { defineVerb, jsonOption, UsageError } from '../verb.ts';
 
 export const verb = defineVerb({
   operands: '[folder]',

@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
+import { describeError, errnoOf, isMissing } from '../../contract/errno.ts';
 import type { Config } from '../../config/config.ts';
 import { didYouMean } from '../../contract/nearest-name.ts';
 import { Fault } from '../../contract/faults.ts';
@@ -11,8 +12,7 @@ import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';
 import { printJson } from '../json-output.ts';
 import { stopOnSignals } from '../stop-signals.ts';
-import { UsageError } from '../usage-error.ts';
-import { defineVerb, jsonOption } from '../verb.ts';
+import { defineVerb, jsonOption, UsageError } from '../verb.ts';
 
 /** What `check --json` prints. */
 interface CheckReport {
@@ -23,19 +23,17 @@ interface CheckReport {
   readonly warnings: readonly FileWarning[];
 }
 
-interface FileFinding {
+interface FileFinding extends Finding {
   /** As it was named on the command line, or below that. */
   readonly file: string;
-  /** 1-based; null when it concerns the file as a whole. */
-  readonly line: number | null;
-  readonly rule: string;
-  readonly message: string;
 }
 
 interface FileWarning {
   readonly file: string;
   readonly message: string;
 }
+
+type Finding = Awaited<ReturnType<Compose['checkFile']>>['findings'][number];
 
 /** Exit code: 1 if a file would be refused. */
 export const verb = defineVerb({
@@ -79,17 +77,12 @@ class Inspector {
   readonly #config: Config;
   readonly #forced: FolderRules | null;
   readonly #cwd: string;
-  readonly #compose: Pick<Compose, 'checkFile' | 'filesToCheck'>;
+  readonly #compose: Compose;
   readonly #findings: FileFinding[] = [];
   readonly #warnings: FileWarning[] = [];
   #files = 0;
 
-  constructor(
-    config: Config,
-    forced: FolderRules | null,
-    context: Context,
-    compose: Pick<Compose, 'checkFile' | 'filesToCheck'>,
-  ) {
+  constructor(config: Config, forced: FolderRules | null, context: Context, compose: Compose) {
     this.#config = config;
     this.#forced = forced;
     this.#cwd = context.io.cwd;
@@ -169,17 +162,15 @@ async function kindOf(path: string): Promise<'file' | 'folder' | 'missing'> {
   try {
     return (await stat(path)).isDirectory() ? 'folder' : 'file';
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    return code === 'ENOENT' || code === 'ENOTDIR' ? 'missing' : 'file';
+    return isMissing(error) ? 'missing' : 'file';
   }
 }
 
 /** Throws what is no failure of the disk. */
 function whyUnreadable(error: unknown): string {
   if (error instanceof Fault) return 'not a regular file';
-  const { code, message } = error as NodeJS.ErrnoException;
-  if (code === undefined) throw error;
-  return message.split(',', 1)[0] ?? code;
+  if (errnoOf(error) === '') throw error;
+  return describeError(error);
 }
 
 function unclear(path: string, { folders }: Config): UsageError {

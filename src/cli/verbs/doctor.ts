@@ -1,4 +1,3 @@
-import { hasApiKey } from '../../config/api-key.ts';
 import type { Config } from '../../config/config.ts';
 import type { LoadedConfig } from '../../config/load.ts';
 import { command, withCommands } from '../../contract/command.ts';
@@ -9,8 +8,7 @@ import type { FilesApi, ListDoubt } from '../../contract/ports.ts';
 import type { ManifestView } from '../../contract/types.ts';
 import { printable, redactor } from '../../contract/shown-text.ts';
 import { ownPackage } from '../../service/own-package.ts';
-import type { Places } from '../../compose.ts';
-import { askedApi, emulatorAbsence, type AskedApi } from '../asked-api.ts';
+import { askedApi, emulatorAbsence, type AskedApi, goesToEmulator } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import {
   clockCheck,
@@ -89,15 +87,8 @@ async function* examine(context: Context): AsyncIterable<Check> {
     ? manifestCheck(manifest, places, Date.now())
     : fail('manifest', unreadable.message, null);
   yield* daemonChecks(config, context);
-  yield* apiChecks(loaded, { places, manifest }, context);
+  yield* apiChecks(loaded, manifest, context);
   yield limitsCheck(config);
-}
-
-/** What is remembered, and where. */
-interface Remembered {
-  readonly places: Places;
-  /** Null when there is none, or when it cannot be read. */
-  readonly manifest: ManifestView | null;
 }
 
 async function* daemonChecks(config: Config, context: Context): AsyncIterable<Check> {
@@ -115,19 +106,17 @@ async function* daemonChecks(config: Config, context: Context): AsyncIterable<Ch
   }
 }
 
+/** `manifest`: null when there is none, or when it cannot be read. */
 async function* apiChecks(
-  { config, baseUrlGiven }: LoadedConfig,
-  remembered: Remembered,
+  loaded: LoadedConfig,
+  manifest: ManifestView | null,
   context: Context,
 ): AsyncIterable<Check> {
+  const { config } = loaded;
   let apiKey: string | null;
   try {
-    if (
-      !baseUrlGiven &&
-      !hasApiKey(config, context.io.env) &&
-      (await remembered.places.recordedApi())?.kind === 'emulator'
-    ) {
-      yield* emulatorChecks(remembered.manifest, context);
+    if (await goesToEmulator(loaded, context)) {
+      yield* emulatorChecks(manifest, context);
       return;
     }
     apiKey = await context.readApiKey(config);
@@ -136,7 +125,7 @@ async function* apiChecks(
     return;
   }
   const redact = redactor([apiKey]);
-  for await (const check of apiAnswers({ config, apiKey, isEmulator: false }, remembered, context)) {
+  for await (const check of apiAnswers({ config, apiKey, isEmulator: false }, manifest, context)) {
     yield { ...check, detail: redact(check.detail) };
   }
 }
@@ -157,12 +146,13 @@ async function* emulatorChecks(manifest: ManifestView | null, context: Context):
 
 async function* apiAnswers(
   asked: AskedApi,
-  { places, manifest }: Remembered,
+  manifest: ManifestView | null,
   context: Context,
 ): AsyncIterable<Check> {
   let ids: ManifestView | null = null;
   try {
-    const verdict = await places.admitApi();
+    const { admitConfiguredApi } = await context.compose();
+    const verdict = await admitConfiguredApi(asked.config);
     if (verdict !== 'start-over') ids = manifest;
     else {
       const next = 'the next start uploads everything there; nothing is deleted';
@@ -183,14 +173,13 @@ async function* remoteAnswers(
   const { config, apiKey } = asked;
   const { origin } = new URL(config.api.baseUrl);
   const { checkScope, openRemote } = await context.compose();
-  let remote: Awaited<ReturnType<typeof openRemote>>;
-  try {
-    remote = await openRemote(config, apiKey);
-  } catch (error) {
+  const opened = await openRemote(config, apiKey).catch(faultOf);
+  if (opened instanceof Fault) {
     // The value of a header that cannot be had.
-    yield fail('api', faultOf(error).message, null);
+    yield fail('api', opened.message, null);
     return;
   }
+  await using remote = opened;
   try {
     const signal = AbortSignal.timeout(probeTimeoutMs);
     await remote.probe(signal);
@@ -206,8 +195,6 @@ async function* remoteAnswers(
       return;
     }
     yield fail('api', `${origin}: ${whyNoAnswer(error)}`, nextFor(error));
-  } finally {
-    await remote.close();
   }
 }
 

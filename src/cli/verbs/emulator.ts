@@ -5,8 +5,7 @@ import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';
 import { printJson } from '../json-output.ts';
 import { stopOnSignals } from '../stop-signals.ts';
-import { UsageError } from '../usage-error.ts';
-import { defineVerb, jsonOption } from '../verb.ts';
+import { defineVerb, jsonOption, UsageError } from '../verb.ts';
 
 export const verb = defineVerb({
   options: {

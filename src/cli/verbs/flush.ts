@@ -2,8 +2,7 @@ import { command } from '../../contract/command.ts';
 import { exitCodeOfResult } from '../exit-code.ts';
 import { printFlushResult } from '../flush-report.ts';
 import { leftText, untilTimeIsUp } from '../time-is-up.ts';
-import { timeoutMsOf } from '../timeout-argument.ts';
-import { defineVerb, jsonOption, timeoutOption } from '../verb.ts';
+import { defineVerb, jsonOption, timeoutOption, timeoutMsOf } from '../verb.ts';
 
 export const verb = defineVerb({
   options: { ...jsonOption, ...timeoutOption },

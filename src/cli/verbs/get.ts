@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { errnoOf } from '../../contract/errno.ts';
 import type { Config } from '../../config/config.ts';
 import { Fault, skipFault } from '../../contract/faults.ts';
 import type { Entry, FileId, MirrorPath } from '../../contract/types.ts';
@@ -9,8 +10,7 @@ import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';
 import { mirrorPathOf } from '../path-argument.ts';
-import { UsageError } from '../usage-error.ts';
-import { defineVerb } from '../verb.ts';
+import { defineVerb, UsageError } from '../verb.ts';
 
 export const verb = defineVerb({
   operands: '<id>',
@@ -27,16 +27,12 @@ export const verb = defineVerb({
     const { config, apiKey } = await askedApi(context);
     const asked = await askedFile(wanted, config, context);
     const { openRemote } = await context.compose();
-    const remote = await openRemote(config, apiKey);
-    try {
-      const content = await remote.content(asked.id, new AbortController().signal);
-      const chunks = asked.recorded === null ? content.chunks : asRecorded(content.chunks, asked.recorded);
-      if (output === undefined) for await (const chunk of chunks) await print(context.io, chunk);
-      else await writeOut(resolve(context.io.cwd, output), chunks);
-      return exitCode.done;
-    } finally {
-      await remote.close();
-    }
+    await using remote = await openRemote(config, apiKey);
+    const content = await remote.content(asked.id, new AbortController().signal);
+    const chunks = asked.recorded === null ? content.chunks : asRecorded(content.chunks, asked.recorded);
+    if (output === undefined) for await (const chunk of chunks) await print(context.io, chunk);
+    else await writeOut(resolve(context.io.cwd, output), chunks);
+    return exitCode.done;
   },
 });
 
@@ -103,8 +99,8 @@ function pathOrNull(wanted: string, config: Config, cwd: string): string | null 
 async function writeOut(file: string, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   const partial = `${file}.${randomUUID()}.part`;
   try {
-    const old = await stat(file).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return null;
+    const old = await stat(file).catch((error: unknown) => {
+      if (errnoOf(error) === 'ENOENT') return null;
       throw error;
     });
     if (old?.isFile() === false) return await writeInto(await open(file, 'w'), chunks);
@@ -115,8 +111,8 @@ async function writeOut(file: string, chunks: AsyncIterable<Uint8Array>): Promis
       await rm(partial, { force: true });
     }
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (error instanceof Fault || code === undefined) throw error;
+    const code = errnoOf(error);
+    if (error instanceof Fault || code === '') throw error;
     throw skipFault('output', `cannot write ${file} (${code})`, error);
   }
 }

@@ -10,8 +10,7 @@ import { printJson } from '../json-output.ts';
 import { lastKnownReport } from '../last-known.ts';
 import { mirrorPathOf } from '../path-argument.ts';
 import { notMirroredText, stateText, untilTimeIsUp } from '../time-is-up.ts';
-import { timeoutMsOf } from '../timeout-argument.ts';
-import { defineVerb, jsonOption, timeoutOption } from '../verb.ts';
+import { defineVerb, jsonOption, timeoutOption, timeoutMsOf } from '../verb.ts';
 
 export const verb = defineVerb({
   operands: '<path>',

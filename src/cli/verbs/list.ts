@@ -4,7 +4,7 @@ import { withCommands, withCommandsIn } from '../../contract/command.ts';
 import { doubtLines } from '../../mirror/judge/list-doubts.ts';
 import type { ListDoubt, ListRequest } from '../../contract/ports.ts';
 import type { PathReport } from '../../contract/report.ts';
-import type { FileId, ManifestView, RemoteFile } from '../../contract/types.ts';
+import type { RemoteFile } from '../../contract/types.ts';
 import { formatBytes, formatDuration } from '../../service/quantities.ts';
 import { printable } from '../../contract/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
@@ -36,7 +36,7 @@ export const verb = defineVerb({
     const { config } = await context.loadConfig();
     if (remote) {
       const files = remoteReports(context);
-      await (json ? printJsonList(context.io, files) : printLines(context.io, '', files, remoteLine));
+      await (json ? printJsonList(context.io, files) : printLines(context.io, files, remoteLine));
     } else {
       const reports = await localReports(config, context, json);
       const invocation = await context.invocation();
@@ -47,7 +47,7 @@ export const verb = defineVerb({
           reports.map((report) => withCommandsIn(report, invocation)),
         );
       else
-        await printLines(context.io, '', reports, (report) =>
+        await printLines(context.io, reports, (report) =>
           withCommands(localLine(report, nowSeconds), invocation),
         );
     }
@@ -59,8 +59,7 @@ export const verb = defineVerb({
 async function localReports(config: Config, context: Context, json: boolean): Promise<readonly PathReport[]> {
   const found = await context.findProcess(config);
   if (found.kind === 'daemon') {
-    const reports: PathReport[] = [];
-    for await (const report of found.daemon.list()) reports.push(report);
+    const reports = await Array.fromAsync(found.daemon.list());
     return reports.sort((a, b) => (a.path < b.path ? -1 : 1));
   }
   const { readState } = await context.compose();
@@ -79,27 +78,17 @@ async function* remoteReports(context: Context): AsyncIterable<RemoteReport> {
   const { openRemote, readState } = await context.compose();
   const { config, apiKey } = await askedApi(context);
   const manifest = await readState(config.stateDir);
-  const pathOf = pathsById(manifest);
-  const remote = await openRemote(config, apiKey);
-  try {
-    const doubts: ListDoubt[] = [];
-    const request: ListRequest = { purpose: null, order: 'asc', onDoubt: (doubt) => doubts.push(doubt) };
-    for await (const page of remote.list(request, new AbortController().signal)) {
-      for (const file of page) {
-        const path = pathOf.get(file.id) ?? null;
-        yield { ...file, owned: path !== null || manifest.garbage.has(file.id), path };
-      }
+  const pathOf = new Map(Array.from(manifest.files, ([path, { id }]) => [id, path]));
+  await using remote = await openRemote(config, apiKey);
+  const doubts: ListDoubt[] = [];
+  const request: ListRequest = { purpose: null, order: 'asc', onDoubt: (doubt) => doubts.push(doubt) };
+  for await (const page of remote.list(request, new AbortController().signal)) {
+    for (const file of page) {
+      const path = pathOf.get(file.id) ?? null;
+      yield { ...file, owned: path !== null || manifest.garbage.has(file.id), path };
     }
-    for (const line of doubtLines(doubts)) tell(context.io, line);
-  } finally {
-    await remote.close();
   }
-}
-
-function pathsById(manifest: ManifestView): ReadonlyMap<FileId, string> {
-  const paths = new Map<FileId, string>();
-  for (const [path, { id }] of manifest.files) paths.set(id, path);
-  return paths;
+  for (const line of doubtLines(doubts)) tell(context.io, line);
 }
 
 function localLine({ state, id, bytes, expiresAt, path, reason }: PathReport, nowSeconds: number): string {

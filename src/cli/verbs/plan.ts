@@ -26,7 +26,7 @@ export async function printPlan(json: boolean, context: Context): Promise<number
   const invocation = await context.invocation();
   if (json) await printJson(context.io, { version: 1, actions: withCommandsIn(actions, invocation) });
   else if (actions.length === 0) tell(context.io, 'nothing to do');
-  else await printLines(context.io, '', actions, (action) => withCommands(planLine(action), invocation));
+  else await printLines(context.io, actions, (action) => withCommands(planLine(action), invocation));
   if (actions.some(({ op, needs }) => op !== '!' || needs === 'time')) return exitCode.pending;
   return actions.some(({ needs }) => needs === 'person') ? exitCode.someFailed : exitCode.done;
 }

@@ -32,24 +32,20 @@ export const verb = defineVerb({
     const { openRemote, readState } = await context.compose();
     using stop = stopOnSignals();
     const view = await readState(config.stateDir);
-    const remote = await openRemote(config, apiKey);
-    try {
-      const { files: listed, doubts } = await listEverything(remote, stop.signal);
-      for (const line of doubtLines(doubts)) tell(context.io, line);
-      const { usage } = surveyRemote(view, listed, Date.now() / 1000, new Set(config.api.trustReply));
-      const report: UsageReport = {
-        version: 1,
-        purposes: usage,
-        totalBytes: usage.reduce((sum, { ownedBytes, unownedBytes }) => sum + ownedBytes + unownedBytes, 0),
-        unsizedFiles: usage.reduce((sum, { unsizedFiles }) => sum + unsizedFiles, 0),
-        storageBytes: config.limits.storageBytes,
-      };
-      if (json) await printJson(context.io, report);
-      else await print(context.io, usageText(report));
-      return exitCode.done;
-    } finally {
-      await remote.close();
-    }
+    await using remote = await openRemote(config, apiKey);
+    const { files: listed, doubts } = await listEverything(remote, stop.signal);
+    for (const line of doubtLines(doubts)) tell(context.io, line);
+    const { usage } = surveyRemote(view, listed, Date.now() / 1000, new Set(config.api.trustReply));
+    const report: UsageReport = {
+      version: 1,
+      purposes: usage,
+      totalBytes: usage.reduce((sum, { ownedBytes, unownedBytes }) => sum + ownedBytes + unownedBytes, 0),
+      unsizedFiles: usage.reduce((sum, { unsizedFiles }) => sum + unsizedFiles, 0),
+      storageBytes: config.limits.storageBytes,
+    };
+    if (json) await printJson(context.io, report);
+    else await print(context.io, usageText(report));
+    return exitCode.done;
   },
 });
 
