@@ -63,6 +63,9 @@ export interface Upload {
   readonly now: number;
 }
 
+/** One version that is to be sent. */
+export type UploadJob = Pick<Upload, 'path' | 'stat' | 'rules' | 'supersedes'>;
+
 /**
  * INVARIANT: the new id is recorded and the old one becomes garbage in one record, so no crash can leave the path
  * without an id, or an id without an owner.
