@@ -12,6 +12,7 @@ import type {
   ManifestView,
   Memory,
   MirrorPath,
+  Recorded,
   RemoteFile,
   RootLook,
   ScanItem,
@@ -189,6 +190,11 @@ export interface Manifest extends ManifestView {
    * `Fault` with halt `state` is thrown, or a fatal one when nothing will ever be written again.
    */
   commit(change: Change): Promise<void>;
+  /**
+   * `told` is called with every change, in their order, in the very turn in which the maps show it and before its commit
+   * resolves: whoever keeps something that follows from the maps is never behind them. It must not throw.
+   */
+  subscribe(told: Recorded): void;
   /** As it was last made durable. */
   readonly memory: Memory;
   /** Makes this the memory, durably, after those asked for before. Throws as `commit` does; the one before stays then. */

@@ -145,6 +145,12 @@ export interface ManifestView {
   readonly rejected: ReadonlyMap<MirrorPath, Rejection>;
 }
 
+/** Of every key that one change touched, the value that it had before; keys that had none are not there. */
+export type Replaced = Omit<ManifestView, 'mirrorId'>;
+
+/** Told of a change that the maps show, and of what it replaced. */
+export type Recorded = (change: Change, replaced: Replaced) => void;
+
 /**
  * A file as the API describes it. Unknown purposes are accepted as they come. Null: the server did not say, or not
  * readably; that is neither a zero nor a contradiction.

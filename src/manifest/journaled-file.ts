@@ -1,5 +1,7 @@
 import type { Adapter } from 'lowdb';
 import type { Clock } from '../contract/ports.ts';
+import { replacedBy } from '../contract/replaced.ts';
+import type { Recorded } from '../contract/types.ts';
 import { journalHeader, journalLines } from './journal-format.ts';
 import type { PendingChange } from './journal-format.ts';
 import { journalName, loadManifest, snapshotName } from './load-manifest.ts';
@@ -73,19 +75,24 @@ export class JournaledFile implements Adapter<ManifestData> {
   }
 
   /**
-   * Makes the changes durable as one group, then applies them to the data. If that fails, the data is left as it
-   * was, and the journal too: cut back, or suspect and replaced before the next group.
+   * Makes the changes durable as one group, then applies them to the data, and tells of each. If that fails, the data
+   * is left as it was, and the journal too: cut back, or suspect and replaced before the next group.
    */
-  async append(data: ManifestData, changes: readonly PendingChange[]): Promise<void> {
+  async append(data: ManifestData, changes: readonly PendingChange[], told: Recorded): Promise<void> {
     let isReplaced = false;
-    while (!(await this.#exclusively(() => this.#add(data, changes, isReplaced)))) {
+    while (!(await this.#exclusively(() => this.#add(data, changes, told, isReplaced)))) {
       await this.write(data);
       isReplaced = true;
     }
   }
 
   /** False, and nothing was done, when the journal must be replaced first. */
-  async #add(data: ManifestData, changes: readonly PendingChange[], isReplaced: boolean): Promise<boolean> {
+  async #add(
+    data: ManifestData,
+    changes: readonly PendingChange[],
+    told: Recorded,
+    isReplaced: boolean,
+  ): Promise<boolean> {
     const journal = this.#journal;
     // RACE: looked at in the same turn as it is added to; a snapshot that fails in between makes it suspect.
     if (journal === null || journal.suspect || (!isReplaced && (await isForeign(journal)))) return false;
@@ -96,7 +103,11 @@ export class JournaledFile implements Adapter<ManifestData> {
     // INVARIANT: the end of the journal and the data move together, in one turn of the loop, so that a
     // snapshot's cut knows where in the journal it is.
     journal.endBytes += lines.length;
-    for (const { change } of changes) applyChange(data, change, data.seq + 1, atMs);
+    for (const { change } of changes) {
+      const replaced = replacedBy(data, change);
+      applyChange(data, change, data.seq + 1, atMs);
+      told(change, replaced);
+    }
     return true;
   }
 

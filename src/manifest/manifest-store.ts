@@ -12,6 +12,7 @@ import type {
   Intent,
   Memory,
   MirrorPath,
+  Recorded,
   Rejection,
 } from '../contract/types.ts';
 import type { PendingChange } from './journal-format.ts';
@@ -98,6 +99,7 @@ export class ManifestStore implements Manifest {
   readonly #closing = new AbortController();
   readonly #attemptsBefore: readonly number[];
   readonly #assertHeld: () => void;
+  readonly #subscribers: Recorded[] = [];
   #memory: Memory;
   /** Ends when the memory is written: one at a time, in the order in which they were asked for. */
   #remembering: Promise<unknown> = Promise.resolve();
@@ -170,6 +172,10 @@ export class ManifestStore implements Manifest {
     await promise;
   }
 
+  subscribe(told: Recorded): void {
+    this.#subscribers.push(told);
+  }
+
   async remember(memory: Memory): Promise<void> {
     if (this.#closing.signal.aborted) throw new Error('the manifest is closed');
     const turn = this.#remembering.then(async () => {
@@ -213,7 +219,9 @@ export class ManifestStore implements Manifest {
     while (this.#waiting.length > 0) {
       const group = this.#waiting.splice(0, groupLimit);
       try {
-        await this.#adapter.append(this.#low.data, group);
+        await this.#adapter.append(this.#low.data, group, (change, replaced) => {
+          for (const told of this.#subscribers) told(change, replaced);
+        });
         for (const { resolve } of group) resolve();
         this.#lastCommitMs = this.#clock.monotonicMs();
         this.#foldJournalWhenDue();

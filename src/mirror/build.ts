@@ -70,7 +70,7 @@ export function buildEngine(parts: MirrorParts, { abort, stopTaking, broke }: En
   const index = new IdentityIndex(manifest);
   const halts = new HaltBoard(queue, listener, parts.stay);
   const ledger = new Ledger(manifest, halts, clock, broke);
-  ledger.subscribe((change, before) => index.apply(change, before, clock.monotonicMs()));
+  ledger.subscribe((change, replaced) => index.apply(change, replaced, clock.monotonicMs()));
   const notes = new PathNotes(manifest, (folder) => config.settings.folders.get(folder)?.purpose ?? null);
   const worklist = new Worklist(
     (path) => rulesOf(config, path)?.priority ?? 0,

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openManifest } from '../../src/manifest/manifest-store.ts';
 import type { Manifest } from '../../src/contract/ports.ts';
-import type { Change, Memory } from '../../src/contract/types.ts';
+import type { Change, Memory, Replaced } from '../../src/contract/types.ts';
 import { NO_MEMORY } from '../../src/contract/types.ts';
 import { ManualClock } from '../manifest/manual-clock.ts';
 import {
@@ -194,6 +194,43 @@ function manifestContract(open: (seed: number) => Promise<Bench>): void {
       await bench.end(Promise.all(commits));
       expect(ended).toEqual([0, 1, 2]);
       expect(bench.manifest.files.get('batch/a')?.id).toBe('3');
+    });
+
+    test('is told, with what it replaced, in the turn in which the maps show it, and before it resolves', async () => {
+      const bench = await open(1);
+      const changes: Change[] = [
+        first,
+        { ...second, garbage: { 'file-1': garbage('batch/c') }, intents: { 'batch/b': intent(1) } },
+        { files: { 'batch/a': entry('2'), 'batch/absent': null }, garbage: { 'file-1': null } },
+        { files: { 'batch/a': null }, intents: { 'batch/b': null }, rejected: { 'batch/d': rejection('') } },
+      ];
+      const heard: string[] = [];
+      const replacedIds: (readonly (string | undefined)[])[] = [];
+      const { manifest } = bench;
+      manifest.subscribe((change, { files, intents, garbage: ids, rejected }: Replaced) => {
+        const index = changes.findIndex((each) => JSON.stringify(each) === JSON.stringify(change));
+        expect(contentOf(manifest)).toEqual(contentAfter(changes.slice(0, index + 1)));
+        heard.push(`told ${index}`);
+        replacedIds.push([...[...files.values()].map(({ id }) => id), ...intents.keys(), ...ids.keys()]);
+        expect(rejected.size).toBe(0);
+      });
+      const commits = changes.map(async (change, index) => {
+        await manifest.commit(change);
+        heard.push(`resolved ${index}`);
+      });
+      await bench.end(Promise.all(commits));
+      expect(heard.filter((each) => each.startsWith('told'))).toEqual([
+        'told 0',
+        'told 1',
+        'told 2',
+        'told 3',
+      ]);
+      for (const index of changes.keys())
+        expect(heard.indexOf(`told ${index}`)).toBeLessThan(heard.indexOf(`resolved ${index}`));
+      expect(replacedIds).toEqual([[], [], ['file-a', 'file-1'], ['2', 'batch/b']]);
+      bench.setFull(true);
+      await bench.end(Promise.allSettled([manifest.commit(file('c'))]));
+      expect(heard).toHaveLength(8);
     });
 
     test('that had not resolved when all ended is there as a whole, with all before it, or not at all', async () => {

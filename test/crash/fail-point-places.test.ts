@@ -40,6 +40,7 @@ function recordedParts(): { readonly asked: string[]; readonly api: FilesApi; re
     garbage: new Map(),
     rejected: new Map(),
     memory: NO_MEMORY,
+    subscribe: () => void asked.push('subscribe'),
     remember: async () => void asked.push('remember'),
     commit: async () => void asked.push('commit'),
   };

@@ -145,6 +145,10 @@ class MortalManifest implements Manifest {
     return this.#manifest.memory;
   }
 
+  subscribe(told: Parameters<Manifest['subscribe']>[0]): void {
+    this.#manifest.subscribe(told);
+  }
+
   remember(memory: Manifest['memory']): Promise<void> {
     return this.#manifest.remember(memory);
   }

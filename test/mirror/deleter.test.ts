@@ -2,11 +2,10 @@ import { expect, test } from 'vitest';
 import { Deleter } from '../../src/mirror/acts/deleter.ts';
 import { HaltBoard } from '../../src/mirror/memory/halts.ts';
 import { LetGo } from '../../src/mirror/judge/let-go.ts';
-import type { Recorded } from '../../src/mirror/memory/ledger.ts';
 import { PathNotes } from '../../src/mirror/memory/path-notes.ts';
 import type { SendQueue } from '../../src/contract/ports.ts';
 import { NO_MEMORY } from '../../src/contract/types.ts';
-import type { ManifestView, Memory, MirrorPath } from '../../src/contract/types.ts';
+import type { ManifestView, Memory, MirrorPath, Recorded } from '../../src/contract/types.ts';
 import { entry } from '../manifest/samples.ts';
 
 const paths: readonly MirrorPath[] = ['batch/a', 'batch/b', 'batch/c'];
@@ -65,7 +64,8 @@ async function emptied() {
   const pass = (ms: number): void => {
     nowMs += ms;
   };
-  const add = (path: MirrorPath): void => recorded({ files: { [path]: entry(path) } }, new Map());
+  const add = (path: MirrorPath): void =>
+    recorded({ files: { [path]: entry(path) } }, { ...view, files: new Map() });
   return { deleter, notes, happening, letGo, ledger, pass, add };
 }
 

@@ -84,6 +84,8 @@ class FakeManifest implements Manifest {
     this.memory = memory;
   }
 
+  subscribe(): void {}
+
   async commit(change: Change): Promise<void> {
     this.commits.push(change);
     for (const [id, value] of Object.entries(change.garbage ?? {})) {

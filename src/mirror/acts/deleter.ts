@@ -76,8 +76,8 @@ export class Deleter {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    parts.ledger.subscribe((change, before) => {
-      for (const path of addedBy(change, before)) this.#noteAdded(path);
+    parts.ledger.subscribe((change, replaced) => {
+      for (const path of addedBy(change, replaced)) this.#noteAdded(path);
     });
   }
 

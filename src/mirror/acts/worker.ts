@@ -274,8 +274,6 @@ export class Worker {
     const rules = rulesOf(this.#parts.config, path);
     if (rules === null) return REST;
     const { stat, remote, sha256 } = action;
-    // RACE: the view has the record a moment before the index does; an upload's reply with this id may come just then.
-    using _ours = this.#parts.index.holdId(remote.id);
     const replaced = view.files.get(path)?.id ?? null;
     const upload = { path, stat, sha256, remote, rules, supersedes: null, now: nowSeconds(this.#parts) };
     await ledger.commit(uploaded(view, upload));

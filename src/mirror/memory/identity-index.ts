@@ -1,12 +1,12 @@
 import { identityKey } from '../../contract/stat-token.ts';
-import type { Change, FileId, ManifestView, MirrorPath, StatToken } from '../../contract/types.ts';
+import type { Change, FileId, ManifestView, MirrorPath, Replaced, StatToken } from '../../contract/types.ts';
 
 /** How long an id that was given up is remembered: far longer than any listing is stale. */
 const REMEMBER_MS = 600_000;
 
 /**
  * Which path owns an id, and which path's file had an identity (device, inode, size, mtime: what a rename keeps).
- * Derived from the manifest, built when first asked for, and kept up to date by `apply` after each commit.
+ * Derived from the manifest, built when first asked for, and kept up to date by `apply`.
  */
 export class IdentityIndex {
   readonly #view: ManifestView;
@@ -57,16 +57,9 @@ export class IdentityIndex {
     return other === path ? null : other;
   }
 
-  /**
-   * To be called with every change right after it was committed; `before`: the entries it touched, as they were;
-   * `nowMs`: monotonic.
-   */
-  apply(
-    change: Change,
-    before: ReadonlyMap<MirrorPath, { readonly id: FileId; readonly stat: StatToken }>,
-    nowMs: number,
-  ): void {
-    for (const [path, old] of before) {
+  /** To be told of every change (`Recorded`); `nowMs`: monotonic. */
+  apply(change: Change, replaced: Replaced, nowMs: number): void {
+    for (const [path, old] of replaced.files) {
       if (this.#owners?.get(old.id) === path) this.#owners.delete(old.id);
       const key = this.#identities === null ? null : identityKey(old.stat);
       if (key !== null && this.#identities?.get(key) === path) this.#identities.delete(key);

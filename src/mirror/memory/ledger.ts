@@ -1,7 +1,7 @@
 import { Fault, survivable } from '../../contract/faults.ts';
 import type { HaltBoard } from './halts.ts';
 import type { Clock, Manifest } from '../../contract/ports.ts';
-import type { Change, Entry, Memory, MirrorPath } from '../../contract/types.ts';
+import type { Change, Memory, MirrorPath, Recorded, Replaced } from '../../contract/types.ts';
 
 /** How long to wait before trying again to write what could not be written. */
 const STATE_RETRY_MS = 5_000;
@@ -11,22 +11,18 @@ const STATE_RETRY_MS = 5_000;
  */
 const PROBE: Change = { rejected: { ['/'.padEnd(8_192, '-')]: null } };
 
-/** What was recorded, and the entries that it touched as they were before. Told right after it became durable. */
-export type Recorded = (change: Change, before: ReadonlyMap<MirrorPath, Entry>) => void;
-
 /** The paths that were not mirrored before this change, renamed ones aside. */
-export function addedBy({ files = {} }: Change, before: ReadonlyMap<MirrorPath, Entry>): MirrorPath[] {
+export function addedBy({ files = {} }: Change, replaced: Replaced): MirrorPath[] {
   const isMove = Object.values(files).includes(null);
-  return Object.keys(files).filter((path) => !isMove && !before.has(path));
+  return Object.keys(files).filter((path) => !isMove && !replaced.files.has(path));
 }
 
-/** The one way to change the manifest: tells who subscribed, and raises and ends the halt `state`. */
+/** The one way to change the manifest, and to hear of its changes; raises and ends the halt `state`. */
 export class Ledger {
   readonly #manifest: Manifest;
   readonly #halts: HaltBoard;
   readonly #clock: Clock;
   readonly #onFatal: (fault: Fault) => void;
-  readonly #subscribers: Recorded[] = [];
   /** With what is still to be written. */
   #memory: Memory;
 
@@ -39,9 +35,9 @@ export class Ledger {
     this.#memory = manifest.memory;
   }
 
-  /** `told` is called with every change, in the order in which they became durable. It must not throw. */
+  /** See `Manifest.subscribe`. */
   subscribe(told: Recorded): void {
-    this.#subscribers.push(told);
+    this.#manifest.subscribe(told);
   }
 
   /** What is remembered besides the manifest, durably. */
@@ -51,13 +47,7 @@ export class Ledger {
 
   /** Resolves when the change is durable. Throws the `Fault` when it cannot be made so; nothing changed then. */
   async commit(change: Change): Promise<void> {
-    const before = new Map<MirrorPath, Entry>();
-    for (const path of Object.keys(change.files ?? {})) {
-      const entry = this.#manifest.files.get(path);
-      if (entry !== undefined) before.set(path, entry);
-    }
     await this.#durably(() => this.#manifest.commit(change));
-    for (const told of this.#subscribers) told(change, before);
   }
 
   /** As `commit`, for who can wait. False: the manifest cannot be written, and nothing changed; the halt says so. */

@@ -1,4 +1,5 @@
 import { changesNothing } from '../../../src/contract/changes-nothing.ts';
+import { replacedBy } from '../../../src/contract/replaced.ts';
 import { Fault } from '../../../src/contract/faults.ts';
 import type { Clock, Manifest } from '../../../src/contract/ports.ts';
 import { NO_MEMORY } from '../../../src/contract/types.ts';
@@ -11,6 +12,7 @@ import type {
   ManifestView,
   Memory as SmallMemory,
   MirrorPath,
+  Recorded,
   Rejection,
 } from '../../../src/contract/types.ts';
 import type { Incarnation } from './sim-process.ts';
@@ -121,6 +123,7 @@ export class SimManifest implements Manifest {
   readonly #stateDir: SimStateDir;
   readonly #incarnation: Incarnation;
   readonly #random: SimRandom;
+  readonly #subscribers: Recorded[] = [];
   #waiting: Pending[] = [];
   #flushing: readonly Pending[] = [];
   /** Ends when the memory is written: one at a time, in the order in which they were asked for. */
@@ -179,6 +182,10 @@ export class SimManifest implements Manifest {
     });
   }
 
+  subscribe(told: Recorded): void {
+    this.#subscribers.push(told);
+  }
+
   commit(change: Change): Promise<void> {
     if (changesNothing(change)) return Promise.resolve();
     const written = serialised(change);
@@ -199,7 +206,9 @@ export class SimManifest implements Manifest {
       );
       for (const { change, resolve, reject } of this.#flushing) {
         if (this.#stateDir.write(change)) {
+          const replaced = replacedBy(this.#memory, change);
           this.#memory.apply(change);
+          for (const told of this.#subscribers) told(change, replaced);
           resolve();
         } else {
           reject(fullFault());
