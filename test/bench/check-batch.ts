@@ -1,166 +1,42 @@
-/**
- * What checking a valid 200 MB batch file costs on top of reading and hashing it, in time and in memory:
- * `node test/bench/check-batch.ts [--rounds N] [--json]`. Rounds with and without the check take turns, so that both
- * see the same machine; the results are the medians of the ratios, of wall time and of processor time (which says more
- * on a busy machine). `longestBlockMs`: for how long the event loop was kept waiting while a file was checked. Peak
- * memory is that of this process as a whole.
- */
-import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { createWriteStream } from 'node:fs';
-import { lstat, mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { finished } from 'node:stream/promises';
-import { parseArgs } from 'node:util';
-import { createContentChecks } from '../../src/checks/content-checks.ts';
-import type { ContentCheck } from '../../src/contract/content-check.ts';
-import { HashThread } from '../../src/local/hash-thread.ts';
-import { inspectVersion } from '../../src/local/read-version.ts';
-import { statToken } from '../../src/contract/stat-token.ts';
-import type { StatToken } from '../../src/contract/types.ts';
-import { rulesOf } from '../support/folder-rules.ts';
+import { fileURLToPath } from 'node:url';
+import type { Bench } from './support/bench.ts';
+import type { CheckCosts, Pass } from './support/check-batch-process.ts';
+import { runMeasured } from './support/measured-process.ts';
 import { median, medianRatio } from './support/statistics.ts';
 
-const FILE_BYTES = 199_000_000;
-const REQUESTS = 50_000;
-const CHUNK_BYTES = 256 * 1024;
-const RULES = rulesOf('batch', { priority: 10 });
+const program = fileURLToPath(new URL('support/check-batch-process.ts', import.meta.url));
 
-/** English prose with the occasional quote and line break: about one escape in a hundred bytes. */
-const PROSE =
-  'Summarise the following report in three sentences, and say which of its numbers you could not verify. The committee met on Tuesday ' +
-  'and agreed, after a long debate, that the budget for the coming year should be "revised in good time".\n';
-
-async function writeBatchFile(path: string): Promise<void> {
-  const out = createWriteStream(path);
-  const content = PROSE.repeat(Math.ceil(FILE_BYTES / REQUESTS / PROSE.length)).slice(
-    0,
-    FILE_BYTES / REQUESTS - 340,
-  );
-  for (let n = 0; n < REQUESTS; n++) {
-    const messages = [
-      { role: 'system', content: 'You are a helpful assistant.' },
-      { role: 'user', content: `${n}: ${content}` },
-    ];
-    const body = { model: 'gpt-4o-mini', messages, max_tokens: 1000, temperature: 0.2 };
-    const line = `${JSON.stringify({ custom_id: `request-${n}`, method: 'POST', url: '/v1/chat/completions', body })}\n`;
-    if (!out.write(line)) await once(out, 'drain');
-  }
-  out.end();
-  await finished(out);
-}
-
-interface Cost {
-  readonly wallMs: number;
-  readonly cpuMs: number;
-}
-
-/** What is judged, and what it is held against. */
-type Pass = 'bare' | 'hashed' | 'checked';
-
-const NO_CHECK: ContentCheck = {
-  problem: null,
-  write: () => undefined,
-  end: () => ({ problem: null, warnings: [] }),
-  drop: () => undefined,
-};
-const checks = createContentChecks();
-const hashes = new HashThread();
-
-async function measured(pass: Pass, path: string, token: StatToken): Promise<Cost> {
-  const startedMs = performance.now();
-  const startedCpu = process.cpuUsage();
-  if (pass === 'bare') await readAndHash(path);
-  else await inspect(pass, path, token);
-  const { user, system } = process.cpuUsage(startedCpu);
-  return { wallMs: performance.now() - startedMs, cpuMs: (user + system) / 1000 };
-}
-
-/** A plain loop on one thread. */
-async function readAndHash(path: string): Promise<void> {
-  const hash = createHash('sha256');
-  const buffer = Buffer.allocUnsafeSlow(CHUNK_BYTES);
-  await using file = await open(path);
-  for (;;) {
-    const { bytesRead } = await file.read(buffer, 0, buffer.length);
-    if (bytesRead === 0) break;
-    hash.update(buffer.subarray(0, bytesRead));
-  }
-  hash.digest();
-}
-
-/** The way the mirror reads a file before it uploads it. */
-async function inspect(pass: 'hashed' | 'checked', path: string, token: StatToken): Promise<void> {
-  const create = (name: string, sizeBytes: number): ContentCheck =>
-    pass === 'checked' ? checks.createCheck(RULES, name, sizeBytes) : NO_CHECK;
-  const never = new AbortController().signal;
-  const { problem } = await inspectVersion(
-    { absolute: path, path: 'batch/bench.jsonl', stat: token },
-    create,
-    hashes,
-    never,
-  );
-  if (problem !== null) throw new Error(`the file of the bench was refused: ${problem.message}`);
-}
-
-function ratio(costs: readonly Cost[], bases: readonly Cost[], of: keyof Cost): number {
-  return Number(
-    medianRatio(
-      costs.map((cost) => cost[of]),
-      bases.map((cost) => cost[of]),
-    ).toFixed(2),
-  );
-}
-
-async function bench(rounds: number): Promise<Record<string, number>> {
-  const directory = await mkdtemp(join(tmpdir(), 'check-batch-'));
-  try {
-    const path = join(directory, 'bench.jsonl');
-    await writeBatchFile(path);
-    const stat = await lstat(path, { bigint: true });
-    const costs: Record<Pass, Cost[]> = { bare: [], hashed: [], checked: [] };
-    const passes = Object.keys(costs) as Pass[];
-    for (const pass of passes) await measured(pass, path, statToken(stat));
-    const startRssBytes = process.memoryUsage.rss();
-    let peakRssBytes = 0;
-    let longestBlockMs = 0;
-    for (let round = 0; round < rounds; round++) {
-      for (const pass of passes) {
-        const loop = monitorEventLoopDelay({ resolution: 5 });
-        loop.enable();
-        costs[pass].push(await measured(pass, path, statToken(stat)));
-        loop.disable();
-        if (pass === 'checked') longestBlockMs = Math.max(longestBlockMs, loop.max / 1e6);
-      }
-      peakRssBytes = Math.max(peakRssBytes, process.memoryUsage.rss());
-    }
-    const wallMs = (pass: Pass): number => Math.round(median(costs[pass].map((cost) => cost.wallMs)));
+export const checkBatch: Bench = {
+  name: 'check-batch',
+  about:
+    'a valid batch file of 200 MB, checked while it is read and hashed, against reading and hashing alone',
+  runsByDefault: true,
+  async run({ workshop, rounds }) {
+    const done = await runMeasured({
+      file: process.execPath,
+      args: [program, await workshop.scratch(), String(rounds)],
+    });
+    const { wallMs, cpuMs, longestBlockMs, peakRssBytes } = JSON.parse(done.stdout) as CheckCosts;
+    const time = (what: string, pass: Pass) => ({ what, unit: 'ms' as const, values: wallMs[pass] });
     return {
-      fileBytes: Number(stat.size),
-      rounds,
-      readAndHashMs: wallMs('bare'),
-      mirrorMs: wallMs('hashed'),
-      mirrorWithCheckMs: wallMs('checked'),
-      ratioToReadAndHash: ratio(costs.checked, costs.bare, 'wallMs'),
-      ratioToMirror: ratio(costs.checked, costs.hashed, 'wallMs'),
-      cpuRatioToReadAndHash: ratio(costs.checked, costs.bare, 'cpuMs'),
-      cpuRatioToMirror: ratio(costs.checked, costs.hashed, 'cpuMs'),
-      longestBlockMs: Math.round(longestBlockMs),
-      startRssBytes,
-      peakRssBytes,
+      rows: [
+        time('read and hashed, a plain loop', 'bare'),
+        time('read and hashed as the mirror does it', 'hashed'),
+        time('checked as well', 'checked'),
+        { what: 'processor time of the plain loop', unit: 'ms', values: cpuMs.bare },
+        { what: 'processor time, checked', unit: 'ms', values: cpuMs.checked },
+        { what: 'longest wait of the loop', unit: 'ms', values: longestBlockMs },
+        { what: 'peak resident', unit: 'bytes', values: [peakRssBytes] },
+      ],
+      verdicts: [
+        {
+          target: 'wall time against reading and hashing',
+          measured: medianRatio(wallMs.checked, wallMs.bare),
+          atMost: 2.5,
+        },
+        { target: 'longest wait of the loop, ms', measured: median(longestBlockMs), atMost: 50 },
+        { target: 'peak resident, MB', measured: peakRssBytes / 1e6, atMost: 200 },
+      ],
     };
-  } finally {
-    await rm(directory, { recursive: true });
-  }
-}
-
-const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '15' }, json: { type: 'boolean', default: false } },
-});
-const result = await bench(Number(values.rounds));
-if (values.json) console.log(JSON.stringify(result));
-else
-  for (const [name, value] of Object.entries(result))
-    console.log(`${name.padEnd(24)} ${value.toLocaleString('en')}`);
+  },
+};

@@ -5,6 +5,7 @@ import { growthChart } from './support/growth-chart.ts';
 import { runMeasured } from './support/measured-process.ts';
 import { mirroredTree } from './support/mirrored-tree.ts';
 import { findTree } from './support/rivals.ts';
+import { startSink } from './support/sink.ts';
 import { median } from './support/statistics.ts';
 import { syncUnchanged } from './unchanged.ts';
 
@@ -17,6 +18,7 @@ export const growth: Bench = {
     'sync of 1 k to 1 M unchanged files: time and memory grow no faster than the number of files; draws growth.svg',
   runsByDefault: true,
   async run({ workshop, rounds, progress }) {
+    await using sink = await startSink();
     const rows: Row[] = [];
     const points = [];
     for (const count of COUNTS) {
@@ -26,7 +28,7 @@ export const growth: Bench = {
       const peak: number[] = [];
       const findMs: number[] = [];
       for (let round = 0; round <= rounds; round++) {
-        const done = await syncUnchanged(tree);
+        const done = await syncUnchanged(tree, sink);
         const find = await runMeasured(findTree(join(tree.root, 'user_data')));
         if (round === 0) continue;
         wallMs.push(done.wallMs);

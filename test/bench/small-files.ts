@@ -52,7 +52,7 @@ export const smallFiles: Bench = {
         { what: 'official SDK, peak resident', unit: 'bytes', values: peak.sdk },
       ],
       verdicts: [
-        { target: 'wall time against the SDK', measured: medianRatio(wallMs.ours, wallMs.sdk), atMost: 0.75 },
+        { target: 'wall time against the SDK', measured: medianRatio(wallMs.ours, wallMs.sdk), atMost: 0.5 },
       ],
     };
 

@@ -12,6 +12,8 @@ export interface Bench {
 export interface BenchContext {
   readonly workshop: Workshop;
   readonly rounds: number;
+  /** Of how many files, where the bench has a number that may be another one. */
+  readonly files: number | null;
   /** Tells a waiting person what is going on. */
   readonly progress: (line: string) => void;
 }

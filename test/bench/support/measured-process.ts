@@ -61,11 +61,12 @@ export async function runMeasured(
 export function start(
   { file, args, cwd, env = {} }: Command,
   stdin: 'ignore' | 'pipe' = 'ignore',
+  channel: readonly 'ipc'[] = [],
 ): ChildProcess {
   return spawn(file, args, {
     ...(cwd === undefined ? {} : { cwd }),
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
-    stdio: [stdin, 'pipe', 'pipe'],
+    stdio: [stdin, 'pipe', 'pipe', ...channel],
   });
 }
 
@@ -96,6 +97,19 @@ export function threadTimeMsOf(pid: number | undefined): number {
     (thread) => readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ')[0],
   );
   return times.reduce((sum, nanoseconds) => sum + Number(nanoseconds), 0) / 1e6;
+}
+
+/** What part of a core a process uses over this time, in percent. */
+export async function busyPercent(pid: number | undefined, overMs: number): Promise<number> {
+  const startedMs = performance.now();
+  const before = threadTimeMsOf(pid);
+  await sleep(overMs);
+  return ((threadTimeMsOf(pid) - before) / (performance.now() - startedMs)) * 100;
+}
+
+/** Waits until a process has used next to nothing for three seconds; one that never rests is waited for two minutes. */
+export async function untilQuiet(pid: number | undefined): Promise<void> {
+  for (let waited = 0; waited < 40; waited++) if ((await busyPercent(pid, 3_000)) < 2) return;
 }
 
 function cpuMsOf(pid: number | undefined): number {

@@ -4,9 +4,12 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import type { LongestTurn } from './probed-process.ts';
 import { type Command, runMeasured, start, type FinishedProcess } from './measured-process.ts';
 
 const builtProgram = fileURLToPath(new URL('../../../dist/main.js', import.meta.url));
+
+const probe = new URL('probed-process.ts', import.meta.url).href;
 
 /** The built program, or the one that `--program` names: another build, to compare with. */
 let program = builtProgram;
@@ -25,7 +28,7 @@ export interface MirrorHome {
 
 /** `files-mirror <verb>` to its end, measured. */
 export async function runVerb(verb: readonly string[], home: MirrorHome): Promise<FinishedProcess> {
-  return await runMeasured(await commandFor(verb, home));
+  return await runMeasured(await verbCommand(verb, home));
 }
 
 /** A `files-mirror run`, until `stop`. */
@@ -47,8 +50,20 @@ export class Daemon {
   }
 
   static async start(home: MirrorHome): Promise<Daemon> {
-    const command = await commandFor(['run', '--init'], home);
-    return new Daemon(start(command));
+    return new Daemon(start(await verbCommand(['run', '--init'], home)));
+  }
+
+  /** One whose loop is watched: see `longestTurn`. That costs some percent of a core. */
+  static async startProbed(home: MirrorHome): Promise<Daemon> {
+    const command = await verbCommand(['run', '--init'], home);
+    return new Daemon(start({ ...command, args: ['--import', probe, ...command.args] }, 'ignore', ['ipc']));
+  }
+
+  /** The longest turn of the loop since the last call. */
+  async longestTurn(): Promise<LongestTurn> {
+    this.#child.send('longest');
+    const [turn] = (await once(this.#child, 'message')) as [LongestTurn];
+    return turn;
   }
 
   get pid(): number | undefined {
@@ -82,7 +97,8 @@ export interface LogEvent {
 /** The program's settings: no window, and files that are quiet count as settled. */
 export const UNLIMITED = { limits: { uploadsPerMinute: null } } as const;
 
-async function commandFor(verb: readonly string[], home: MirrorHome): Promise<Command> {
+/** `files-mirror <verb>` with the configuration of this home. */
+export async function verbCommand(verb: readonly string[], home: MirrorHome): Promise<Command> {
   const { root, stateDir, baseUrl, settings = {} } = home;
   await mkdir(stateDir, { recursive: true });
   const file = join(stateDir, 'bench-config.json');

@@ -1,8 +1,9 @@
 /**
  * A server that takes uploads and throws them away, as fast as Node can: run as a process of its own, so that its
  * work is not on the event loop of what is measured. It answers as the Files API would, and keeps a log of arrivals
- * that `GET /arrivals` returns (and forgets). Times are `process.hrtime` in milliseconds: one clock for all
- * processes of the machine.
+ * that `GET /arrivals` returns (and forgets), as `GET /deletes` does with when deletes were answered. Times are
+ * `process.hrtime` in milliseconds: one clock for all processes of the machine. `sink-process.ts [DELETE_MS]`: how long
+ * a delete takes here, as at an API that is far away.
  */
 import { createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
@@ -13,6 +14,8 @@ const HEAD_BYTES = 4096;
 const END_OF_HEADERS = '\r\n\r\n';
 
 const arrivals: Arrival[] = [];
+const deletes = { count: 0, firstMs: 0, lastMs: 0 };
+const deleteMs = Number(process.argv[2] ?? 0);
 let uploads = 0;
 
 function nowMs(): number {
@@ -68,6 +71,11 @@ class Connection {
     );
     this.#request = null;
     this.#bodyStart = Buffer.alloc(0);
+    if (deleteMs > 0 && request.line.startsWith('DELETE')) setTimeout(() => this.#send(reply), deleteMs);
+    else this.#send(reply);
+  }
+
+  #send(reply: string): void {
     this.#socket.write(
       `HTTP/1.1 200 OK\r\nDate: ${new Date().toUTCString()}\r\nContent-Type: application/json\r\nContent-Length: ${reply.length}\r\n\r\n${reply}`,
     );
@@ -77,10 +85,22 @@ class Connection {
 function replyTo(line: string, bodyBytes: number, bodyStart: string, atMs: number): unknown {
   const [method, target = ''] = line.split(' ');
   if (method === 'POST') return storedFile(bodyBytes, bodyStart, atMs);
-  if (method === 'DELETE')
-    return { id: target.slice(target.lastIndexOf('/') + 1), object: 'file', deleted: true };
   if (target.startsWith('/arrivals')) return arrivals.splice(0);
+  if (target.startsWith('/deletes')) {
+    const seen = { ...deletes };
+    deletes.count = 0;
+    return seen;
+  }
+  const id = /\/files\/([^/?]+)/.exec(target)?.[1];
+  if (id !== undefined) return method === 'DELETE' ? deleted(id) : fileObject(id, 1, 'file', 'user_data');
   return { object: 'list', data: [], has_more: false };
+}
+
+function deleted(id: string): unknown {
+  deletes.lastMs = nowMs() + deleteMs;
+  if (deletes.count === 0) deletes.firstMs = nowMs();
+  deletes.count += 1;
+  return { id, object: 'file', deleted: true };
 }
 
 /** Reads purpose, name and size from the form; the file must be its last part, or its first followed by the purpose. */
@@ -92,16 +112,12 @@ function storedFile(bodyBytes: number, bodyStart: string, atMs: number): unknown
   const bytes = bodyBytes - headBytes - `\r\n${boundary}--\r\n`.length;
   uploads += 1;
   arrivals.push({ atMs, endMs: nowMs(), fileName, bytes });
-  return {
-    id: `file-${uploads.toString(36).padStart(8, '0')}`,
-    object: 'file',
-    bytes,
-    created_at: Math.floor(Date.now() / 1000),
-    expires_at: null,
-    filename: fileName,
-    purpose,
-    status: 'processed',
-  };
+  return fileObject(`file-${uploads.toString(36).padStart(8, '0')}`, bytes, fileName, purpose);
+}
+
+function fileObject(id: string, bytes: number, filename: string, purpose: string): unknown {
+  const created_at = Math.floor(Date.now() / 1000);
+  return { id, object: 'file', bytes, created_at, expires_at: null, filename, purpose, status: 'processed' };
 }
 
 function serve(): Server {

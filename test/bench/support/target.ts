@@ -10,9 +10,12 @@ export interface Target extends AsyncDisposable {
 }
 
 /** Starts a program of this folder that prints the base URL of the server it runs. */
-export async function startTarget(program: 'sink' | 'emulator'): Promise<Target> {
+export async function startTarget(
+  program: 'sink' | 'emulator',
+  args: readonly string[] = [],
+): Promise<Target> {
   const file = fileURLToPath(new URL(`${program}-process.ts`, import.meta.url));
-  const child = start({ file: process.execPath, args: [file] }, 'pipe');
+  const child = start({ file: process.execPath, args: [file, ...args] }, 'pipe');
   if (child.stdout === null) throw new TypeError('the server has no output');
   const [url] = (await once(createInterface(child.stdout), 'line')) as [string];
   return {
