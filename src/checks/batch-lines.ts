@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
+import { formatCount } from '../contract/quantities.ts';
 import type { RequestRules } from '../contract/types.ts';
 import type { JsonObject, LineProblem, LineRules } from './line-rules.ts';
-import { Remarks } from './remarks.ts';
+import { Remarks } from './findings.ts';
 import { aKind, kindOf, quoted } from './wording.ts';
 
 /** Longer ids are remembered by their SHA-256. */
@@ -131,7 +132,7 @@ export class BatchLines implements LineRules {
     if (most === null || before > most || this.#embeddingInputs <= most) return null;
     return {
       rule: 'too-many-inputs',
-      message: `the embedding inputs of all lines may be at most ${most.toLocaleString('en')}, and here they are ${this.#embeddingInputs.toLocaleString('en')}`,
+      message: `the embedding inputs of all lines may be at most ${formatCount(most)}, and here they are ${formatCount(this.#embeddingInputs)}`,
     };
   }
 }

@@ -5,14 +5,13 @@
  */
 import type { CheckProblem, CheckVerdict } from '../contract/content-check.ts';
 import type { FolderRules } from '../contract/types.ts';
-import { AnyLines } from './any-lines.ts';
 import { BatchLines, OPENAI_REQUESTS } from './batch-lines.ts';
 import { EvalsLines } from './evals-lines.ts';
 import type { Finding } from './findings.ts';
 import { FineTuneLines } from './fine-tune-lines.ts';
 import { ImageContent } from './image-content.ts';
 import { JsonLines } from './json-lines.ts';
-import type { LineRules } from './line-rules.ts';
+import { AnyLines, type LineRules } from './line-rules.ts';
 import { nameAndSizeProblem, nameWarnings } from './name-and-size.ts';
 
 /** Everything that a check found. */
@@ -32,15 +31,11 @@ export interface DetailedCheck {
 }
 
 /** What looks at the content: the part of a check behind `nameAndSizeProblem`. */
-interface Content {
-  write(chunk: Uint8Array): void;
-  end(): Report;
-}
+type Content = Omit<DetailedCheck, 'problem'>;
 
-const LINE_RULES: ReadonlyMap<string, (rules: FolderRules) => LineRules> = new Map<
-  string,
-  (rules: FolderRules) => LineRules
->([
+type CreateLineRules = (rules: FolderRules) => LineRules;
+
+const LINE_RULES: ReadonlyMap<string, CreateLineRules> = new Map<string, CreateLineRules>([
   ['batch', ({ requests }) => new BatchLines({ ...OPENAI_REQUESTS, ...requests })],
   ['fine-tune', () => new FineTuneLines()],
   ['evals', () => new EvalsLines()],
@@ -66,15 +61,14 @@ export function needsFullRead(rules: FolderRules): boolean {
 }
 
 function contentOf(rules: FolderRules, fileName: string): Content {
-  const lineRules = lineRulesOf(rules);
-  if (lineRules !== null) return linesContent(rules.purpose, lineRules());
+  const create = lineRulesOf(rules);
+  if (create !== null) return linesContent(rules.purpose, create(rules));
   return looksAtImages(rules) ? imageContent(fileName) : whatever(null);
 }
 
-function lineRulesOf(rules: FolderRules): (() => LineRules) | null {
-  if (rules.check === 'lines') return () => new AnyLines();
-  const create = rules.check === 'full' ? LINE_RULES.get(rules.purpose) : undefined;
-  return create === undefined ? null : () => create(rules);
+function lineRulesOf({ check, purpose }: FolderRules): CreateLineRules | null {
+  if (check === 'lines') return () => new AnyLines();
+  return check === 'full' ? (LINE_RULES.get(purpose) ?? null) : null;
 }
 
 function looksAtImages({ purpose, check }: FolderRules): boolean {

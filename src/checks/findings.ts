@@ -1,3 +1,4 @@
+import { counted } from '../contract/quantities.ts';
 import type { CheckProblem } from '../contract/content-check.ts';
 
 /** One thing that is wrong with a file. */
@@ -40,7 +41,26 @@ export class Findings {
       .slice(0, NAMED_FINDINGS)
       .map(({ line, message }) => (line === null ? message : `line ${line}: ${message}`));
     const more = this.#total - named.length;
-    if (more > 0) named.push(`and ${more} more bad line${more === 1 ? '' : 's'}`);
+    if (more > 0) named.push(`and ${counted(more, 'more bad line')}`);
     return { rule, message: named.join('; ') };
+  }
+}
+
+/** What is worth telling about lines, and no reason to refuse them: each kind once, with its first line, and counted. */
+export class Remarks {
+  readonly #first = new Map<string, { readonly line: number; count: number }>();
+
+  /** `message`: what is said of each such line, without anything from the line itself. */
+  add(line: number, message: string): void {
+    const first = this.#first.get(message);
+    if (first === undefined) this.#first.set(message, { line, count: 1 });
+    else first.count++;
+  }
+
+  get all(): readonly string[] {
+    return [...this.#first].map(([message, { line, count }]) => {
+      const more = count - 1;
+      return `line ${line}: ${message}${more === 0 ? '' : ` (and ${counted(more, 'more line')})`}`;
+    });
   }
 }

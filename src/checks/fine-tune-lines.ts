@@ -1,3 +1,4 @@
+import { counted } from '../contract/quantities.ts';
 import type { JsonObject, LineProblem, LineRules } from './line-rules.ts';
 import { lastRoleOf, wrongMessages } from './message-list.ts';
 import { aKind, aKindNamed, type JsonKind, kindOf } from './wording.ts';
@@ -39,7 +40,7 @@ export class FineTuneLines implements LineRules {
 
   warnings(lines: number): readonly string[] {
     if (lines >= MIN_EXAMPLES) return [];
-    return [`${lines} example${lines === 1 ? '' : 's'}: fine-tuning needs at least ${MIN_EXAMPLES}`];
+    return [`${counted(lines, 'example')}: fine-tuning needs at least ${MIN_EXAMPLES}`];
   }
 }
 

@@ -1,4 +1,5 @@
 import { isUtf8 } from 'node:buffer';
+import { formatCount } from '../contract/quantities.ts';
 import { Findings } from './findings.ts';
 import { foreignFormatOf } from './foreign-format.ts';
 import { isTooDeep, jsonFaultOf } from './json-fault.ts';
@@ -93,12 +94,8 @@ export class JsonLines {
     const { maxLines } = this.#rules;
     if (maxLines !== null && this.#lines > maxLines) {
       this.#stopped = true;
-      const most = maxLines.toLocaleString('en');
-      this.findings.add(
-        this.#line,
-        'too-many-lines',
-        `a file may hold at most ${most} requests, and this is one more`,
-      );
+      const message = `a file may hold at most ${formatCount(maxLines)} requests, and this is one more`;
+      this.findings.add(this.#line, 'too-many-lines', message);
       return;
     }
     const problem = typeof text === 'string' ? this.#judge(text) : text;

@@ -16,3 +16,17 @@ export interface LineRules {
   /** After the last line; `lines` were not blank. */
   warnings(lines: number): readonly string[];
 }
+
+/** Lines of which no more is demanded than that they are JSON objects: the rest is the server's to judge. */
+export class AnyLines implements LineRules {
+  readonly maxLines = null;
+  readonly allowsByteOrderMark = true;
+
+  check(): null {
+    return null;
+  }
+
+  warnings(): readonly string[] {
+    return [];
+  }
+}

@@ -1,3 +1,4 @@
+import { formatCount } from '../contract/quantities.ts';
 import { visible } from '../contract/shown-text.ts';
 
 export type JsonKind = 'object' | 'array' | 'string' | 'number' | 'boolean' | 'null';
@@ -36,5 +37,5 @@ export function quoted(text: string): string {
 
 /** `12,345 bytes`. */
 export function bytes(count: number): string {
-  return `${count.toLocaleString('en')} bytes`;
+  return `${formatCount(count)} bytes`;
 }

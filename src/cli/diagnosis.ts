@@ -1,11 +1,10 @@
 /** What `doctor` makes of what it found. Pure: facts in, words out. */
+import { counted, formatBytes, formatDuration } from '../contract/quantities.ts';
 import type { Places } from '../compose.ts';
 import type { Config } from '../config/config.ts';
 import { command } from '../contract/command.ts';
 import { remembersNothing } from '../contract/remembers-nothing.ts';
 import type { Halt, ManifestView } from '../contract/types.ts';
-import { counted } from '../contract/counted.ts';
-import { formatBytes, formatDuration } from '../service/quantities.ts';
 
 export interface Check {
   readonly what: string;

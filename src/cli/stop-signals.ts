@@ -1,6 +1,6 @@
+import { counted } from '../contract/quantities.ts';
 import { systemClock } from '../service/system-clock.ts';
 import { StopRequest, watchSignals, type SignalWatch } from '../service/signals.ts';
-import { counted } from '../contract/counted.ts';
 import type { MirrorControl } from '../contract/report.ts';
 import type { Logger } from '../service/logger.ts';
 

@@ -1,8 +1,7 @@
-import { counted } from '../contract/counted.ts';
+import { counted, formatDuration } from '../contract/quantities.ts';
 import { Fault } from '../contract/faults.ts';
 import type { MirrorStatus, PathReport } from '../contract/report.ts';
 import type { PathState } from '../contract/types.ts';
-import { formatDuration } from '../service/quantities.ts';
 
 /** What `flush` waits for, in the order in which it is told. */
 const OPEN: readonly PathState[] = ['uploading', 'pending', 'settling', 'deleting', 'failed'];

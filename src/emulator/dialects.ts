@@ -6,23 +6,6 @@ const MEGABYTE = 1_000_000;
 const MEBIBYTE = 1024 * 1024;
 const DAY_SECONDS = 24 * 60 * 60;
 
-export const dialectNames = [
-  'openai',
-  'azure',
-  'azure-v1',
-  'groq',
-  'xai',
-  'moonshot',
-  'zhipu',
-  'dashscope',
-  'litellm',
-  'cerebras',
-  'no-expiry',
-  'no-deletes',
-] as const;
-
-export type DialectName = (typeof dialectNames)[number];
-
 /** What `GET /files` takes and gives. */
 export interface ListRules {
   /** The query parameters that it knows. */
@@ -147,7 +130,7 @@ const azureV1: Dialect = {
   batchExpiresAfterSeconds: null,
 };
 
-export const dialects: Readonly<Record<DialectName, Dialect>> = {
+const known = {
   openai,
 
   /** Source: "Azure OpenAI REST API reference", Files - Upload (201, `pending`) and Files - List (`purpose` alone). */
@@ -267,4 +250,9 @@ export const dialects: Readonly<Record<DialectName, Dialect>> = {
   /** Like OpenAI, but for one thing. */
   'no-expiry': { ...openai, expiry: 'refused', batchExpiresAfterSeconds: null },
   'no-deletes': { ...openai, canDelete: false },
-};
+} satisfies Readonly<Record<string, Dialect>>;
+
+export type DialectName = keyof typeof known;
+
+export const dialects: Readonly<Record<DialectName, Dialect>> = known;
+export const dialectNames = Object.keys(dialects) as readonly DialectName[];

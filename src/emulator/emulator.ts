@@ -62,8 +62,6 @@ export interface EmulatorOptions {
   readonly contentReadable?: boolean;
   /** True: contents are neither hashed nor kept, only metadata; for measuring clients. Default: false. */
   readonly discard?: boolean;
-  /** Default: the dialect's. */
-  readonly idPrefix?: string;
   readonly clock?: EmulatorClock;
   /** How many requests the log remembers. Default: 100,000. */
   readonly requestLogLimit?: number;
@@ -165,8 +163,7 @@ function openDesk(options: EmulatorOptions, dataDir: string): Desk {
   const nowMs = (): number => clock.nowMs();
   const named = dialects[options.dialect ?? 'openai'];
   const dialect: Dialect = { ...named, list: { ...named.list, ...options.list } };
-  const id = { ...dialect.id, ...(options.idPrefix === undefined ? {} : { prefix: options.idPrefix }) };
-  const store = new FileStore({ dataDir, id, discard, nowMs });
+  const store = new FileStore({ dataDir, id: dialect.id, discard, nowMs });
   return {
     files: {
       store,

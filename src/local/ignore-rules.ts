@@ -2,9 +2,8 @@ import { join } from 'node:path';
 import ignore from 'ignore';
 import { configFault, type Fault } from '../contract/faults.ts';
 import type { MirrorPath } from '../contract/types.ts';
-import { type Disk, realDisk } from './disk.ts';
+import { type Disk, realDisk, readRegularFile } from './disk.ts';
 import { describeError } from '../contract/errno.ts';
-import { readRegularFile } from './regular-file.ts';
 
 /** Patterns of the user in gitignore syntax, in the root. */
 export const IGNORE_FILE = '.filesignore';

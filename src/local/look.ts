@@ -9,7 +9,7 @@ import { IGNORE_FILE, type IgnoreRules } from './ignore-rules.ts';
 import { type Devices, locate } from './locate.ts';
 import type { OpenWriters } from './open-writers.ts';
 import { skipReasonOf } from './scan.ts';
-import { createSettler, type Settler } from './settle.ts';
+import { Settler } from './settle.ts';
 
 /** A file that is held open tells nobody when it is closed: it is looked at again after this long, or `settleMs`. */
 const MIN_HELD_WAIT_MS = 1000;
@@ -35,7 +35,7 @@ export class Looks {
 
   constructor(options: LookOptions) {
     this.#options = options;
-    this.#settler = createSettler(options.settleMs, options.clock);
+    this.#settler = new Settler(options.settleMs, options.clock);
   }
 
   async at(path: MirrorPath): Promise<LocalLook> {

@@ -2,7 +2,6 @@ import fs from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '../contract/ports.ts';
 import type { MirrorPath } from '../contract/types.ts';
-import { SweepBudget } from './sweep-budget.ts';
 
 /** How long a sweep may hold the event loop before it lets others run. */
 const SLICE_MS = 8;
@@ -142,5 +141,33 @@ function realPath(root: string): string {
     return fs.realpathSync(root);
   } catch {
     return root;
+  }
+}
+
+/** In the long run sweeps may take a tenth of one core … */
+const PERIOD_PER_COST = 10;
+/** … and this much at once, so that files that come one by one need not wait. */
+const BURST_MS = 50;
+
+/** How soon the next sweep may start. All times by one monotonic clock. */
+class SweepBudget {
+  /** Cost that is not yet made up for by time that went by. */
+  #debtMs = 0;
+  #settledAtMs = Number.NEGATIVE_INFINITY;
+
+  spend(costMs: number, nowMs: number): void {
+    this.#settle(nowMs);
+    this.#debtMs += costMs;
+  }
+
+  /** Milliseconds to wait; 0: none. */
+  pauseMs(nowMs: number): number {
+    this.#settle(nowMs);
+    return Math.max(0, this.#debtMs - BURST_MS) * PERIOD_PER_COST;
+  }
+
+  #settle(nowMs: number): void {
+    this.#debtMs = Math.max(0, this.#debtMs - (nowMs - this.#settledAtMs) / PERIOD_PER_COST);
+    this.#settledAtMs = nowMs;
   }
 }

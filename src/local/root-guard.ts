@@ -3,9 +3,8 @@ import { link, open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Fault } from '../contract/faults.ts';
 import type { RootLook } from '../contract/types.ts';
-import { type Disk, realDisk } from './disk.ts';
+import { type Disk, realDisk, readRegularFile } from './disk.ts';
 import { describeError, errnoOf, isMissing } from '../contract/errno.ts';
-import { readRegularFile } from './regular-file.ts';
 
 /** Says which mirror a root belongs to. */
 export const MARKER_FILE = '.files-mirror.json';

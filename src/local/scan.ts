@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import type { BigIntStats, Dir } from 'node:fs';
+import { didYouMean } from '../contract/nearest-name.ts';
 import { statToken } from '../contract/stat-token.ts';
 import type { MirrorPath, ScanItem, SkipReason } from '../contract/types.ts';
 import { type Disk, realDisk } from './disk.ts';
 import { describeError, errnoOf, isMissing } from '../contract/errno.ts';
 import { IGNORE_FILE, type IgnoreRules } from './ignore-rules.ts';
-import { hintForFolder, hintForRootFile } from './outside-hint.ts';
 import { MARKER_FILE, MARKER_TEMPORARY } from './root-guard.ts';
 import { listDoubtfulNames, mayBeUndecodable } from './undecodable-name.ts';
 
@@ -184,4 +184,14 @@ export function skipReasonOf(
   }
   const what = stat.isFIFO() ? 'a named pipe' : stat.isSocket() ? 'a socket' : 'a device';
   return { reason: 'special', detail: `${what}, not a regular file` };
+}
+
+/** Why a first-level file of the root is not mirrored. */
+function hintForRootFile(folders: readonly string[]): string {
+  return `a file in the root itself is not mirrored; move it into one of the purpose folders (${folders.join(', ')})`;
+}
+
+/** Why a first-level folder of the root is not mirrored, with the name that was probably meant. */
+export function hintForFolder(name: string, folders: readonly string[]): string {
+  return `no purpose folder of this name is configured${didYouMean(name, folders)}`;
 }

@@ -1,3 +1,4 @@
+import { formatSeconds } from '../contract/quantities.ts';
 import type { Clock } from '../contract/ports.ts';
 import { parseStatToken } from '../contract/stat-token.ts';
 import type { MirrorPath, StatToken } from '../contract/types.ts';
@@ -11,12 +12,6 @@ const CAPACITY = 5_000;
 
 /** Null: settled. Otherwise when it can be settled at the earliest, and why it is not. */
 type SettleVerdict = { readonly waitMs: number; readonly why: string } | null;
-
-export interface Settler {
-  /** Has this file rested for long enough? To be asked at every look. */
-  judge(path: MirrorPath, stat: StatToken): SettleVerdict;
-  forget(path: MirrorPath): void;
-}
 
 interface Observation {
   readonly stat: StatToken;
@@ -32,53 +27,56 @@ interface Observation {
  * the file cannot be trusted (it lies in the future, or the server of the files has another clock), it has settled
  * when it was seen unchanged for `settleMs` by our own monotonic clock.
  */
-export function createSettler(settleMs: number, clock: Clock): Settler {
-  const unsettled = new Map<MirrorPath, Observation>();
-  const settled = new RecentMap<MirrorPath, Observation>(CAPACITY);
+export class Settler {
+  readonly #settleMs: number;
+  readonly #clock: Clock;
+  readonly #unsettled = new Map<MirrorPath, Observation>();
+  readonly #settled = new RecentMap<MirrorPath, Observation>(CAPACITY);
 
-  function observe(path: MirrorPath, stat: StatToken): Observation {
-    const before = unsettled.get(path) ?? settled.get(path);
-    if (before?.stat === stat) return before;
-    return {
-      stat,
-      sinceMs: clock.monotonicMs(),
-      written: before !== undefined && wasWritten(before.stat, stat),
-    };
+  constructor(settleMs: number, clock: Clock) {
+    this.#settleMs = settleMs;
+    this.#clock = clock;
   }
 
-  function remember(path: MirrorPath, seen: Observation, verdict: SettleVerdict): void {
-    (verdict === null ? unsettled : settled).delete(path);
-    if (verdict !== null) {
-      unsettled.set(path, seen);
-      return;
+  /** Has this file rested for long enough? To be asked at every look. */
+  judge(path: MirrorPath, stat: StatToken): SettleVerdict {
+    if (this.#settleMs === 0) return null;
+    const seen = this.#observe(path, stat);
+    const verdict = this.#verdictOn(seen);
+    if (verdict === null) {
+      this.#unsettled.delete(path);
+      if (this.#settled.get(path) !== seen) this.#settled.set(path, seen);
+    } else {
+      this.#settled.delete(path);
+      this.#unsettled.set(path, seen);
     }
-    if (settled.get(path) !== seen) settled.set(path, seen);
+    return verdict;
   }
 
-  function verdictOn({ stat, sinceMs, written }: Observation): SettleVerdict {
-    const unchangedMs = clock.monotonicMs() - sinceMs;
+  forget(path: MirrorPath): void {
+    this.#unsettled.delete(path);
+    this.#settled.delete(path);
+  }
+
+  #observe(path: MirrorPath, stat: StatToken): Observation {
+    const before = this.#unsettled.get(path) ?? this.#settled.get(path);
+    if (before?.stat === stat) return before;
+    const written = before !== undefined && wasWritten(before.stat, stat);
+    return { stat, sinceMs: this.#clock.monotonicMs(), written };
+  }
+
+  #verdictOn({ stat, sinceMs, written }: Observation): SettleVerdict {
+    const settleMs = this.#settleMs;
+    const unchangedMs = this.#clock.monotonicMs() - sinceMs;
     if (unchangedMs >= settleMs) return null;
-    const ageMs = clock.wallMs() - Number(parseStatToken(stat).mtimeNs / 1_000_000n);
+    const restMs = settleMs - unchangedMs;
+    const ageMs = this.#clock.wallMs() - Number(parseStatToken(stat).mtimeNs / 1_000_000n);
     if (ageMs < 0)
-      return waiting(settleMs - unchangedMs, `its modification time lies ${seconds(-ageMs)} in the future`);
-    if (written) return waiting(settleMs - unchangedMs, `seen being written ${seconds(unchangedMs)} ago`);
+      return waiting(restMs, `its modification time lies ${formatSeconds(-ageMs)} in the future`);
+    if (written) return waiting(restMs, `seen being written ${formatSeconds(unchangedMs)} ago`);
     if (ageMs >= settleMs) return null;
-    return waiting(settleMs - Math.max(ageMs, unchangedMs), `written ${seconds(ageMs)} ago`);
+    return waiting(settleMs - Math.max(ageMs, unchangedMs), `written ${formatSeconds(ageMs)} ago`);
   }
-
-  return {
-    judge(path, stat) {
-      if (settleMs === 0) return null;
-      const seen = observe(path, stat);
-      const verdict = verdictOn(seen);
-      remember(path, seen, verdict);
-      return verdict;
-    },
-    forget(path) {
-      unsettled.delete(path);
-      settled.delete(path);
-    },
-  };
 }
 
 function wasWritten(before: StatToken, after: StatToken): boolean {
@@ -89,9 +87,5 @@ function wasWritten(before: StatToken, after: StatToken): boolean {
 
 function waiting(waitMs: number, why: string): SettleVerdict {
   const whole = Math.max(1, Math.ceil(waitMs));
-  return { waitMs: whole, why: `${why}, settles in ${seconds(whole)}` };
-}
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(1)} s`;
+  return { waitMs: whole, why: `${why}, settles in ${formatSeconds(whole)}` };
 }

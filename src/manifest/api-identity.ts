@@ -1,11 +1,10 @@
 import * as z from 'zod';
-import { isErrno } from '../contract/errno.ts';
 import { configFault, type Fault } from '../contract/faults.ts';
 import { fingerprintsSchema, type Fingerprints } from './api-scope.ts';
-import { unusableStateDir } from './manifest-fault.ts';
+import { unusable } from './manifest-fault.ts';
 import { stateFilesIn } from './state-files.ts';
 import type { StateFiles } from './state-files.ts';
-import { jsonOrNull, readWhole, replaceWhole } from './whole-file.ts';
+import { readJson, replaceWhole } from './whole-file.ts';
 
 /** Names, next to the manifest, the API that its ids are of. */
 export const identityName = 'api.json';
@@ -48,50 +47,31 @@ export async function readApiIdentity(
   stateDir: string,
   files: StateFiles = stateFilesIn(stateDir),
 ): Promise<ApiIdentity | null> {
-  return (await readApiRecord(stateDir, files))?.identity ?? null;
+  return (await readApiRecord(files))?.identity ?? null;
 }
 
 /** As `readApiIdentity`, all of it. */
-export async function readApiRecord(
-  stateDir: string,
-  files: StateFiles = stateFilesIn(stateDir),
-): Promise<ApiRecord | null> {
-  const content = await readWhole(files, identityName).catch((error: unknown) => {
-    throw isErrno(error) ? unusableStateDir(files.pathOf(identityName), error) : error;
-  });
-  if (content === null) return null;
-  const parsed = identitySchema.safeParse(jsonOrNull(content));
-  if (parsed.success) {
-    const { kind, host, fingerprints = null } = parsed.data;
-    return { identity: { kind, host }, fingerprints };
-  }
-  throw configFault(
-    `${files.pathOf(identityName)} does not say which API this mirror belongs to; nothing was sent. If the configured API is the right one, remove that file`,
-  );
+export async function readApiRecord(files: StateFiles): Promise<ApiRecord | null> {
+  const found = await readJson(files, identityName, identitySchema, unclear);
+  if (found === null) return null;
+  const { kind, host, fingerprints = null } = found;
+  return { identity: { kind, host }, fingerprints };
 }
 
-/** A new API, of which nothing else is recorded yet. As `writeApiRecord`. */
-export async function writeApiIdentity(
-  stateDir: string,
-  identity: ApiIdentity,
-  files: StateFiles = stateFilesIn(stateDir),
-): Promise<void> {
-  await writeApiRecord(stateDir, { identity, fingerprints: null }, files);
+function unclear(filePath: string): Fault {
+  return configFault(
+    `${filePath} does not say which API this mirror belongs to; nothing was sent. If the configured API is the right one, remove that file`,
+  );
 }
 
 /** Durable when it resolves: a power cut leaves the old one or the new one. */
 export async function writeApiRecord(
-  stateDir: string,
+  files: StateFiles,
   { identity, fingerprints }: ApiRecord,
-  files: StateFiles = stateFilesIn(stateDir),
 ): Promise<void> {
   const record = { version: 1, ...identity, ...(fingerprints === null ? {} : { fingerprints }) };
   const content = Buffer.from(`${JSON.stringify(record, null, 2)}\n`);
-  try {
-    await replaceWhole(files, identityName, content);
-  } catch (error) {
-    throw isErrno(error) ? unusableStateDir(files.pathOf(identityName), error) : error;
-  }
+  await replaceWhole(files, identityName, content).catch(unusable(files.pathOf(identityName)));
 }
 
 /**

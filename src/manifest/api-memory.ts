@@ -10,13 +10,11 @@ import {
   type ApiScope,
   type Fingerprints,
 } from './api-scope.ts';
-import { stateFilesIn } from './state-files.ts';
-import type { StateFiles } from './state-files.ts';
+import { stateFilesIn, type StateFiles } from './state-files.ts';
 
 /** `api.json` as the engine uses it: what the recorded ids belong to, and how the API was asked. */
 export class RecordedApi implements ApiMemory {
   readonly #files: StateFiles;
-  readonly #stateDir: string;
   /** Null: nothing may be written, since nothing is recorded yet, or this is a dry run. */
   readonly #identity: ApiIdentity | null;
   #fingerprints: Fingerprints;
@@ -25,19 +23,12 @@ export class RecordedApi implements ApiMemory {
   #changes: readonly string[];
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(
-    stateDir: string,
-    identity: ApiIdentity | null,
-    fingerprints: Fingerprints,
-    scope: ApiScope,
-    files: StateFiles,
-  ) {
-    this.#stateDir = stateDir;
+  constructor(files: StateFiles, identity: ApiIdentity | null, fingerprints: Fingerprints, scope: ApiScope) {
+    this.#files = files;
     this.#identity = identity;
     this.#fingerprints = fingerprints;
     this.#scope = scope;
     this.#changes = changesSince(fingerprints, scope);
-    this.#files = files;
   }
 
   /** The key that requests are made with from now on; all else stays until a restart. */
@@ -69,7 +60,7 @@ export class RecordedApi implements ApiMemory {
     const identity = this.#identity;
     if (identity === null) return;
     const written = this.#writing.then(() =>
-      writeApiRecord(this.#stateDir, { identity, fingerprints: this.#fingerprints }, this.#files),
+      writeApiRecord(this.#files, { identity, fingerprints: this.#fingerprints }),
     );
     this.#writing = written.catch(() => {});
     await written.catch((error: unknown) => {
@@ -91,9 +82,9 @@ export async function openRecordedApi(
   stateDir: string,
   scope: ApiScope,
   isDry: boolean,
-  files: StateFiles = stateFilesIn(stateDir),
 ): Promise<RecordedApi> {
-  const record = await readApiRecord(stateDir, files);
+  const files = stateFilesIn(stateDir);
+  const record = await readApiRecord(files);
   const identity = isDry ? null : (record?.identity ?? null);
-  return new RecordedApi(stateDir, identity, record?.fingerprints ?? noFingerprints(), scope, files);
+  return new RecordedApi(files, identity, record?.fingerprints ?? noFingerprints(), scope);
 }

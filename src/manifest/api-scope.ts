@@ -32,15 +32,7 @@ const fingerprint = z.string().regex(/^[0-9a-f]{32}$/);
 export const fingerprintsSchema = z.strictObject({
   salt: fingerprint,
   /** The scope in which the recorded ids were last known; null: none yet. */
-  ids: z
-    .strictObject({
-      address: fingerprint,
-      organization: fingerprint,
-      project: fingerprint,
-      headers: fingerprint,
-      key: fingerprint,
-    })
-    .nullable(),
+  ids: z.record(z.enum(PARTS), fingerprint).nullable(),
   /** How the API was asked when it refused what is recorded as refused; null: not known. */
   asked: fingerprint.nullable(),
 });
@@ -64,15 +56,8 @@ export function isAskedAlike({ salt, asked }: Fingerprints, scope: ApiScope): bo
 
 /** The recorded ids are known in this scope. */
 export function withIdsIn(known: Fingerprints, scope: ApiScope): Fingerprints {
-  const hash = (part: (typeof PARTS)[number]): string => hashed(known.salt, part, scope[part]);
-  const ids = {
-    address: hash('address'),
-    organization: hash('organization'),
-    project: hash('project'),
-    headers: hash('headers'),
-    key: hash('key'),
-  };
-  return { ...known, ids };
+  const ids = Object.fromEntries(PARTS.map((part) => [part, hashed(known.salt, part, scope[part])]));
+  return { ...known, ids: ids as Fingerprints['ids'] };
 }
 
 /** What is recorded as refused from now on was refused when it was asked like this. */

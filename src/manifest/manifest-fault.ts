@@ -1,3 +1,4 @@
+import { isErrno } from '../contract/errno.ts';
 import { command } from '../contract/command.ts';
 import { fatalFault, Fault } from '../contract/faults.ts';
 
@@ -49,6 +50,13 @@ export function unusableStateDir(filePath: string, error: NodeJS.ErrnoException)
     `cannot use ${filePath}: ${causeOf(error)}; ${remedyFor(error.code)}, or choose another stateDir`,
     error,
   );
+}
+
+/** For a `catch` at the start: what an error of the system means there. All others are thrown on as they are. */
+export function unusable(filePath: string): (error: unknown) => never {
+  return (error) => {
+    throw isErrno(error) ? unusableStateDir(filePath, error) : error;
+  };
 }
 
 function causeOf(error: NodeJS.ErrnoException): string {

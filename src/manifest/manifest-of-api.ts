@@ -1,13 +1,12 @@
 import { join } from 'node:path';
-import { isErrno } from '../contract/errno.ts';
 import type { Manifest } from '../contract/ports.ts';
 import { remembersNothing } from '../contract/remembers-nothing.ts';
 import { NO_MEMORY } from '../contract/types.ts';
-import { admitApi, nameOf, writeApiIdentity } from './api-identity.ts';
+import { admitApi, nameOf, writeApiRecord } from './api-identity.ts';
 import type { ApiIdentity } from './api-identity.ts';
 import { journalName, snapshotName } from './load-manifest.ts';
 import { sectionNames } from './manifest-data.ts';
-import { unusableStateDir } from './manifest-fault.ts';
+import { unusable } from './manifest-fault.ts';
 import { openManifest } from './manifest-store.ts';
 import type { ManifestOptions, ManifestStore } from './manifest-store.ts';
 import { readManifest } from './read-manifest.ts';
@@ -30,7 +29,7 @@ export async function openManifestOf(api: ApiIdentity, options: ManifestOptions)
   const manifest = await openManifest(options);
   try {
     if (verdict === 'start-over') await forgetEverything(manifest);
-    if (verdict !== 'same') await writeApiIdentity(stateDir, api, files);
+    if (verdict !== 'same') await writeApiRecord(files, { identity: api, fingerprints: null });
     return manifest;
   } catch (error) {
     await manifest.close();
@@ -48,14 +47,7 @@ async function copyAside(api: ApiIdentity, options: ManifestOptions): Promise<vo
   const view = await readManifest(stateDir, files);
   if (view === null || remembersNothing(view)) return;
   const aside = join(stateDir, asideName(api, clock.wallMs()));
-  try {
-    await createStateDir(aside);
-    const copies = stateFilesIn(aside);
-    for (const name of [snapshotName, journalName]) await copyFile(name, files, copies);
-    await copies.syncDirectory();
-  } catch (error) {
-    throw isErrno(error) ? unusableStateDir(aside, error) : error;
-  }
+  await copyManifest(files, aside).catch(unusable(aside));
   onWarning(
     `so far this folder was mirrored to the emulator of files-mirror itself; from now on it is mirrored to ${nameOf(api)}: every file is uploaded there, and nothing is deleted. What was recorded about the emulator's files is kept in ${aside}`,
   );
@@ -65,6 +57,13 @@ async function copyAside(api: ApiIdentity, options: ManifestOptions): Promise<vo
 function asideName({ host }: ApiIdentity, nowMs: number): string {
   const when = new Date(nowMs).toISOString().replaceAll(/[-:.]/g, '');
   return `before-${host.replaceAll(':', '-')}-${when}`;
+}
+
+async function copyManifest(from: StateFiles, folder: string): Promise<void> {
+  await createStateDir(folder);
+  const to = stateFilesIn(folder);
+  for (const name of [snapshotName, journalName]) await copyFile(name, from, to);
+  await to.syncDirectory();
 }
 
 async function copyFile(name: string, from: StateFiles, to: StateFiles): Promise<void> {

@@ -7,6 +7,7 @@ export const manifestVersion = 1;
 const seconds = z.number().nonnegative();
 const wallMs = z.number().nonnegative();
 const bytes = z.int().nonnegative();
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const stat = z.string().regex(/^\d+ -?\d+ -?\d+ \d+ \d+$/);
 
 const entry = z.strictObject({
@@ -14,7 +15,7 @@ const entry = z.strictObject({
   purpose: z.string().min(1),
   remoteName: z.string().min(1),
   bytes,
-  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  sha256,
   stat,
   uploadedAt: seconds,
   createdAt: seconds,
@@ -41,8 +42,6 @@ const garbage = z.strictObject({
   reason: z.enum(['deleted', 'replaced', 'void', 'mismatch', 'orphan']),
   hold: z.boolean(),
 }) satisfies z.ZodType<Garbage>;
-
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
 /** A file as the server described it; null: it did not say. */
 const remoteFile = z.strictObject({

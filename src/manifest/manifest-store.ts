@@ -20,7 +20,7 @@ import { JournaledFile } from './journaled-file.ts';
 import { journalName, snapshotName } from './load-manifest.ts';
 import { emptyData, recentAttempts } from './manifest-data.ts';
 import type { ManifestData } from './manifest-data.ts';
-import { unusableStateDir, unwritableManifest } from './manifest-fault.ts';
+import { unusable, unwritableManifest } from './manifest-fault.ts';
 import { memoryName, readMemory, writeMemory } from './memory-file.ts';
 import { createStateDir, stateFilesIn } from './state-files.ts';
 import type { StateFiles } from './state-files.ts';
@@ -72,7 +72,7 @@ export async function openManifest(options: ManifestOptions): Promise<ManifestSt
     return new ManifestStore({ low, adapter, files, clock, memory, assertHeld, isNew, onWarning });
   } catch (error) {
     await adapter.close();
-    throw isErrno(error) ? unusableStateDir(stateDir, error) : error;
+    return unusable(stateDir)(error);
   }
 }
 

@@ -1,12 +1,10 @@
 import * as z from 'zod';
-import { isErrno } from '../contract/errno.ts';
 import { fatalFault, type Fault } from '../contract/faults.ts';
 import { NO_MEMORY } from '../contract/types.ts';
 import type { Memory, Turnover } from '../contract/types.ts';
-import { unusableStateDir } from './manifest-fault.ts';
 import { stateFilesIn } from './state-files.ts';
 import type { StateFiles } from './state-files.ts';
-import { jsonOrNull, readWhole, replaceWhole } from './whole-file.ts';
+import { readJson, replaceWhole } from './whole-file.ts';
 
 /** Lies next to the manifest, whose format stays as it is: a program that does not know it loses nothing but the memory. */
 export const memoryName = 'memory.json';
@@ -32,13 +30,9 @@ export async function readMemory(
   stateDir: string,
   files: StateFiles = stateFilesIn(stateDir),
 ): Promise<Memory> {
-  const content = await readWhole(files, memoryName).catch((error: unknown) => {
-    throw isErrno(error) ? unusableStateDir(files.pathOf(memoryName), error) : error;
-  });
-  if (content === null) return NO_MEMORY;
-  const parsed = memorySchema.safeParse(jsonOrNull(content));
-  if (!parsed.success) throw unreadable(files.pathOf(memoryName));
-  const { letGo, lastVerifyAt, verifyCountsFrom } = parsed.data;
+  const found = await readJson(files, memoryName, memorySchema, unreadable);
+  if (found === null) return NO_MEMORY;
+  const { letGo, lastVerifyAt, verifyCountsFrom } = found;
   return { letGo, lastVerifyAt, verifyCountsFrom };
 }
 

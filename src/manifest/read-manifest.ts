@@ -2,7 +2,7 @@ import { isErrno } from '../contract/errno.ts';
 import { Fault } from '../contract/faults.ts';
 import type { ManifestView } from '../contract/types.ts';
 import { journalName, loadManifest, snapshotName } from './load-manifest.ts';
-import { unusableStateDir } from './manifest-fault.ts';
+import { unusable, unusableStateDir } from './manifest-fault.ts';
 import { stateFilesIn } from './state-files.ts';
 import type { StateFiles } from './state-files.ts';
 
@@ -44,13 +44,9 @@ export async function hasManifest(
   stateDir: string,
   files: StateFiles = stateFilesIn(stateDir),
 ): Promise<boolean> {
-  try {
-    const snapshot = await files.open(snapshotName, 'read');
-    await snapshot?.close();
-    if (snapshot !== null) return true;
-  } catch (error) {
-    throw isErrno(error) ? unusableStateDir(stateDir, error) : error;
-  }
+  const snapshot = await files.open(snapshotName, 'read').catch(unusable(stateDir));
+  await snapshot?.close();
+  if (snapshot !== null) return true;
   return (await readManifest(stateDir, files)) !== null;
 }
 

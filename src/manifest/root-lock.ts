@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import type { Server } from 'node:net';
@@ -60,7 +61,6 @@ async function askPid(address: string): Promise<number | null | 'gone'> {
 }
 
 async function closed(server: Server): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.close(() => resolve());
-  await promise;
+  server.close();
+  await once(server, 'close');
 }

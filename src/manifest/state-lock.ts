@@ -4,9 +4,10 @@ import { link, readFile, rename, rm, stat, utimes, writeFile } from 'node:fs/pro
 import { basename, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import * as z from 'zod';
+import { jsonOrNull } from '../contract/json.ts';
 import { isErrno } from '../contract/errno.ts';
 import { fatalFault, type Fault } from '../contract/faults.ts';
-import { unusableStateDir } from './manifest-fault.ts';
+import { unusable } from './manifest-fault.ts';
 import { isRunning, processOf, realmOf } from './process-facts.ts';
 import { createStateDir } from './state-files.ts';
 
@@ -62,15 +63,12 @@ export async function lockStateDir(
   verb?: string,
 ): Promise<StateLock> {
   const lockPath = join(stateDir, 'lock');
-  try {
-    await createStateDir(stateDir);
-    const self = await describeSelf(verb);
-    const holder = await acquire(lockPath, self, { timing, signal });
-    if (holder !== null) throw lockedBy(holder.pid, stateDir, holder.realm !== self.realm);
-    return heldLock(lockPath, self, timing);
-  } catch (error) {
-    throw isErrno(error) ? unusableStateDir(lockPath, error) : error;
-  }
+  const self = await describeSelf(verb);
+  const holder = await createStateDir(stateDir)
+    .then(() => acquire(lockPath, self, { timing, signal }))
+    .catch(unusable(lockPath));
+  if (holder !== null) throw lockedBy(holder.pid, stateDir, holder.realm !== self.realm);
+  return heldLock(lockPath, self, timing);
 }
 
 /** `foreign`: the pid belongs to another container or host. `stopped`: by SIGSTOP or the like. */
@@ -198,11 +196,7 @@ function readHolderNow(lockPath: string): Holder | null | 'gone' {
 }
 
 function holderIn(text: string): Holder | null {
-  try {
-    return holderSchema.safeParse(JSON.parse(text)).data ?? null;
-  } catch {
-    return null;
-  }
+  return holderSchema.safeParse(jsonOrNull(text)).data ?? null;
 }
 
 async function isAlive(lockPath: string, holder: Holder, self: Holder, attempt: Attempt): Promise<boolean> {

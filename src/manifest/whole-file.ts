@@ -1,7 +1,11 @@
+import type { z } from 'zod';
+import type { Fault } from '../contract/faults.ts';
+import { jsonOrNull } from '../contract/json.ts';
+import { unusable } from './manifest-fault.ts';
 import type { StateFiles } from './state-files.ts';
 
 /** The whole content of a small file; null when there is none. Throws the system's error. */
-export async function readWhole(files: StateFiles, name: string): Promise<Buffer | null> {
+async function readWhole(files: StateFiles, name: string): Promise<Buffer | null> {
   const file = await files.open(name, 'read');
   if (file === null) return null;
   try {
@@ -26,11 +30,20 @@ export async function replaceWhole(files: StateFiles, name: string, content: Uin
   await files.syncDirectory();
 }
 
-/** Null when it is no JSON: what a file of ours should hold is for its schema to say. */
-export function jsonOrNull(content: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(content).toString('utf8'));
-  } catch {
-    return null;
-  }
+/**
+ * What a small file of ours says; null when there is none. Throws `Fault`: (`manifest`) when it cannot be read, and what
+ * `unclear` gives when it does not say what it should.
+ */
+export async function readJson<T>(
+  files: StateFiles,
+  name: string,
+  schema: z.ZodType<T>,
+  unclear: (filePath: string) => Fault,
+): Promise<T | null> {
+  const filePath = files.pathOf(name);
+  const content = await readWhole(files, name).catch(unusable(filePath));
+  if (content === null) return null;
+  const parsed = schema.safeParse(jsonOrNull(content.toString('utf8')));
+  if (parsed.success) return parsed.data;
+  throw unclear(filePath);
 }

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import { formatSeconds } from '../contract/quantities.ts';
 import type { Fault } from '../contract/faults.ts';
 import type { Clock } from '../contract/ports.ts';
 import type { ApiAddress } from './base-url.ts';
@@ -167,8 +168,7 @@ export class Sender {
     const leftMs = (): number =>
       startedMs + timeoutMs + transferMs + (form?.heldMs() ?? 0) - clock.monotonicMs();
     return this.#deadlines.watch(leftMs, () => {
-      const tookSeconds = (clock.monotonicMs() - startedMs) / 1000;
-      exchange.stop(new AttemptTimeout(`given up after ${tookSeconds.toFixed(1)} s`));
+      exchange.stop(new AttemptTimeout(`given up after ${formatSeconds(clock.monotonicMs() - startedMs)}`));
     });
   }
 

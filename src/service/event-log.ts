@@ -1,7 +1,6 @@
-import { counted } from '../contract/counted.ts';
+import { counted, formatBytes, formatDuration } from '../contract/quantities.ts';
 import type { Clock, DeletedWhy, Listener, MirrorEvent } from '../contract/ports.ts';
 import type { LogFields, Logger, LogLevel } from './logger.ts';
-import { formatBytes, formatDuration } from './quantities.ts';
 import { printable } from '../contract/shown-text.ts';
 import { systemClock } from './system-clock.ts';
 

@@ -1,9 +1,8 @@
+import { counted, formatDuration, formatTime } from '../contract/quantities.ts';
 import { groupProblems, type Need, type ProblemGroup } from '../contract/attention.ts';
 import { command } from '../contract/command.ts';
 import type { Halt, HaltName, PathState } from '../contract/types.ts';
 import type { MirrorStatus, PathReport } from '../contract/report.ts';
-import { counted } from '../contract/counted.ts';
-import { formatDuration, formatTime } from './quantities.ts';
 import { printable } from '../contract/shown-text.ts';
 import { aligned } from './table.ts';
 

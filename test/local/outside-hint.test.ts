@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hintForFolder } from '../../src/local/outside-hint.ts';
+import { hintForFolder } from '../../src/local/scan.ts';
 import { nearestName } from '../../src/contract/nearest-name.ts';
 
 const FOLDERS = ['assistants', 'batch', 'evals', 'fine-tune', 'user_data', 'vision'];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createSettler } from '../../src/local/settle.ts';
+import { Settler } from '../../src/local/settle.ts';
 import { ManualClock } from './fixtures.ts';
 
 const NOW = 1_763_766_000_000;
@@ -12,7 +12,7 @@ function token(file: { size?: number; mtimeMs: number; ctimeMs?: number; inode?:
 
 function setUp() {
   const clock = new ManualClock(NOW);
-  return { clock, settler: createSettler(SETTLE, clock) };
+  return { clock, settler: new Settler(SETTLE, clock) };
 }
 
 test('a file written 0.4 s ago waits for the rest, and says so', () => {
@@ -103,7 +103,7 @@ test('memory of what has settled is bounded: the longest unchanged path is forgo
 });
 
 test('without a settle time everything is settled', () => {
-  const settler = createSettler(0, new ManualClock(NOW));
+  const settler = new Settler(0, new ManualClock(NOW));
   expect(settler.judge('a', token({ mtimeMs: NOW + 5000 }))).toBeNull();
 });
 

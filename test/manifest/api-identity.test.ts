@@ -11,11 +11,12 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { stateFilesIn } from '../../src/manifest/state-files.ts';
 import {
   admitApi,
   judgeApi,
   readApiIdentity,
-  writeApiIdentity,
+  writeApiRecord,
   type ApiIdentity,
 } from '../../src/manifest/api-identity.ts';
 import { openManifestOf } from '../../src/manifest/manifest-of-api.ts';
@@ -61,7 +62,7 @@ describe('a manifest of one API, and another API', () => {
 describe('what is recorded', () => {
   test('is read back, by this user alone, and leaves nothing beside it', async () => {
     expect(await readApiIdentity(stateDir)).toBeNull();
-    await writeApiIdentity(stateDir, gateway);
+    await writeApiRecord(stateFilesIn(stateDir), { identity: gateway, fingerprints: null });
     expect(await readApiIdentity(stateDir)).toEqual(gateway);
     expect(statSync(join(stateDir, 'api.json')).mode & 0o777).toBe(0o600);
     expect(readdirSync(stateDir)).toEqual(['api.json']);
@@ -81,10 +82,10 @@ describe('what is recorded', () => {
   test('is the old one or the new one after a power cut at any point', async () => {
     for (let cut = 0; ; cut += 1) {
       const disk = new SimulatedDisk();
-      await writeApiIdentity('/state', loopback, disk);
+      await writeApiRecord(disk, { identity: loopback, fingerprints: null });
       let operations = 0;
       disk.fate = () => (operations++ < cut ? 'done' : 'failed');
-      const failed = await writeApiIdentity('/state', gateway, disk).then(
+      const failed = await writeApiRecord(disk, { identity: gateway, fingerprints: null }).then(
         () => false,
         () => true,
       );
@@ -104,7 +105,7 @@ describe('what is recorded', () => {
   });
 
   test('a refusal says in one line whose the manifest is, what is configured, and what can be done', async () => {
-    await writeApiIdentity(stateDir, openai);
+    await writeApiRecord(stateFilesIn(stateDir), { identity: openai, fingerprints: null });
     const refusal = await admitApi(stateDir, gateway).catch((error: unknown) => error);
     expect(refusal).toMatchObject({ rule: 'config', disposition: 'fatal' });
     const { message } = refusal as Error;

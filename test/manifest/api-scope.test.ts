@@ -2,7 +2,8 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { readApiIdentity, writeApiIdentity } from '../../src/manifest/api-identity.ts';
+import { stateFilesIn } from '../../src/manifest/state-files.ts';
+import { readApiIdentity, writeApiRecord } from '../../src/manifest/api-identity.ts';
 import { openRecordedApi } from '../../src/manifest/api-memory.ts';
 import type { ApiScope } from '../../src/manifest/api-scope.ts';
 
@@ -18,7 +19,10 @@ const scope: ApiScope = {
 let stateDir: string;
 beforeEach(async () => {
   stateDir = mkdtempSync(join(tmpdir(), 'fm-scope-'));
-  await writeApiIdentity(stateDir, { kind: 'remote', host: 'gateway.example' });
+  await writeApiRecord(stateFilesIn(stateDir), {
+    identity: { kind: 'remote', host: 'gateway.example' },
+    fingerprints: null,
+  });
 });
 afterEach(() => rmSync(stateDir, { recursive: true }));
 
@@ -76,7 +80,10 @@ describe('what the recorded ids belong to', () => {
     await (await open()).noteAsked();
     const first = read();
     for (const secret of ['sk-secret', 'secret-account', 'tenant']) expect(first).not.toContain(secret);
-    await writeApiIdentity(stateDir, { kind: 'remote', host: 'gateway.example' });
+    await writeApiRecord(stateFilesIn(stateDir), {
+      identity: { kind: 'remote', host: 'gateway.example' },
+      fingerprints: null,
+    });
     await (await open()).confirm();
     const hashes = (text: string) => text.match(/[0-9a-f]{32}/g) ?? [];
     expect(hashes(first)).toHaveLength(7);

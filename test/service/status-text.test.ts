@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { formatBytes, formatDuration, formatTime } from '../../src/service/quantities.ts';
+import { formatBytes, formatDuration, formatTime } from '../../src/contract/quantities.ts';
 import { renderLastKnown, renderProblems, renderStatus } from '../../src/service/status-text.ts';
 import type { PathState } from '../../src/contract/types.ts';
 import { halt, report, status } from './fixtures.ts';

@@ -1,8 +1,7 @@
+import { counted, formatBytes } from '../../contract/quantities.ts';
 import { checkRoot } from '../../config/root-folder.ts';
 import type { AdoptReport } from '../../mirror/offline/adopt.ts';
 import type { AmbiguousMatch } from '../../mirror/judge/adoption.ts';
-import { counted } from '../../contract/counted.ts';
-import { formatBytes } from '../../service/quantities.ts';
 import { printable } from '../../contract/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
 import { exitCode } from '../exit-code.ts';

@@ -1,4 +1,4 @@
-import { counted } from '../../contract/counted.ts';
+import { counted } from '../../contract/quantities.ts';
 import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';
 import { printJson } from '../json-output.ts';

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { dirname, resolve, sep } from 'node:path';
+import { counted } from '../../contract/quantities.ts';
 import { describeError, errnoOf, isMissing } from '../../contract/errno.ts';
 import type { Config } from '../../config/config.ts';
 import { didYouMean } from '../../contract/nearest-name.ts';
 import { Fault } from '../../contract/faults.ts';
 import type { FolderRules } from '../../contract/types.ts';
-import { counted } from '../../contract/counted.ts';
 import { printable } from '../../contract/shown-text.ts';
 import type { Compose, Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';

@@ -1,3 +1,4 @@
+import { formatBytes, formatDuration } from '../../contract/quantities.ts';
 import type { Config } from '../../config/config.ts';
 import { checkRoot } from '../../config/root-folder.ts';
 import { withCommands, withCommandsIn } from '../../contract/command.ts';
@@ -5,7 +6,6 @@ import { doubtLines } from '../../mirror/judge/list-doubts.ts';
 import type { ListDoubt, ListRequest } from '../../contract/ports.ts';
 import type { PathReport } from '../../contract/report.ts';
 import type { RemoteFile } from '../../contract/types.ts';
-import { formatBytes, formatDuration } from '../../service/quantities.ts';
 import { printable } from '../../contract/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
 import { runningText } from '../found-process.ts';

@@ -1,9 +1,8 @@
+import { counted, formatBytes, formatTime } from '../../contract/quantities.ts';
 import type { Config } from '../../config/config.ts';
 import { skipFault } from '../../contract/faults.ts';
 import { isSurelyOurs } from '../../mirror/judge/fold.ts';
 import type { FileId, Garbage } from '../../contract/types.ts';
-import { counted } from '../../contract/counted.ts';
-import { formatBytes, formatTime } from '../../service/quantities.ts';
 import { printable } from '../../contract/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';

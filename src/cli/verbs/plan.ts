@@ -1,7 +1,7 @@
+import { formatBytes } from '../../contract/quantities.ts';
 import { checkRoot } from '../../config/root-folder.ts';
 import { withCommands, withCommandsIn } from '../../contract/command.ts';
 import type { PlannedAction } from '../../mirror/judge/planned.ts';
-import { formatBytes } from '../../service/quantities.ts';
 import { printable } from '../../contract/shown-text.ts';
 import { usedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';

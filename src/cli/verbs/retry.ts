@@ -1,6 +1,6 @@
+import { counted } from '../../contract/quantities.ts';
 import type { Config } from '../../config/config.ts';
 import type { MirrorPath } from '../../contract/types.ts';
-import { counted } from '../../contract/counted.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';

@@ -1,9 +1,8 @@
+import { counted, formatBytes } from '../../contract/quantities.ts';
 import { doubtLines } from '../../mirror/judge/list-doubts.ts';
 import { listEverything } from '../../contract/whole-listing.ts';
 import { surveyRemote } from '../../mirror/judge/remote-survey.ts';
 import type { PurposeUsage } from '../../contract/report.ts';
-import { counted } from '../../contract/counted.ts';
-import { formatBytes } from '../../service/quantities.ts';
 import { printable } from '../../contract/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
 import { exitCode } from '../exit-code.ts';

@@ -1,6 +1,5 @@
+import { counted, formatBytes } from '../../contract/quantities.ts';
 import type { FlushResult, VerifyReport } from '../../contract/report.ts';
-import { counted } from '../../contract/counted.ts';
-import { formatBytes } from '../../service/quantities.ts';
 import { printable } from '../../contract/shown-text.ts';
 import type { Context } from '../context.ts';
 import { exitCode, exitCodeOfResult } from '../exit-code.ts';

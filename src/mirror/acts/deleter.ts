@@ -1,9 +1,9 @@
+import { counted } from '../../contract/quantities.ts';
 import type { PathNotes } from '../memory/path-notes.ts';
 import { addedBy, type Ledger } from '../memory/ledger.ts';
 import type { HaltBoard } from '../memory/halts.ts';
 import type { Clock } from '../../contract/ports.ts';
 import type { Collector } from './collector.ts';
-import { counted } from '../../contract/counted.ts';
 import { nowSeconds } from '../memory/times.ts';
 import { type Reloadable, rulesOf } from '../memory/reloadable.ts';
 import { condemned } from '../judge/fold.ts';

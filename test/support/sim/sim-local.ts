@@ -1,4 +1,4 @@
-import { createSettler, type Settler } from '../../../src/local/settle.ts';
+import { Settler } from '../../../src/local/settle.ts';
 import { folderOf } from '../../../src/contract/mirror-path.ts';
 import type { Inspection, LocalTree, OpenVersion } from '../../../src/contract/ports.ts';
 import type {
@@ -43,7 +43,7 @@ export class SimLocal implements LocalTree {
 
   constructor(tools: LocalTools) {
     this.#tools = tools;
-    this.#settler = createSettler(tools.knobs.settleMs, tools.incarnation.clock);
+    this.#settler = new Settler(tools.knobs.settleMs, tools.incarnation.clock);
   }
 
   /** Versions opened and not closed again. */

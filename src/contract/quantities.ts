@@ -1,3 +1,15 @@
+/** Numbers, sizes and times as a person reads them. */
+
+/** `1 file`, `2 files`: the one place that knows about plurals. `others`: the plural of a noun that has one of its own. */
+export function counted(count: number, noun: string, others = `${noun}s`): string {
+  return `${count} ${count === 1 ? noun : others}`;
+}
+
+/** `12,345`. */
+export function formatCount(count: number): string {
+  return count.toLocaleString('en');
+}
+
 const byteUnits = ['B', 'KB', 'MB', 'GB', 'TB'] as const;
 
 /** `175 B`, `1.2 MB`: decimal units, as the API's documentation counts. */
@@ -27,6 +39,10 @@ export function formatTime(unixSeconds: number): string {
   return new Date(unixSeconds * 1000)
     .toISOString()
     .replace('T', ' ')
-    .replace('.000', '')
     .replace(/\.\d+Z$/, 'Z');
+}
+
+/** `0.3 s`, for what is over in seconds. */
+export function formatSeconds(durationMs: number): string {
+  return `${(durationMs / 1000).toFixed(1)} s`;
 }
