@@ -53,6 +53,13 @@ export function identityKey(token: StatToken): string {
   return `${device} ${inode} ${size} ${mtimeNs}`;
 }
 
+/** Inode and device: which file it is, whatever its content. */
+export function fileOf(token: StatToken): string {
+  let at = -1;
+  for (let part = 0; part < 3; part += 1) at = token.indexOf(' ', at + 1);
+  return token.slice(at + 1);
+}
+
 export function deviceOf(token: StatToken): string {
   return token.slice(token.lastIndexOf(' ') + 1);
 }

@@ -1,6 +1,7 @@
 import { ApiHalts } from './acts/api-halts.ts';
 import { Collector } from './acts/collector.ts';
 import { Deleter } from './acts/deleter.ts';
+import { ExpiryWatch } from './acts/expiry-watch.ts';
 import { LaneGovernor } from './acts/lane-governor.ts';
 import { Resolver } from './acts/resolver.ts';
 import { RootGuard } from './acts/root-guard.ts';
@@ -32,6 +33,7 @@ import { Failures } from './memory/failures.ts';
 import { HaltBoard } from './memory/halts.ts';
 import { IdentityIndex } from './memory/identity-index.ts';
 import { Ledger } from './memory/ledger.ts';
+import { Totals } from './memory/totals.ts';
 import { PathNotes } from './memory/path-notes.ts';
 import { type Reloadable, rulesOf } from './memory/reloadable.ts';
 import { SendingRoom } from './waiting/sending-room.ts';
@@ -67,18 +69,21 @@ export type Engine = ReturnType<typeof buildEngine>;
 export function buildEngine(parts: MirrorParts, { abort, stopTaking, broke }: Endings) {
   const { clock, manifest, queue, listener, apiMemory, api } = parts;
   const config: Reloadable = { settings: parts.settings, local: parts.local };
-  const index = new IdentityIndex(manifest);
+  const pause = (): Promise<void> => clock.sleep(0, abort);
+  const index = new IdentityIndex(manifest, pause);
+  const totals = new Totals(manifest, pause);
   const halts = new HaltBoard(queue, listener, parts.stay);
   const ledger = new Ledger(manifest, halts, clock, broke);
   ledger.subscribe((change, replaced) => index.apply(change, replaced, clock.monotonicMs()));
+  ledger.subscribe((change, replaced) => totals.apply(change, replaced));
   const notes = new PathNotes(manifest, (folder) => config.settings.folders.get(folder)?.purpose ?? null);
   const worklist = new Worklist(
     (path) => rulesOf(config, path)?.priority ?? 0,
     () => clock.monotonicMs(),
   );
-  const memory = { config, view: manifest, ledger, index, notes, halts, failures: new Failures() };
+  const memory = { config, view: manifest, ledger, index, totals, notes, halts, failures: new Failures() };
   const waiting = { worklist, sendingRoom: new SendingRoom(), wakeup: new Wakeup(clock) };
-  const world = { clock, api, queue, listener, signal: abort, broke, ...memory, ...waiting };
+  const world = { clock, pause, api, queue, listener, signal: abort, broke, ...memory, ...waiting };
   const apiHalts = new ApiHalts(world);
   const trial = new Trial(world);
   const scope = new ScopeGuard({ ...world, memory: apiMemory, apiHalts });
@@ -106,10 +111,10 @@ export function buildEngine(parts: MirrorParts, { abort, stopTaking, broke }: En
     ...guards,
     pool,
     scans,
-    scanner,
     verifications,
     collector,
     deleter,
+    expiry: new ExpiryWatch(world),
     abort,
     stopTaking,
   });

@@ -254,9 +254,12 @@ export class Mirror implements MirrorControl {
   /** A new path may be an old one's new name: its delete must not go ahead of that. */
   #lookForRename(path: MirrorPath): void {
     if (this.#engine.view.files.has(path) || this.#engine.view.files.size === 0) return;
-    void this.#engine.config.local.statOf(path).then((stat) => {
-      if (stat !== null) this.#engine.scanner.noteArrival(path, stat);
-    });
+    void this.#engine.config.local
+      .statOf(path)
+      .then((stat) => (stat === null ? undefined : this.#engine.scanner.noteArrival(path, stat)))
+      .catch((error: unknown) => {
+        if (!this.#abort.signal.aborted) this.#broke(error);
+      });
   }
 
   /** What stood in the way may have ended: everything is tried at once. */

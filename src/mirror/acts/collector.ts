@@ -126,6 +126,7 @@ export class Collector {
   /** Returns how long to wait before the next try; null: it is gone. */
   async #delete(id: FileId, garbage: Garbage): Promise<number | null> {
     const { api, ledger, listener, halts, index, view } = this.#parts;
+    await index.ready();
     const notYetMs = await this.#unlessAdmitted(id, garbage);
     if (notYetMs !== null) return notYetMs;
     // RACE: a halt may have come while this waited for its place in the lane.

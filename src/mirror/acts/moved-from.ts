@@ -20,6 +20,7 @@ export async function findMovedFrom(
   stat: StatToken,
 ): Promise<Superseded | null> {
   const { view, index, local } = world;
+  await index.ready();
   const known = view.files.get(path);
   // Of several hard links each is its own.
   if (known !== undefined && identityKey(known.stat) === identityKey(stat)) return null;

@@ -1,16 +1,21 @@
 import type { Worklist } from '../waiting/worklist.ts';
 import type { PathNotes } from '../memory/path-notes.ts';
+import type { Pause } from '../memory/following.ts';
 import type { IdentityIndex } from '../memory/identity-index.ts';
+import type { Totals } from '../memory/totals.ts';
 import type { FilesApi, Clock, Listener } from '../../contract/ports.ts';
 import { needOf, needOfSkip } from '../../contract/attention.ts';
 import { serverNowSeconds } from '../memory/times.ts';
 import { type Reloadable, rulesOf } from '../memory/reloadable.ts';
 import type { Deleter } from './deleter.ts';
 import { isWithin, isWithinAny } from '../../contract/mirror-path.ts';
-import { expiryWantsLook, isAtRest } from '../judge/plan.ts';
+import { isAtRest } from '../judge/plan.ts';
 import { skipText } from '../judge/skip-text.ts';
 import type { Entry, ScanItem, ManifestView } from '../../contract/types.ts';
 import type { MirrorPath, StatToken } from '../../contract/types.ts';
+
+/** Remembered paths that are gone through in one turn of the loop. */
+const PATHS_PER_TURN = 5_000;
 
 export interface ScanSummary {
   readonly files: number;
@@ -27,6 +32,8 @@ interface Parts {
   readonly index: IdentityIndex;
   readonly listener: Listener;
   readonly notes: PathNotes;
+  readonly pause: Pause;
+  readonly totals: Totals;
   readonly view: ManifestView;
   readonly deleter: Deleter;
   readonly worklist: Worklist;
@@ -46,7 +53,7 @@ export class Scanner {
 
   /** `under` null: everything. Throws only when the signal aborts. */
   async scan(under: MirrorPath | null, signal: AbortSignal): Promise<ScanSummary> {
-    const { clock, view, notes } = this.#parts;
+    const { clock, view, notes, totals } = this.#parts;
     const { local } = this.#parts.config;
     const now = serverNowSeconds(this.#parts);
     const startedMs = clock.monotonicMs();
@@ -76,35 +83,32 @@ export class Scanner {
           view.rejected.has(item.path)
         ) {
           seen.addPath(item.path);
-          this.noteArrival(item.path, item.stat);
+          await this.noteArrival(item.path, item.stat);
           mark(item.path);
         }
       }
     }
-    if (under !== null || seen.entryCount < view.files.size) {
-      for (const path of view.files.keys()) this.#markUnseen(path, under, seen, unlistable, mark);
-    }
-    for (const path of this.#parts.notes.paths()) this.#markUnseen(path, under, seen, unlistable, mark);
-    for (const path of view.rejected.keys()) this.#markUnseen(path, under, seen, unlistable, mark);
-    for (const path of view.intents.keys()) this.#parts.worklist.mark(path);
+    // Most trees that a hint names hold nothing that is not seen: then no entry at all is gone through.
+    if (under !== null) await totals.ready();
+    const there = under === null ? view.files.size : totals.entriesWithin(under);
+    const known = seen.entryCount < there ? [view.files.keys()] : [];
+    const isUnseen = (path: MirrorPath): boolean =>
+      // Below a directory that could not be listed everything is unknown, and nothing is concluded.
+      !seen.has(path) && !isWithinAny(path, unlistable);
+    for (const paths of [...known, notes.paths(), view.rejected.keys()])
+      for await (const path of this.#within(paths, under)) if (isUnseen(path)) mark(path);
+    for await (const path of this.#within(view.intents.keys(), under)) this.#parts.worklist.mark(path);
     if (under === null)
       for (const path of this.#toldOutside) if (!seen.has(path)) this.#toldOutside.delete(path);
     return { files, dirty, tookMs: clock.monotonicMs() - startedMs };
   }
 
-  /** Marks what expired, or is due to be renewed: no event on disk tells of that. */
-  sweepExpiry(): void {
-    const now = serverNowSeconds(this.#parts);
-    for (const [path, entry] of this.#parts.view.files) {
-      if (entry.expiresAt === null || this.#parts.notes.stateOf(path) === 'expired') continue;
-      const rules = rulesOf(this.#parts.config, path);
-      if (rules !== null && expiryWantsLook(path, entry, rules, now)) this.#parts.worklist.mark(path);
-    }
-  }
-
   /** Tells the deleter when a file without entry has the identity of an entry elsewhere: perhaps a rename. */
-  noteArrival(path: MirrorPath, stat: StatToken): void {
-    const from = this.#parts.view.files.has(path) ? null : this.#parts.index.otherPathOf(path, stat);
+  async noteArrival(path: MirrorPath, stat: StatToken): Promise<void> {
+    const { view, index } = this.#parts;
+    if (view.files.has(path)) return;
+    await index.ready();
+    const from = index.otherPathOf(path, stat);
     if (from !== null) this.#parts.deleter.noteSuccessor(from, path);
   }
 
@@ -139,17 +143,14 @@ export class Scanner {
     if (notes.set(path, 'skipped', reason)) listener({ kind: 'skipped', path, reason });
   }
 
-  #markUnseen(
-    path: MirrorPath,
-    under: MirrorPath | null,
-    seen: Seen,
-    unlistable: ReadonlySet<MirrorPath>,
-    mark: (path: MirrorPath) => void,
-  ): void {
-    if (seen.has(path) || (under !== null && !isWithin(path, under))) return;
-    // Below a directory that could not be listed everything is unknown, and nothing is concluded.
-    if (isWithinAny(path, unlistable)) return;
-    mark(path);
+  /** Those of the tree (null: all), however many there are, without keeping others from their turn. */
+  async *#within(paths: Iterable<MirrorPath>, tree: MirrorPath | null): AsyncIterable<MirrorPath> {
+    let count = 0;
+    for (const path of paths) {
+      count += 1;
+      if (count % PATHS_PER_TURN === 0) await this.#parts.pause();
+      if (tree === null || isWithin(path, tree)) yield path;
+    }
   }
 }
 

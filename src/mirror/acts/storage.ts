@@ -2,18 +2,17 @@ import type { HaltBoard } from '../memory/halts.ts';
 import type { Reloadable } from '../memory/reloadable.ts';
 import type { Clock } from '../../contract/ports.ts';
 import { nowSeconds } from '../memory/times.ts';
+import type { Totals } from '../memory/totals.ts';
 import type { Survey } from '../judge/remote-survey.ts';
 import { sizeOf } from '../../contract/stat-token.ts';
 import type { MirrorPath, StatToken, ManifestView } from '../../contract/types.ts';
-
-/** What is owned is summed no more often than this. */
-const SUM_AGAIN_MS = 1_000;
 
 /** What it works with. */
 interface Parts {
   readonly clock: Clock;
   readonly config: Reloadable;
   readonly halts: HaltBoard;
+  readonly totals: Totals;
   readonly view: ManifestView;
 }
 
@@ -24,12 +23,11 @@ interface Parts {
  */
 export class Storage {
   readonly #parts: Parts;
-  /** Bytes of uploads that were let through and have not ended yet. */
-  readonly #promised = new Map<MirrorPath, number>();
+  /** Versions that were let through and whose upload has not ended yet. */
+  readonly #promised = new Map<MirrorPath, StatToken>();
   /** The versions that wait for room. */
   readonly #held = new Map<MirrorPath, StatToken>();
   #othersBytes = 0;
-  #owned = { bytes: 0, untilMs: Number.NEGATIVE_INFINITY };
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -41,20 +39,18 @@ export class Storage {
 
   /** Runs the upload of a path if it fits, its bytes set aside meanwhile. Otherwise holds the path, and says why. */
   async within<T>(path: MirrorPath, stat: StatToken, upload: () => Promise<T>): Promise<T | StorageRefusal> {
-    const sizeBytes = sizeOf(stat);
-    const reason = this.#refusal(sizeBytes);
+    await this.#parts.totals.ready();
+    const reason = this.#refusal(sizeOf(stat));
     if (reason !== null) {
       this.#hold(path, stat, reason);
       return { refused: reason };
     }
     this.notHeld(path);
-    this.#promised.set(path, sizeBytes);
+    this.#promised.set(path, stat);
     try {
       return await upload();
     } finally {
       this.#promised.delete(path);
-      // Until it is summed anew. What was not sent after all needs no room, and what perhaps was has an intent.
-      if (this.#parts.view.files.get(path)?.stat === stat) this.#owned.bytes += sizeBytes;
     }
   }
 
@@ -82,25 +78,17 @@ export class Storage {
   #refusal(sizeBytes: number): string | null {
     const limit = this.#parts.config.settings.storageBytes;
     if (limit === null) return null;
-    const used = this.#othersBytes + this.#ownedBytes() + this.#comingBytes();
+    const used = this.#othersBytes + this.#parts.totals.ownedBytes() + this.#comingBytes();
     if (used + sizeBytes <= limit) return null;
     return `the storage limit would be passed: ${used} of ${limit} bytes are used (limits.storageBytes)`;
-  }
-
-  #ownedBytes(): number {
-    const { view, clock } = this.#parts;
-    if (clock.monotonicMs() < this.#owned.untilMs) return this.#owned.bytes;
-    let bytes = 0;
-    for (const entry of view.files.values()) bytes += entry.bytes;
-    for (const garbage of view.garbage.values()) bytes += garbage.bytes;
-    this.#owned = { bytes, untilMs: clock.monotonicMs() + SUM_AGAIN_MS };
-    return bytes;
   }
 
   /** What is being uploaded, and what perhaps was. */
   #comingBytes(): number {
     let bytes = 0;
-    for (const sizeBytes of this.#promised.values()) bytes += sizeBytes;
+    // One that is recorded is owned already.
+    for (const [path, stat] of this.#promised)
+      if (this.#parts.view.files.get(path)?.stat !== stat) bytes += sizeOf(stat);
     for (const [path, intent] of this.#parts.view.intents)
       if (!this.#promised.has(path)) bytes += intent.bytes;
     return bytes;

@@ -330,22 +330,28 @@ export function isExpired(entry: Entry, nowSeconds: number): boolean {
   return entry.expiresAt !== null && entry.expiresAt <= nowSeconds;
 }
 
-/**
- * Whether a file under the policy `renew` is to be uploaded again now. A thousand files that expire together are
- * spread over the first half of the lead time by a hash of their path, so that they do not renew in one minute.
- * The lead time is never more than half of the file's life.
- */
+/** Whether a file under the policy `renew` is to be uploaded again now. */
 export function renewalIsDue(
   path: MirrorPath,
   entry: Entry,
   rules: FolderRules,
   nowSeconds: number,
 ): boolean {
-  if (entry.expiresAt === null) return false;
+  const at = renewalDueAt(path, entry, rules);
+  return at !== null && at <= nowSeconds;
+}
+
+/**
+ * From when on a file under the policy `renew` is to be uploaded again; null: it does not expire. A thousand files that expire together are
+ * spread over the first half of the lead time by a hash of their path, so that they do not renew in one minute.
+ * The lead time is never more than half of the file's life.
+ */
+export function renewalDueAt(path: MirrorPath, entry: Entry, rules: FolderRules): number | null {
+  if (entry.expiresAt === null) return null;
   // A lead as long as the life itself would renew for ever.
   const longestSeconds = Math.max(0, entry.expiresAt - entry.createdAt) / 2;
   const leadSeconds = Math.min(rules.renewBeforeSeconds, longestSeconds) * (1 - spreadOf(path) / 2);
-  return entry.expiresAt - leadSeconds <= nowSeconds;
+  return entry.expiresAt - leadSeconds;
 }
 
 /** A number in [0, 1) that depends on the path alone (FNV-1a). */

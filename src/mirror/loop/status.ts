@@ -3,6 +3,7 @@ import type { HaltBoard } from '../memory/halts.ts';
 import type { PathNotes } from '../memory/path-notes.ts';
 import type { Reloadable } from '../memory/reloadable.ts';
 import { serverNowSeconds } from '../memory/times.ts';
+import type { Totals } from '../memory/totals.ts';
 import type { ManifestView } from '../../contract/types.ts';
 import type { MirrorStatus, Phase } from '../../contract/report.ts';
 
@@ -16,6 +17,7 @@ interface Parts {
   readonly halts: HaltBoard;
   readonly notes: PathNotes;
   readonly queue: SendQueue;
+  readonly totals: Totals;
   readonly view: ManifestView;
 }
 
@@ -28,9 +30,9 @@ export interface EngineFacts {
 }
 
 export function statusOf(parts: Parts, facts: EngineFacts): MirrorStatus {
-  const { view, halts, notes, queue } = parts;
+  const { view, halts, notes, queue, totals } = parts;
   const { groups, shown } = notes.groupedProblems(MAX_PROBLEMS);
-  const heldGarbage = [...view.garbage.values()].filter((garbage) => garbage.hold).length;
+  const { heldGarbage } = totals;
   const unheldGarbage = view.garbage.size - heldGarbage;
   const { canDelete } = parts.config.settings;
   const window = queue.uploadWindow();
@@ -57,7 +59,7 @@ export function statusOf(parts: Parts, facts: EngineFacts): MirrorStatus {
       ...window,
       pause: pause === undefined ? null : { why: pause.why, remainingMs: pause.remainingMs ?? 0 },
     },
-    nextExpiry: nextExpiryOf(parts),
+    nextExpiry: totals.nextExpiry(serverNowSeconds(parts)),
     lastScanAt: facts.lastScanAt,
     lastVerifyAt: facts.lastVerifyAt,
     watching: facts.watching,
@@ -65,15 +67,4 @@ export function statusOf(parts: Parts, facts: EngineFacts): MirrorStatus {
     problemsTotal: notes.size,
     problemGroups: groups,
   };
-}
-
-/** The soonest one that is still to come: what has expired is told by its path's state. */
-function nextExpiryOf(parts: Parts): MirrorStatus['nextExpiry'] {
-  const now = serverNowSeconds(parts);
-  let next: MirrorStatus['nextExpiry'] = null;
-  for (const [path, { expiresAt }] of parts.view.files) {
-    if (expiresAt !== null && expiresAt > now && (next === null || expiresAt < next.expiresAt))
-      next = { path, expiresAt };
-  }
-  return next;
 }

@@ -1,16 +1,15 @@
 import type { ApiHalts } from '../acts/api-halts.ts';
 import type { Collector } from '../acts/collector.ts';
 import type { Deleter } from '../acts/deleter.ts';
+import type { ExpiryWatch } from '../acts/expiry-watch.ts';
 import type { RootGuard } from '../acts/root-guard.ts';
-import type { Scanner } from '../acts/scanner.ts';
 import type { ScopeGuard } from '../acts/scope-guard.ts';
 import { survivable } from '../../contract/faults.ts';
-import { countInFolder } from '../../contract/mirror-path.ts';
 import type { Clock, Listener } from '../../contract/ports.ts';
-import type { ManifestView } from '../../contract/types.ts';
 import type { HaltBoard } from '../memory/halts.ts';
 import type { Ledger } from '../memory/ledger.ts';
 import type { Reloadable } from '../memory/reloadable.ts';
+import type { Totals } from '../memory/totals.ts';
 import type { Wakeup } from '../waiting/wakeup.ts';
 import type { Worklist } from '../waiting/worklist.ts';
 import type { ScanSchedule } from './scan-schedule.ts';
@@ -19,7 +18,6 @@ import type { WorkerPool } from './worker-pool.ts';
 
 const ROOT_CHECK_MS = 5_000;
 const STATE_PROBE_MS = 5_000;
-const EXPIRY_CHECK_MS = 30_000;
 /** The longest sleep: what has no timer of its own is seen at least this often. */
 const TICK_MS = 1_000;
 
@@ -30,15 +28,15 @@ interface Parts {
   readonly halts: HaltBoard;
   readonly ledger: Ledger;
   readonly listener: Listener;
-  readonly view: ManifestView;
+  readonly totals: Totals;
   readonly wakeup: Wakeup;
   readonly worklist: Worklist;
   readonly apiHalts: ApiHalts;
   readonly collector: Collector;
   readonly deleter: Deleter;
+  readonly expiry: ExpiryWatch;
   readonly pool: WorkerPool;
   readonly root: RootGuard;
-  readonly scanner: Scanner;
   readonly scans: ScanSchedule;
   readonly scope: ScopeGuard;
   readonly verifications: VerifySchedule;
@@ -52,7 +50,6 @@ export class TimerLoop {
   #tickedAtMs: number;
   #nextRootMs = 0;
   #nextStateProbeMs = 0;
-  #nextExpiryMs = 0;
   #foldersReady = false;
 
   constructor(parts: Parts) {
@@ -86,8 +83,8 @@ export class TimerLoop {
 
   /** Does what is due and returns the monotonic time of the next thing that will be. */
   async #tick(): Promise<number> {
-    const { clock, halts, ledger, worklist, root, scans, scanner, verifications, abort } = this.#parts;
-    const { collector, deleter, apiHalts, scope } = this.#parts;
+    const { clock, halts, ledger, worklist, root, scans, verifications, abort } = this.#parts;
+    const { collector, deleter, expiry, apiHalts, scope } = this.#parts;
     const now = clock.monotonicMs();
     if (now >= this.#nextRootMs) {
       this.#nextRootMs = now + ROOT_CHECK_MS;
@@ -99,10 +96,7 @@ export class TimerLoop {
     }
     if (!this.#foldersReady && !halts.has('root')) await this.#createFolders();
     scans.tick(!halts.has('root'), abort);
-    if (now >= this.#nextExpiryMs) {
-      this.#nextExpiryMs = now + EXPIRY_CHECK_MS;
-      scanner.sweepExpiry();
-    }
+    expiry.tick();
     await verifications.tick(abort);
     const next = [
       worklist.wake(clock.monotonicMs()),
@@ -116,12 +110,13 @@ export class TimerLoop {
 
   /** Purpose folders that are missing and never held anything of ours; others' absence means something. */
   async #createFolders(): Promise<void> {
-    const { config, view, listener } = this.#parts;
+    const { config, totals, listener } = this.#parts;
     const { settings, local } = config;
     this.#foldersReady = true;
     for (const folder of settings.folders.keys()) {
       if ((await local.lookFolder(folder)).kind !== 'gone') continue;
-      if (countInFolder(view.files.keys(), folder) > 0) continue;
+      await totals.ready();
+      if (totals.entriesWithin(folder) > 0) continue;
       try {
         await local.createFolder(folder);
       } catch (error) {

@@ -1,34 +1,53 @@
-import { identityKey } from '../../contract/stat-token.ts';
+import { fileOf, identityKey } from '../../contract/stat-token.ts';
 import type { Change, FileId, ManifestView, MirrorPath, Replaced, StatToken } from '../../contract/types.ts';
+import { Following, type Follower, type Pause } from './following.ts';
 
 /** How long an id that was given up is remembered: far longer than any listing is stale. */
 const REMEMBER_MS = 600_000;
 
 /**
  * Which path owns an id, and which path's file had an identity (device, inode, size, mtime: what a rename keeps).
- * Derived from the manifest, built when first asked for, and kept up to date by `apply`.
+ * Follows from the manifest; whoever awaits `ready` before asking keeps nobody else waiting.
  */
 export class IdentityIndex {
   readonly #view: ManifestView;
-  #owners: Map<FileId, MirrorPath> | null = null;
-  #identities: Map<string, MirrorPath> | null = null;
+  readonly #following: Following;
+  readonly #owners = new Map<FileId, MirrorPath>();
+  /** By inode and device, of which a million are less dear than whole identities: one file has one path but for links. */
+  readonly #files = new Map<string, MirrorPath>();
   /** Ids that are being recorded. */
   readonly #held = new Set<FileId>();
   /** Ids that were ours and are no more, with the monotonic time of that, oldest first. */
   readonly #givenUp = new Map<FileId, number>();
 
-  constructor(view: ManifestView) {
+  constructor(view: ManifestView, pause: Pause, perTurn?: number) {
     this.#view = view;
+    const follower: Follower = {
+      enter: (path, { id, stat }) => {
+        this.#owners.set(id, path);
+        this.#files.set(fileOf(stat), path);
+      },
+      leave: (path, { id, stat }) => {
+        if (this.#owners.get(id) === path) this.#owners.delete(id);
+        if (this.#files.get(fileOf(stat)) === path) this.#files.delete(fileOf(stat));
+      },
+    };
+    this.#following = new Following(view, follower, pause, perTurn);
+  }
+
+  ready(): Promise<void> {
+    return this.#following.ready();
   }
 
   /** The path whose entry has this id; null when none has. */
   ownerOf(id: FileId): MirrorPath | null {
-    return this.#ownersMap().get(id) ?? null;
+    this.#following.complete();
+    return this.#owners.get(id) ?? null;
   }
 
   /** True when an entry or the garbage list holds this id, or is about to. */
   isOwned(id: FileId): boolean {
-    return this.#ownersMap().has(id) || this.#view.garbage.has(id) || this.#held.has(id);
+    return this.ownerOf(id) !== null || this.#view.garbage.has(id) || this.#held.has(id);
   }
 
   /** Whether this id is being recorded. */
@@ -52,23 +71,15 @@ export class IdentityIndex {
 
   /** Another path than `path` whose entry was recorded with this file's identity; null when there is none. */
   otherPathOf(path: MirrorPath, stat: StatToken): MirrorPath | null {
-    if (this.#view.files.size === 0) return null;
-    const other = this.#identitiesMap().get(identityKey(stat)) ?? null;
-    return other === path ? null : other;
+    this.#following.complete();
+    const other = this.#files.get(fileOf(stat));
+    const entry = other === undefined || other === path ? undefined : this.#view.files.get(other);
+    return entry !== undefined && identityKey(entry.stat) === identityKey(stat) ? (other ?? null) : null;
   }
 
   /** To be told of every change (`Recorded`); `nowMs`: monotonic. */
   apply(change: Change, replaced: Replaced, nowMs: number): void {
-    for (const [path, old] of replaced.files) {
-      if (this.#owners?.get(old.id) === path) this.#owners.delete(old.id);
-      const key = this.#identities === null ? null : identityKey(old.stat);
-      if (key !== null && this.#identities?.get(key) === path) this.#identities.delete(key);
-    }
-    for (const [path, entry] of Object.entries(change.files ?? {})) {
-      if (entry === null) continue;
-      this.#owners?.set(entry.id, path);
-      this.#identities?.set(identityKey(entry.stat), path);
-    }
+    this.#following.apply(change, replaced);
     for (const [id, garbage] of Object.entries(change.garbage ?? {})) {
       if (garbage === null) this.#giveUp(id, nowMs);
     }
@@ -80,21 +91,5 @@ export class IdentityIndex {
       if (nowMs - atMs < REMEMBER_MS) return;
       this.#givenUp.delete(old);
     }
-  }
-
-  #ownersMap(): Map<FileId, MirrorPath> {
-    if (this.#owners === null) {
-      this.#owners = new Map();
-      for (const [path, entry] of this.#view.files) this.#owners.set(entry.id, path);
-    }
-    return this.#owners;
-  }
-
-  #identitiesMap(): Map<string, MirrorPath> {
-    if (this.#identities === null) {
-      this.#identities = new Map();
-      for (const [path, entry] of this.#view.files) this.#identities.set(identityKey(entry.stat), path);
-    }
-    return this.#identities;
   }
 }

@@ -50,7 +50,7 @@ class Preview {
 
   constructor(parts: PreviewParts) {
     this.#parts = parts;
-    this.#index = new IdentityIndex(parts.view);
+    this.#index = new IdentityIndex(parts.view, async () => {});
   }
 
   async run(signal: AbortSignal): Promise<readonly PlannedAction[]> {
