@@ -2,6 +2,7 @@ import type { Worklist } from '../waiting/worklist.ts';
 import type { PathNotes } from '../memory/path-notes.ts';
 import type { Pause } from '../memory/following.ts';
 import type { IdentityIndex } from '../memory/identity-index.ts';
+import { LargeMap } from '../memory/large-map.ts';
 import type { Totals } from '../memory/totals.ts';
 import type { FilesApi, Clock, Listener } from '../../contract/ports.ts';
 import { needOf, needOfSkip } from '../../contract/attention.ts';
@@ -154,13 +155,10 @@ export class Scanner {
   }
 }
 
-/**
- * What a scan came across. Entries are kept by reference: the path of an unchanged file, which the walk has made
- * anew, need not outlive its step.
- */
+/** What a scan came across. Of an unchanged file the id is kept: its path, which the walk has made anew, need not be. */
 class Seen {
   readonly #view: ReadonlyMap<MirrorPath, Entry>;
-  readonly #entries = new Set<Entry>();
+  readonly #ids = new LargeMap<true>();
   readonly #paths = new Set<MirrorPath>();
 
   constructor(view: ReadonlyMap<MirrorPath, Entry>) {
@@ -168,11 +166,11 @@ class Seen {
   }
 
   get entryCount(): number {
-    return this.#entries.size;
+    return this.#ids.size;
   }
 
-  addEntry(entry: Entry): void {
-    this.#entries.add(entry);
+  addEntry({ id }: Entry): void {
+    this.#ids.set(id, true);
   }
 
   /** For what has no entry, or may have another one soon. */
@@ -182,6 +180,6 @@ class Seen {
 
   has(path: MirrorPath): boolean {
     const entry = this.#view.get(path);
-    return (entry !== undefined && this.#entries.has(entry)) || this.#paths.has(path);
+    return (entry !== undefined && this.#ids.has(entry.id)) || this.#paths.has(path);
   }
 }

@@ -1,5 +1,6 @@
 import { fileOf, identityKey } from '../../contract/stat-token.ts';
 import type { Change, FileId, ManifestView, MirrorPath, Replaced, StatToken } from '../../contract/types.ts';
+import { LargeMap } from './large-map.ts';
 import { Following, type Follower, type Pause } from './following.ts';
 
 /** How long an id that was given up is remembered: far longer than any listing is stale. */
@@ -12,9 +13,9 @@ const REMEMBER_MS = 600_000;
 export class IdentityIndex {
   readonly #view: ManifestView;
   readonly #following: Following;
-  readonly #owners = new Map<FileId, MirrorPath>();
+  readonly #owners = new LargeMap<MirrorPath>();
   /** By inode and device, of which a million are less dear than whole identities: one file has one path but for links. */
-  readonly #files = new Map<string, MirrorPath>();
+  readonly #files = new LargeMap<MirrorPath>();
   /** Ids that are being recorded. */
   readonly #held = new Set<FileId>();
   /** Ids that were ours and are no more, with the monotonic time of that, oldest first. */
