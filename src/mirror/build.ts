@@ -73,7 +73,7 @@ export function buildEngine(parts: MirrorParts, { abort, stopTaking, broke }: En
   const index = new IdentityIndex(manifest, pause);
   const totals = new Totals(manifest, pause);
   const halts = new HaltBoard(queue, listener, parts.stay);
-  const ledger = new Ledger(manifest, halts, clock, broke);
+  const ledger = new Ledger(manifest, halts, clock, broke, index);
   ledger.subscribe((change, replaced) => index.apply(change, replaced, clock.monotonicMs()));
   ledger.subscribe((change, replaced) => totals.apply(change, replaced));
   const notes = new PathNotes(manifest, (folder) => config.settings.folders.get(folder)?.purpose ?? null);

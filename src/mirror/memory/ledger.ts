@@ -1,7 +1,9 @@
-import { Fault, survivable } from '../../contract/faults.ts';
+import { Fault, fatalFault, survivable } from '../../contract/faults.ts';
 import type { HaltBoard } from './halts.ts';
 import type { Clock, Manifest } from '../../contract/ports.ts';
-import type { Change, Memory, MirrorPath, Recorded, Replaced } from '../../contract/types.ts';
+import { doubleOwners, givenIds, type Owners } from '../judge/ownership.ts';
+import type { IdentityIndex } from './identity-index.ts';
+import type { Change, FileId, Memory, MirrorPath, Recorded, Replaced } from '../../contract/types.ts';
 
 /** How long to wait before trying again to write what could not be written. */
 const STATE_RETRY_MS = 5_000;
@@ -23,15 +25,25 @@ export class Ledger {
   readonly #halts: HaltBoard;
   readonly #clock: Clock;
   readonly #onFatal: (fault: Fault) => void;
+  readonly #index: Pick<IdentityIndex, 'ownerOf' | 'ready'>;
+  /** Ids that changes on the way to the disk give to somebody. */
+  readonly #beingGiven = new Set<FileId>();
   /** With what is still to be written. */
   #memory: Memory;
 
-  /** `onFatal`: called when nothing can be recorded ever again. */
-  constructor(manifest: Manifest, halts: HaltBoard, clock: Clock, onFatal: (fault: Fault) => void) {
+  /** `onFatal`: called when nothing can be recorded ever again. `index`: of what `manifest` shows. */
+  constructor(
+    manifest: Manifest,
+    halts: HaltBoard,
+    clock: Clock,
+    onFatal: (fault: Fault) => void,
+    index: Pick<IdentityIndex, 'ownerOf' | 'ready'>,
+  ) {
     this.#manifest = manifest;
     this.#halts = halts;
     this.#clock = clock;
     this.#onFatal = onFatal;
+    this.#index = index;
     this.#memory = manifest.memory;
   }
 
@@ -45,9 +57,21 @@ export class Ledger {
     return this.#manifest.memory;
   }
 
-  /** Resolves when the change is durable. Throws the `Fault` when it cannot be made so; nothing changed then. */
+  /**
+   * Resolves when the change is durable. Throws the `Fault` when it cannot be made so; nothing changed then.
+   * INVARIANT: what would give an id to two (`ownership.ts`) is a defect of ours: it is not written, and ends the engine.
+   */
   async commit(change: Change): Promise<void> {
-    await this.#durably(() => this.#manifest.commit(change));
+    await this.#durably(async () => {
+      // Nobody waits for an index of a million ids.
+      if (givenIds(change, this.#manifest).size > 0) await this.#index.ready();
+      const given = this.#give(change);
+      try {
+        await this.#manifest.commit(change);
+      } finally {
+        for (const id of given) this.#beingGiven.delete(id);
+      }
+    });
   }
 
   /** As `commit`, for who can wait. False: the manifest cannot be written, and nothing changed; the halt says so. */
@@ -73,6 +97,23 @@ export class Ledger {
   /** While the halt `state` lasts: finds out whether the manifest can be written again, and ends the halt then. */
   async probe(): Promise<void> {
     if (await this.tryCommit(PROBE)) this.#halts.end('state');
+  }
+
+  /** The ids that the change gives to somebody. Throws a fatal `Fault` that names those which another has. */
+  #give(change: Change): ReadonlySet<FileId> {
+    const { files, garbage } = this.#manifest;
+    const before: Owners = { files, garbage, ownerOf: (id) => this.#index.ownerOf(id) };
+    const given = givenIds(change, before);
+    const twice = [
+      ...doubleOwners(change, before),
+      ...[...given].filter((id) => this.#beingGiven.has(id)).map((id) => `${id} (by two changes)`),
+    ];
+    if (twice.length > 0) {
+      const what = `a defect of this program: an id would belong to two: ${twice.join('; ')}`;
+      throw fatalFault('two-owners', `${what}. Nothing was recorded, and nothing is done any more`);
+    }
+    for (const id of given) this.#beingGiven.add(id);
+    return given;
   }
 
   async #try(write: () => Promise<void>): Promise<boolean> {
