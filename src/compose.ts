@@ -2,7 +2,7 @@
  * Builds the parts and connects them, for one question or wish of the command line each. This file and the folder of
  * its name are the only ones that know all rooms.
  */
-import { Held } from './compose/held.ts';
+import { Opened } from './compose/opened.ts';
 import { createClient, createTree, settingsOf } from './compose/parts.ts';
 import {
   apiOf,
@@ -62,15 +62,15 @@ export async function openMirror(
   around: (ports: OutwardPorts) => OutwardPorts = (ports) => ports,
 ): Promise<MirrorApp> {
   const { config } = options;
-  const held = new Held();
+  const opened = new Opened();
   try {
-    const lock = await held.lock(options, () => refuseLostManifest(config));
-    const manifest = held.add(await openManifestFor(options, null, lock));
+    const lock = await opened.lock(options, () => refuseLostManifest(config));
+    const manifest = opened.add(await openManifestFor(options, null, lock));
     const scope = scopeOf(options, options.apiKey);
     const memory = await openRecordedApi(config.stateDir, scope, false);
-    return new WorkingMirror(options, { manifest, memory }, held, around);
+    return new WorkingMirror(options, { manifest, memory }, opened, around);
   } catch (error) {
-    await held.close();
+    await opened.close();
     throw error;
   }
 }
@@ -95,11 +95,11 @@ export async function adoptRemote(
   signal: AbortSignal,
 ): Promise<AdoptReport> {
   const { config, apiKey, dryRun } = options;
-  await using held = new Held();
-  const lock = dryRun ? null : await held.lock(options, async () => {});
+  await using opened = new Opened();
+  const lock = dryRun ? null : await opened.lock(options, async () => {});
   const marked = await readMirrorId(config.root);
   const view = await viewFor(options, marked);
-  const api = held.add(createClient(config, () => apiKey));
+  const api = opened.add(createClient(config, () => apiKey));
   const scope = scopeOf(options, apiKey);
   const parts = {
     local: createTree(config).local,
@@ -110,7 +110,7 @@ export async function adoptRemote(
     folders: settingsOf(config).folders,
   };
   const openManifest =
-    lock === null ? null : async () => held.add(await openManifestFor(options, marked, lock));
+    lock === null ? null : async () => opened.add(await openManifestFor(options, marked, lock));
   const report = await adopt({ ...parts, openManifest }, signal);
   if (!dryRun) await (await openRecordedApi(config.stateDir, scope, false)).confirm();
   return report;
@@ -119,10 +119,10 @@ export async function adoptRemote(
 /** Deletes the files of the garbage list while no daemon runs; see `clearGarbage`. Throws as `openMirror` does too. */
 export async function deleteOrphans(options: MirrorOptions, signal: AbortSignal): Promise<number> {
   const { config, apiKey } = options;
-  await using held = new Held();
-  const lock = await held.lock(options, () => refuseLostManifest(config));
-  const manifest = held.add(await openManifestFor(options, null, lock));
-  const api = held.add(createClient(config, () => apiKey));
+  await using opened = new Opened();
+  const lock = await opened.lock(options, () => refuseLostManifest(config));
+  const manifest = opened.add(await openManifestFor(options, null, lock));
+  const api = opened.add(createClient(config, () => apiKey));
   const apiMemory = await openRecordedApi(config.stateDir, scopeOf(options, apiKey), false);
   const { local } = createTree(config);
   return await clearGarbage({ local, api, manifest, apiMemory, clock: systemClock }, signal);
@@ -135,10 +135,10 @@ export async function retryRejected(
 ): Promise<readonly MirrorPath[]> {
   const { config } = options;
   if (!(await hasManifest(config.stateDir))) return [];
-  await using held = new Held();
-  const lock = await held.lock(options, async () => {});
+  await using opened = new Opened();
+  const lock = await opened.lock(options, async () => {});
   // As it is: whichever API is configured for this verb, nothing is asked of it.
-  const manifest = held.add(await openManifestAsIs(options, lock));
+  const manifest = opened.add(await openManifestAsIs(options, lock));
   return await forgetRejections(manifest, (change) => manifest.commit(change), wanted);
 }
 

@@ -2,8 +2,7 @@ import { withCommands, withCommandsIn } from '../contract/command.ts';
 import type { FlushResult } from '../contract/report.ts';
 import { renderHalt, renderProblems } from '../service/status-text.ts';
 import type { Context } from './context.ts';
-import { tell } from './io.ts';
-import { printJson } from './json-output.ts';
+import { tell, printJson } from './io.ts';
 
 /** `{ version, problems, halts }` and `more`, or for people what is not mirrored and why. */
 export async function printFlushResult(

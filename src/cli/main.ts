@@ -1,3 +1,4 @@
+/** The command line: one file a verb below `verbs/`. Verbs know the parts that `compose` gives them, and none of the engine's acts. */
 import yargs, { type Argv } from 'yargs';
 import { didYouMean } from '../contract/nearest-name.ts';
 import { plainInvocation, withCommands, type Invocation } from '../contract/command.ts';
@@ -8,8 +9,7 @@ import { ownPackage } from '../service/own-package.ts';
 import { StopRequest } from '../service/signals.ts';
 import { createContext, type Compose, type Context } from './context.ts';
 import { exitCode, exitCodeOf } from './exit-code.ts';
-import { hasPrinted, print, tell, type Io } from './io.ts';
-import { printJson } from './json-output.ts';
+import { hasPrinted, print, tell, type Io, printJson } from './io.ts';
 import { type Verb, UsageError } from './verb.ts';
 import { verbs } from './verbs.ts';
 
@@ -62,7 +62,7 @@ export async function main(
       logLevel: args['log-level'] as LogLevel,
     };
     context = createContext(io, name, flags, compose);
-    return await verb.run(args, context);
+    return (await verb.run(args, context)) ?? exitCode.done;
   } catch (error) {
     const { code, message } = reportFailure(error, io, await context?.invocation());
     // Behind half a list it would not be understood either.

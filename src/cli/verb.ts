@@ -7,15 +7,18 @@ export interface Verb {
   readonly operands: string;
   readonly positionals: Readonly<Record<string, PositionalOptions>>;
   readonly options: Readonly<Record<string, Options>>;
-  /** Returns the exit code. */
-  run(args: Readonly<Record<string, unknown>>, context: Context): Promise<number>;
+  /** Returns the exit code; nothing: all went well. */
+  run(args: Readonly<Record<string, unknown>>, context: Context): Promise<number | void>;
 }
 
 interface VerbDefinition<P extends Record<string, PositionalOptions>, O extends Record<string, Options>> {
   readonly operands?: string;
   readonly positionals?: P;
   readonly options?: O;
-  run(args: Readonly<InferredOptionTypes<P> & InferredOptionTypes<O>>, context: Context): Promise<number>;
+  run(
+    args: Readonly<InferredOptionTypes<P> & InferredOptionTypes<O>>,
+    context: Context,
+  ): Promise<number | void>;
 }
 
 /** Gives `run` arguments of the types that the options have. */

@@ -6,7 +6,7 @@ import type { FilesApi, Listener, Manifest } from '../contract/ports.ts';
 import type { FlushResult, MirrorControl } from '../contract/report.ts';
 import { LaneQueue } from '../queue/send-queue.ts';
 import { systemClock } from '../service/system-clock.ts';
-import type { Held } from './held.ts';
+import type { Opened } from './opened.ts';
 import { createClient, createTree, limitsOf, settingsOf } from './parts.ts';
 import type { MirrorIdentity } from './remembered.ts';
 
@@ -49,7 +49,7 @@ export interface MirrorApp {
 export class WorkingMirror implements MirrorApp {
   readonly #mirror: Mirror;
   readonly #queue: LaneQueue;
-  readonly #held: Held;
+  readonly #opened: Opened;
   readonly #memory: RecordedApi;
   readonly #listener: Listener;
   #config: Config;
@@ -58,19 +58,19 @@ export class WorkingMirror implements MirrorApp {
   #rewatch = new AbortController();
   #started = false;
 
-  /** `held`: what goes with it when it is closed. `around`: what a test puts between the engine and its ports. */
+  /** `opened`: what goes with it when it is closed. `around`: what a test puts between the engine and its ports. */
   constructor(
     { config, apiKey, listener, verb }: MirrorOptions,
     { manifest, memory }: { readonly manifest: ManifestStore; readonly memory: RecordedApi },
-    held: Held,
+    opened: Opened,
     around: (ports: OutwardPorts) => OutwardPorts,
   ) {
     this.#memory = memory;
     this.#config = config;
     this.#apiKey = apiKey;
     this.#listener = listener;
-    this.#held = held;
-    const api = held.add(createClient(config, () => this.#apiKey));
+    this.#opened = opened;
+    const api = opened.add(createClient(config, () => this.#apiKey));
     this.#queue = new LaneQueue({
       clock: systemClock,
       random: Math.random,
@@ -132,7 +132,7 @@ export class WorkingMirror implements MirrorApp {
   async close(): Promise<void> {
     await this.#mirror.stop(STOP_GRACE_MS);
     this.#queue.close();
-    await this.#held.close();
+    await this.#opened.close();
   }
 
   #start(): void {

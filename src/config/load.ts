@@ -1,3 +1,4 @@
+/** From flags, environment, file, preset and defaults to one checked configuration. Knows nothing of what it is for. */
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { isObject } from '../contract/json.ts';

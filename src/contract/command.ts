@@ -20,11 +20,11 @@ export function command(verb: string, ...operands: readonly string[]): string {
   return `\`files-mirror ${[verb, ...operands].map(shellWord).join(' ')}\``;
 }
 
-const marked = /`files-mirror ((?:'[^']*'|\\'|[^'`\\])+)`/g;
+const named = /`files-mirror ((?:'[^']*'|\\'|[^'`\\])+)`/g;
 
 /** The text with its commands as they can be copied. */
 export function withCommands(text: string, { program, options }: Invocation): string {
-  return text.replaceAll(marked, (_all, words: string) => `${program} ${words}${options}`);
+  return text.replaceAll(named, (_all, words: string) => `${program} ${words}${options}`);
 }
 
 /** As a POSIX shell reads it. */

@@ -1,6 +1,6 @@
 /**
  * A faithful local Files API over plain HTTP: the embedded default when there is no API key, and the server of
- * the tests, which may inject faults and look behind the counter.
+ * the tests, which may inject faults and see behind the counter. It knows nothing of the mirror.
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -110,7 +110,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     running.add(work);
     void work.finally(() => running.delete(work));
   });
-  const release = async (): Promise<void> => {
+  const clearAway = async (): Promise<void> => {
     await Promise.all(running);
     await store.close();
     if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
@@ -120,7 +120,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   try {
     await once(server, 'listening');
   } catch (error) {
-    await release();
+    await clearAway();
     throw error;
   }
   const close = async (): Promise<void> => {
@@ -128,7 +128,7 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     server.close();
     server.closeAllConnections();
     await closed;
-    await release();
+    await clearAway();
   };
   // A second call must not close descriptors that belong to somebody else by then.
   let closing: Promise<void> | null = null;

@@ -134,13 +134,13 @@ interface Matchers {
 }
 
 function buildMatchers(patterns: readonly string[], ignoreFile: string): Matchers {
-  const marked = (lines: readonly string[], place: string) =>
+  const placed = (lines: readonly string[], place: string) =>
     lines.map((pattern) => ({ pattern, mark: `${pattern} (${place})` }));
-  const defaults = marked(DEFAULT_PATTERNS, 'default').map(({ pattern, mark }) => ({
+  const defaults = placed(DEFAULT_PATTERNS, 'default').map(({ pattern, mark }) => ({
     pattern: inAnyCase(pattern),
     mark,
   }));
-  const own = [...marked(patterns, 'watch.ignore'), ...marked(ignoreFile.split(/\r?\n/), IGNORE_FILE)];
+  const own = [...placed(patterns, 'watch.ignore'), ...placed(ignoreFile.split(/\r?\n/), IGNORE_FILE)];
   // Case-sensitive, the defaults aside: `A.txt` and `a.txt` are two files.
   const matcherOf = (rules: readonly { pattern: string; mark: string }[]) =>
     ignore({ ignorecase: false }).add(rules);

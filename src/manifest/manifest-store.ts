@@ -1,3 +1,4 @@
+/** What is remembered, durable at every commit: the front door of this room, which does not know what entries mean. */
 import { randomUUID } from 'node:crypto';
 import { Low } from 'lowdb';
 import { isErrno } from '../contract/errno.ts';

@@ -18,11 +18,11 @@ const tries = 5;
 export async function lockRoot(rootPath: string): Promise<Lock> {
   const folder =
     process.platform === 'linux' ? await stat(rootPath, { bigint: true }).catch(() => null) : null;
-  if (folder === null) return { release: async () => {} };
+  if (folder === null) return { close: async () => {} };
   const address = `\0files-mirror-root-${folder.dev}-${folder.ino}`;
   for (let left = tries - 1; ; left -= 1) {
     const server = await listen(address);
-    if (server !== null) return { release: () => closed(server) };
+    if (server !== null) return { close: () => closed(server) };
     const answer = await askPid(address);
     if (answer !== 'gone' || left === 0) throw lockedBy(answer === 'gone' ? null : answer, rootPath);
   }

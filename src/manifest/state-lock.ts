@@ -11,9 +11,9 @@ import { unusable } from './manifest-fault.ts';
 import { isRunning, processOf, realmOf } from './process-facts.ts';
 import { createStateDir } from './state-files.ts';
 
-/** Held until it is released or the process ends. */
+/** Held until it is closed or the process ends. */
 export interface Lock {
-  release(): Promise<void>;
+  close(): Promise<void>;
 }
 
 export interface StateLock extends Lock {
@@ -253,7 +253,7 @@ function heldLock(lockPath: string, self: Holder, { beatMs }: LockTiming): State
       judge(readHolderNow(lockPath));
       if (lost !== null) throw lost;
     },
-    async release() {
+    async close() {
       clearInterval(beat);
       const holder = await readHolder(lockPath);
       if (holder !== 'gone' && holder?.token === self.token) await rm(lockPath, { force: true });

@@ -1,4 +1,4 @@
-/** The Files API over HTTP: the front door of this room. */
+/** The Files API over HTTP: the front door of this room, which knows neither paths nor the manifest. */
 import type { Dispatcher } from 'undici';
 import type { Clock, FilesApi, ListRequest, UploadRequest } from '../contract/ports.ts';
 import type { FileId, RemoteFile } from '../contract/types.ts';
@@ -44,7 +44,7 @@ export interface FilesClientOptions {
   readonly project?: string | null;
   /**
    * How long the server may be silent, and how long a request may take; to an upload the time is added that its
-   * bytes need at 64 KiB/s, and the time that the bandwidth limit holds it back.
+   * bytes need at 64 KiB/s, and the time that the bandwidth limit makes it wait.
    */
   readonly timeoutMs: number;
   /** Shared by all uploads; null (the default) is no limit. */

@@ -61,7 +61,7 @@ class Reading {
   readonly #asker: PageAsker;
   readonly #fetchPage: FetchPage;
   readonly #seen = new Set<FileId>();
-  readonly #marks = new Set<string>();
+  readonly #passed = new Set<string>();
   readonly #doubted = new Map<string, number>();
   #pages = 0;
   #way: string | null = null;
@@ -79,7 +79,7 @@ class Reading {
     this.#pages += 1;
     const fresh = page.files.filter(({ id }) => !this.#seen.has(id));
     for (const { id } of fresh) this.#seen.add(id);
-    this.#marks.add(markOf(page));
+    this.#passed.add(placeOf(page));
     this.#doubt(page);
     // What the server did not take to choose by is chosen here.
     return 'purpose' in this.#query ? fresh : fresh.filter((file) => isOf(file, this.#request.purpose));
@@ -185,12 +185,12 @@ class Reading {
   #isNews(page: ListPage): boolean {
     if (page.files.some(({ id }) => !this.#seen.has(id))) return true;
     // Nothing that can be read, or a token that leads on past a page that was told already.
-    return (page.files.length === 0 || page.next !== null) && !this.#marks.has(markOf(page));
+    return (page.files.length === 0 || page.next !== null) && !this.#passed.has(placeOf(page));
   }
 }
 
-/** What tells a page without readable files from one that was seen. */
-function markOf({ next, last }: ListPage): string {
+/** Where a page stands in the listing: tells one without readable files from one that was seen. */
+function placeOf({ next, last }: ListPage): string {
   return JSON.stringify([next, last]);
 }
 

@@ -166,7 +166,7 @@ export class Sender {
     const transferMs = ((form?.totalBytes ?? 0) / SLOWEST_BYTES_PER_SECOND) * 1000;
     const startedMs = clock.monotonicMs();
     const leftMs = (): number =>
-      startedMs + timeoutMs + transferMs + (form?.heldMs() ?? 0) - clock.monotonicMs();
+      startedMs + timeoutMs + transferMs + (form?.throttledMs() ?? 0) - clock.monotonicMs();
     return this.#deadlines.watch(leftMs, () => {
       exchange.stop(new AttemptTimeout(`given up after ${formatSeconds(clock.monotonicMs() - startedMs)}`));
     });

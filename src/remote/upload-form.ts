@@ -11,8 +11,8 @@ export interface UploadForm {
   body(ended: AbortSignal): Buffer | AsyncIterable<Uint8Array>;
   /** What ended the body before its time: the source's own error, or its wrong size. */
   failure(): { readonly error: unknown } | null;
-  /** How long the bandwidth limit has held the body back so far, milliseconds. */
-  heldMs(): number;
+  /** How long the bandwidth limit has kept the body waiting so far, milliseconds. */
+  throttledMs(): number;
 }
 
 /** What every form of one client is made with. */
@@ -41,7 +41,7 @@ export async function prepareForm(
   const form = await gatherForm(frame, request.body, signal);
   await throttle?.take(form.byteLength, signal);
   const { contentType, totalBytes } = frame;
-  return { contentType, totalBytes, body: () => form, failure: () => null, heldMs: () => 0 };
+  return { contentType, totalBytes, body: () => form, failure: () => null, throttledMs: () => 0 };
 }
 
 function largeForm(
@@ -51,13 +51,13 @@ function largeForm(
   clock: Clock,
 ): UploadForm {
   let failure: { readonly error: unknown } | null = null;
-  let heldMs = 0;
+  let throttledMs = 0;
   const timed: Throttle | null = throttle && {
     sliceBytes: throttle.sliceBytes,
     async take(bytes, signal) {
       const startMs = clock.monotonicMs();
       await throttle.take(bytes, signal);
-      heldMs += clock.monotonicMs() - startMs;
+      throttledMs += clock.monotonicMs() - startMs;
     },
   };
   const onFailure = (error: unknown): void => {
@@ -68,6 +68,6 @@ function largeForm(
     totalBytes: frame.totalBytes,
     body: (ended) => streamForm(frame, open, { throttle: timed, ended, onFailure }),
     failure: () => failure,
-    heldMs: () => heldMs,
+    throttledMs: () => throttledMs,
   };
 }

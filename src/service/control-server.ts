@@ -1,3 +1,4 @@
+/** The daemon's ear: this room is about living as one (socket, logs, signals, systemd), and not about mirroring. */
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';

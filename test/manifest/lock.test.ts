@@ -55,16 +55,16 @@ describe.for(['state', 'root'] as const)('the %s lock', (kind) => {
       const mine = await lock(folder);
       const second = await start(kind, folder);
       expect(second.said).toContain(`(pid ${process.pid})`);
-      await mine.release();
-      await (await lock(folder)).release();
+      await mine.close();
+      await (await lock(folder)).close();
     },
   );
 
   test('of two folders are two locks', async () => {
     const first = await lock(temporaryFolder());
     const second = await lock(temporaryFolder());
-    await first.release();
-    await second.release();
+    await first.close();
+    await second.close();
   });
 });
 
@@ -75,7 +75,7 @@ async function ownRecord(): Promise<typeof dead> {
   const folder = temporaryFolder();
   const lock = await lockStateDir(folder);
   const record = JSON.parse(readFileSync(join(folder, 'lock'), 'utf8')) as typeof dead;
-  await lock.release();
+  await lock.close();
   return record;
 }
 
@@ -98,7 +98,7 @@ describe('a stale state lock', () => {
         .map(({ reason }) => reason as unknown);
       expect(winners).toHaveLength(1);
       for (const reason of reasons) expect(reason).toMatchObject(locked);
-      await winners[0]?.value.release();
+      await winners[0]?.value.close();
       expect(readdirSync(folder).filter((name) => name === 'lock')).toEqual([]);
     }
   });
@@ -117,7 +117,7 @@ describe('a stale state lock', () => {
       const own = await ownRecord();
       const folder = temporaryFolder();
       writeFileSync(join(folder, 'lock'), JSON.stringify({ ...own, started: '1' }));
-      await (await lockStateDir(folder)).release();
+      await (await lockStateDir(folder)).close();
       writeFileSync(join(folder, 'lock'), JSON.stringify(own));
       await expect(lockStateDir(folder)).rejects.toMatchObject(locked);
     },
@@ -169,7 +169,7 @@ describe('the lock of a holder in another container', () => {
     const lock = await lockStateDir(folder, timing);
     const { mtimeMs } = statSync(path);
     await expect.poll(() => statSync(path).mtimeMs).toBeGreaterThan(mtimeMs);
-    await lock.release();
+    await lock.close();
   });
 
   test('is free at once when it has been silent for long, and the watching can be broken off', async () => {
@@ -181,7 +181,7 @@ describe('the lock of a holder in another container', () => {
     stop.abort(new Error('enough'));
     await expect(waiting).rejects.toMatchObject({ name: 'AbortError' });
     utimesSync(path, 1, 1);
-    await (await lockStateDir(folder, { beatMs: 5_000, watchMs: 3_600_000 })).release();
+    await (await lockStateDir(folder, { beatMs: 5_000, watchMs: 3_600_000 })).close();
   });
 
   test('is known to be lost by who was suspended meanwhile, and is not shown alive by that one any more', async () => {
@@ -204,7 +204,7 @@ describe('the lock of a holder in another container', () => {
         message: expect.stringContaining('(pid 1, in another container or host)'),
       });
     expect(statSync(path).mtimeMs).toBe(1_700_000_000_000);
-    await lock.release();
+    await lock.close();
     expect(readFileSync(path, 'utf8')).toBe(foreign);
   });
 
@@ -229,14 +229,14 @@ describe('the lock of a holder in another container', () => {
     expect(() => lock.assertHeld()).toThrow(`another files-mirror may have worked on ${folder}`);
     await delay(2 * timing.beatMs);
     expect(() => lock.assertHeld()).toThrow(`another files-mirror may have worked on ${folder}`);
-    await lock.release();
+    await lock.close();
   });
 
   test('is still held after a suspension that nobody used', async () => {
     const lock = await lockStateDir(temporaryFolder(), timing);
     suspend(3 * timing.beatMs);
     lock.assertHeld();
-    await lock.release();
+    await lock.close();
   });
 });
 
@@ -252,7 +252,7 @@ describe('who holds a state folder', () => {
     const mine = await lockStateDir(folder, undefined, undefined, 'sync');
     const me = { pid: process.pid, verb: 'sync', isForeign: false, isStopped: false };
     expect(await lockHolder(folder)).toEqual(me);
-    await mine.release();
+    await mine.close();
     expect(await lockHolder(folder)).toBeNull();
 
     const other = await start('state', folder);

@@ -1,3 +1,4 @@
+import { printJson, printLines } from '../io.ts';
 import { counted, formatBytes } from '../../contract/quantities.ts';
 import { checkRoot } from '../../config/root-folder.ts';
 import type { AdoptReport } from '../../mirror/offline/adopt.ts';
@@ -5,7 +6,6 @@ import type { AmbiguousMatch } from '../../mirror/judge/adoption.ts';
 import { printable } from '../../contract/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
 import { exitCode } from '../exit-code.ts';
-import { printJson, printLines } from '../json-output.ts';
 import { oneShotListener } from '../one-shot.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { defineVerb, jsonOption } from '../verb.ts';

@@ -1,7 +1,5 @@
 import { counted } from '../../contract/quantities.ts';
-import { exitCode } from '../exit-code.ts';
-import { print } from '../io.ts';
-import { printJson } from '../json-output.ts';
+import { printFacts } from '../io.ts';
 import { defineVerb, jsonOption, UsageError } from '../verb.ts';
 
 export const verb = defineVerb({
@@ -16,12 +14,7 @@ export const verb = defineVerb({
       );
     }
     const approved = await (await context.daemon()).approve(folder ?? null);
-    if (json) await printJson(context.io, { version: 1, approved });
-    else
-      await print(
-        context.io,
-        approved === 0 ? 'no deletes were held back\n' : `released ${counted(approved, 'delete')}\n`,
-      );
-    return exitCode.done;
+    const text = approved === 0 ? 'no deletes were held back\n' : `released ${counted(approved, 'delete')}\n`;
+    await printFacts(context.io, json, { version: 1, approved }, text);
   },
 });

@@ -9,8 +9,7 @@ import type { FolderRules } from '../../contract/types.ts';
 import { printable } from '../../contract/shown-text.ts';
 import type { Compose, Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
-import { print } from '../io.ts';
-import { printJson } from '../json-output.ts';
+import { printFacts } from '../io.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { defineVerb, jsonOption, UsageError } from '../verb.ts';
 
@@ -55,10 +54,9 @@ export const verb = defineVerb({
     const forced = purpose === undefined ? null : rulesOfPurpose(purpose, config);
     const inspector = new Inspector(config, forced, context, await context.compose());
     using stop = stopOnSignals();
-    for (const path of paths) await inspector.look(path, stop.signal);
+    for (const path of paths) await inspector.examine(path, stop.signal);
     const { report } = inspector;
-    if (json) await printJson(context.io, report);
-    else await print(context.io, reportText(report));
+    await printFacts(context.io, json, report, reportText(report));
     return report.findings.length > 0 ? exitCode.someFailed : exitCode.done;
   },
 });
@@ -94,7 +92,7 @@ class Inspector {
   }
 
   /** `path`: as it was given. Throws `UsageError` when nothing says whose rules count. */
-  async look(path: string, signal: AbortSignal): Promise<void> {
+  async examine(path: string, signal: AbortSignal): Promise<void> {
     const absolute = resolve(this.#cwd, path);
     const found = await kindOf(absolute);
     if (found === 'missing') {

@@ -1,9 +1,7 @@
 import { configJsonSchema } from '../../config/json-schema.ts';
 import { shownConfig } from '../../config/shown-config.ts';
 import { printable } from '../../contract/shown-text.ts';
-import { exitCode } from '../exit-code.ts';
-import { print } from '../io.ts';
-import { printJson } from '../json-output.ts';
+import { printFacts, printJson } from '../io.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 
 export const verb = defineVerb({
@@ -17,14 +15,10 @@ export const verb = defineVerb({
   },
   options: jsonOption,
   async run({ action, json }, context) {
-    if (action === 'schema') {
-      await printJson(context.io, configJsonSchema());
-      return exitCode.done;
-    }
+    if (action === 'schema') return await printJson(context.io, configJsonSchema());
     const { config, file } = await context.loadConfig();
-    if (action === 'show') await printJson(context.io, shownConfig(config));
-    else if (json) await printJson(context.io, { version: 1, ok: true, file });
-    else await print(context.io, file === null ? 'ok: no file, all defaults\n' : `ok: ${printable(file)}\n`);
-    return exitCode.done;
+    if (action === 'show') return await printJson(context.io, shownConfig(config));
+    const text = file === null ? 'ok: no file, all defaults\n' : `ok: ${printable(file)}\n`;
+    await printFacts(context.io, json, { version: 1, ok: true, file }, text);
   },
 });

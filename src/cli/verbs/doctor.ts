@@ -26,8 +26,7 @@ import {
 } from '../diagnosis.ts';
 import { exitCode } from '../exit-code.ts';
 import { startAdvice } from '../start-advice.ts';
-import { print } from '../io.ts';
-import { printJson } from '../json-output.ts';
+import { print, printJson } from '../io.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 
 /** How long the API is waited for. */

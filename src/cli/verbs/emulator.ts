@@ -1,9 +1,7 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { configFault } from '../../contract/faults.ts';
-import { exitCode } from '../exit-code.ts';
-import { print } from '../io.ts';
-import { printJson } from '../json-output.ts';
+import { printFacts } from '../io.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { defineVerb, jsonOption, UsageError } from '../verb.ts';
 
@@ -53,12 +51,11 @@ export const verb = defineVerb({
       throw configFault(`cannot start the emulator: ${error.message}`, error);
     });
     try {
-      if (args.json) await printJson(context.io, { version: 1, url: emulator.url });
-      else await print(context.io, `${emulator.url}\n`);
+      const { url } = emulator;
+      await printFacts(context.io, args.json, { version: 1, url }, `${url}\n`);
       if (!stop.signal.aborted) await once(stop.signal, 'abort');
     } finally {
       await emulator.close();
     }
-    return exitCode.done;
   },
 });

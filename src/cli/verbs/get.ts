@@ -7,7 +7,6 @@ import { Fault, skipFault } from '../../contract/faults.ts';
 import type { Entry, FileId, MirrorPath } from '../../contract/types.ts';
 import { askedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';
-import { exitCode } from '../exit-code.ts';
 import { print } from '../io.ts';
 import { mirrorPathOf } from '../path-argument.ts';
 import { defineVerb, UsageError } from '../verb.ts';
@@ -32,7 +31,6 @@ export const verb = defineVerb({
     const chunks = asked.recorded === null ? content.chunks : asRecorded(content.chunks, asked.recorded);
     if (output === undefined) for await (const chunk of chunks) await print(context.io, chunk);
     else await writeOut(resolve(context.io.cwd, output), chunks);
-    return exitCode.done;
   },
 });
 

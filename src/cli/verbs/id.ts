@@ -3,10 +3,8 @@ import { type Fault, skipFault } from '../../contract/faults.ts';
 import type { PathReport } from '../../contract/report.ts';
 import type { DaemonClient } from '../../service/control-client.ts';
 import type { Context } from '../context.ts';
-import { exitCode } from '../exit-code.ts';
 import { runningText } from '../found-process.ts';
-import { print, tell } from '../io.ts';
-import { printJson } from '../json-output.ts';
+import { printFacts, tell } from '../io.ts';
 import { lastKnownReport } from '../last-known.ts';
 import { mirrorPathOf } from '../path-argument.ts';
 import { notMirroredText, stateText, untilTimeIsUp } from '../time-is-up.ts';
@@ -31,9 +29,7 @@ export const verb = defineVerb({
     // Without --wait the id of the last mirrored version will do, whatever has become of the file since.
     if (report === null || report.id === null || (args.wait && report.state !== 'synced'))
       throw noEntry(path, report);
-    if (args.json) await printJson(context.io, { version: 1, ...report });
-    else await print(context.io, `${report.id}\n`);
-    return exitCode.done;
+    await printFacts(context.io, args.json, { version: 1, ...report }, `${report.id}\n`);
   },
 });
 

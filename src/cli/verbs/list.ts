@@ -10,9 +10,7 @@ import { printable } from '../../contract/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
 import { runningText } from '../found-process.ts';
 import type { Context } from '../context.ts';
-import { exitCode } from '../exit-code.ts';
-import { tell } from '../io.ts';
-import { printJsonList, printLines } from '../json-output.ts';
+import { printJsonList, printLines, tell } from '../io.ts';
 import { lastKnownReports } from '../last-known.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 
@@ -51,7 +49,6 @@ export const verb = defineVerb({
           withCommands(localLine(report, nowSeconds), invocation),
         );
     }
-    return exitCode.done;
   },
 });
 

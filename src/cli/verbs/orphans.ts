@@ -6,9 +6,7 @@ import type { FileId, Garbage } from '../../contract/types.ts';
 import { printable } from '../../contract/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';
-import { exitCode } from '../exit-code.ts';
-import { print } from '../io.ts';
-import { printJson } from '../json-output.ts';
+import { printFacts } from '../io.ts';
 import { oneShotListener } from '../one-shot.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { aligned, type Row } from '../../service/table.ts';
@@ -39,14 +37,10 @@ export const verb = defineVerb({
     const { config } = await context.loadConfig();
     if (action === 'delete') {
       const deletion = await deleteThem(config, context);
-      if (json) await printJson(context.io, deletion);
-      else await print(context.io, deletionText(deletion));
-      return exitCode.done;
+      return await printFacts(context.io, json, deletion, deletionText(deletion));
     }
     const orphans = await orphansOf(config, context);
-    if (json) await printJson(context.io, { version: 1, orphans });
-    else await print(context.io, listText(orphans));
-    return exitCode.done;
+    await printFacts(context.io, json, { version: 1, orphans }, listText(orphans));
   },
 });
 

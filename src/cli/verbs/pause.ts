@@ -1,6 +1,5 @@
 import { command, withCommands } from '../../contract/command.ts';
 import { tell } from '../io.ts';
-import { exitCode } from '../exit-code.ts';
 import { defineVerb } from '../verb.ts';
 
 export const verb = defineVerb({
@@ -9,6 +8,5 @@ export const verb = defineVerb({
     await daemon.pause();
     const resume = withCommands(command('resume'), await context.invocation());
     tell(context.io, `paused: nothing is sent; go on with: ${resume}`);
-    return exitCode.done;
   },
 });

@@ -6,8 +6,7 @@ import { printable } from '../../contract/shown-text.ts';
 import { usedApi } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
-import { tell } from '../io.ts';
-import { printJson, printLines } from '../json-output.ts';
+import { printJson, printLines, tell } from '../io.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 

@@ -1,4 +1,3 @@
-import { exitCode } from '../exit-code.ts';
 import { tell } from '../io.ts';
 import { defineVerb } from '../verb.ts';
 
@@ -7,6 +6,5 @@ export const verb = defineVerb({
     const daemon = await context.daemon();
     await daemon.rescan();
     tell(context.io, 'every file was looked at');
-    return exitCode.done;
   },
 });

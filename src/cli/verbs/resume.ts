@@ -1,5 +1,4 @@
 import { tell } from '../io.ts';
-import { exitCode } from '../exit-code.ts';
 import { defineVerb } from '../verb.ts';
 
 export const verb = defineVerb({
@@ -7,6 +6,5 @@ export const verb = defineVerb({
     const daemon = await context.daemon();
     await daemon.resume();
     tell(context.io, 'resumed');
-    return exitCode.done;
   },
 });

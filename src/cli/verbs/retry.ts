@@ -3,8 +3,7 @@ import type { Config } from '../../config/config.ts';
 import type { MirrorPath } from '../../contract/types.ts';
 import type { Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
-import { print } from '../io.ts';
-import { printJson } from '../json-output.ts';
+import { printFacts } from '../io.ts';
 import { oneShotListener } from '../one-shot.ts';
 import { mirrorPathOf } from '../path-argument.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
@@ -33,8 +32,7 @@ export const verb = defineVerb({
     const { config } = await context.loadConfig();
     const wanted = named.length === 0 ? null : named.map((path) => pathOrFolder(path, config, context));
     const retry = await retryThem(wanted, config, context);
-    if (json) await printJson(context.io, retry);
-    else await print(context.io, retryText(retry, wanted === null));
+    await printFacts(context.io, json, retry, retryText(retry, wanted === null));
     return wanted !== null && retry.retried.length === 0 ? exitCode.someFailed : exitCode.done;
   },
 });

@@ -17,7 +17,6 @@ import { systemClock } from '../../service/system-clock.ts';
 import { printable } from '../../contract/shown-text.ts';
 import { announceEmulator } from '../asked-api.ts';
 import type { Context } from '../context.ts';
-import { exitCode } from '../exit-code.ts';
 import { sayWhenStopping, stopOnSignals } from '../stop-signals.ts';
 import { defineVerb } from '../verb.ts';
 
@@ -51,7 +50,6 @@ export const verb = defineVerb({
     try {
       await mirrorUntilStopped(api, context, logger);
       logger.log('info', 'stopped');
-      return exitCode.done;
     } finally {
       await api.close();
     }

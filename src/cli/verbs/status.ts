@@ -1,8 +1,7 @@
 import { withCommands, withCommandsIn } from '../../contract/command.ts';
 import { renderLastKnown, renderStatus } from '../../service/status-text.ts';
 import { exitCode, exitCodeOfHalts } from '../exit-code.ts';
-import { print } from '../io.ts';
-import { printJson } from '../json-output.ts';
+import { printFacts } from '../io.ts';
 import { lastKnownState } from '../last-known.ts';
 import { startAdvice } from '../start-advice.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
@@ -17,17 +16,15 @@ export const verb = defineVerb({
     const found = await context.findProcess(config);
     if (found.kind === 'daemon') {
       const status = await found.daemon.status();
-      if (json) await printJson(context.io, { ...withCommandsIn(status, invocation), running: true });
-      else await print(context.io, withCommands(renderStatus(status, nowSeconds), invocation));
+      const text = withCommands(renderStatus(status, nowSeconds), invocation);
+      await printFacts(context.io, json, { ...withCommandsIn(status, invocation), running: true }, text);
       return exitCodeOfHalts(status.halts);
     }
     const { readState } = await context.compose();
     const state = lastKnownState(await readState(config.stateDir), nowSeconds, config.api.deletes, found);
-    if (json) await printJson(context.io, withCommandsIn(state, invocation));
-    else {
-      const text = renderLastKnown(state, await startAdvice(context), nowSeconds);
-      await print(context.io, withCommands(text, invocation));
-    }
+    await printFacts(context.io, json, withCommandsIn(state, invocation), async () =>
+      withCommands(renderLastKnown(state, await startAdvice(context), nowSeconds), invocation),
+    );
     return exitCode.notRunning;
   },
 });

@@ -5,9 +5,7 @@ import { surveyRemote } from '../../mirror/judge/remote-survey.ts';
 import type { PurposeUsage } from '../../contract/report.ts';
 import { printable } from '../../contract/shown-text.ts';
 import { askedApi } from '../asked-api.ts';
-import { exitCode } from '../exit-code.ts';
-import { print, tell } from '../io.ts';
-import { printJson } from '../json-output.ts';
+import { printFacts, tell } from '../io.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { aligned, type Row } from '../../service/table.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
@@ -42,9 +40,7 @@ export const verb = defineVerb({
       unsizedFiles: usage.reduce((sum, { unsizedFiles }) => sum + unsizedFiles, 0),
       storageBytes: config.limits.storageBytes,
     };
-    if (json) await printJson(context.io, report);
-    else await print(context.io, usageText(report));
-    return exitCode.done;
+    await printFacts(context.io, json, report, usageText(report));
   },
 });
 

@@ -4,8 +4,7 @@ import { printable } from '../../contract/shown-text.ts';
 import type { Context } from '../context.ts';
 import { exitCode, exitCodeOfResult } from '../exit-code.ts';
 import { printFlushResult } from '../flush-report.ts';
-import { print } from '../io.ts';
-import { printJson } from '../json-output.ts';
+import { printFacts } from '../io.ts';
 import { mirrorOnce } from '../one-shot.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 
@@ -31,8 +30,7 @@ export const verb = defineVerb({
   },
   async run({ json, repair: wanted, wait }, context) {
     const { report, repair } = await verification(wanted, wait, context);
-    if (json) await printJson(context.io, report);
-    else await print(context.io, verifyText(report));
+    await printFacts(context.io, json, report, verifyText(report));
     if (repair !== null && !json) await printFlushResult(context, repair, false);
     const missing = repair === null ? report.missing.length : 0;
     const { differing, expired, unjudged } = report;

@@ -2,9 +2,9 @@ import { lockRoot } from '../manifest/root-lock.ts';
 import { lockedBy, lockHolder, lockStateDir, type StateLock } from '../manifest/state-lock.ts';
 import type { MirrorIdentity } from './remembered.ts';
 
-/** What is held while a mirror is open, given back in the reverse order. */
-export class Held implements AsyncDisposable {
-  readonly #held: (() => Promise<void>)[] = [];
+/** What was opened for a mirror, locks included; closed in the reverse order. */
+export class Opened implements AsyncDisposable {
+  readonly #parts: { close(): Promise<void> }[] = [];
 
   /** `clear`: throws when the mirror must not be opened. Throws `Fault` (`locked`). */
   async lock(
@@ -14,21 +14,19 @@ export class Held implements AsyncDisposable {
     const rootLock = await lockRoot(root).catch(async (error: unknown) => {
       throw await lockedByStopped(root, stateDir, error);
     });
-    this.#held.push(() => rootLock.release());
+    this.add(rootLock);
     // A root that somebody mirrors right now is locked, not lost; and nothing is created before that is clear.
     await clear();
-    const stateLock = await lockStateDir(stateDir, undefined, undefined, verb);
-    this.#held.push(() => stateLock.release());
-    return stateLock;
+    return this.add(await lockStateDir(stateDir, undefined, undefined, verb));
   }
 
   add<T extends { close(): Promise<void> }>(part: T): T {
-    this.#held.push(() => part.close());
+    this.#parts.push(part);
     return part;
   }
 
   async close(): Promise<void> {
-    for (let give = this.#held.pop(); give !== undefined; give = this.#held.pop()) await give();
+    for (let part = this.#parts.pop(); part !== undefined; part = this.#parts.pop()) await part.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
