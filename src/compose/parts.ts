@@ -13,6 +13,8 @@ import { systemClock } from '../service/system-clock.ts';
 
 /** Below it a body is on its way at once, and a note before its last bytes would only cost time. */
 const MARK_SENT_FROM_BYTES = 1_000_000;
+/** Few, so that an API in trouble is asked little; enough that some slow answers hold up no others. */
+const CONCURRENT_QUESTIONS = 8;
 
 export function createTree(config: Config): { readonly local: ScannedTree; readonly rules: IgnoreRules } {
   const { root, watch, folders } = config;
@@ -75,5 +77,10 @@ export function settingsOf(config: Config): MirrorSettings {
 
 export function limitsOf({ limits }: Config): SendLimits {
   const { uploadsPerMinute, concurrentUploads, concurrentDeletes } = limits;
-  return { uploadsPerMinute, concurrentUploads, concurrentDeletes };
+  return {
+    uploadsPerMinute,
+    concurrentUploads,
+    concurrentDeletes,
+    concurrentQuestions: CONCURRENT_QUESTIONS,
+  };
 }

@@ -8,6 +8,7 @@ import type {
   FolderLook,
   FolderRules,
   GarbageReason,
+  Halt,
   LocalLook,
   ManifestView,
   Memory,
@@ -132,6 +133,8 @@ export interface ListRequest {
   readonly order: 'desc' | 'asc';
   /** Told of what a listing leaves open, before the page is. Without it, that is passed over. */
   readonly onDoubt?: (doubt: ListDoubt) => void;
+  /** Each request that the listing needs is made in here. Without it, at once. */
+  readonly inTurn?: <T>(ask: () => Promise<T>) => Promise<T>;
 }
 
 /** What a listing leaves open. */
@@ -141,25 +144,12 @@ export type ListDoubt =
   /** The server says that there is more, and it cannot be had. */
   | { readonly kind: 'cut'; readonly why: string };
 
-/**
- * The API side. Every method throws `Fault`, or the signal's reason when it aborts. What only asks leaves nothing
- * behind: its faults have the outcome `refused`.
- */
-export interface FilesApi {
-  /**
-   * One attempt, never repeated by itself. Its outcome is `unknown` once the whole body was sent, unless the server
-   * plainly said no.
-   */
-  upload(request: UploadRequest, signal: AbortSignal): Promise<RemoteFile>;
+/** What only asks leaves nothing behind: its faults have the outcome `refused`. */
+export interface Questions {
   /** A listing in pages, in the order that was asked for, no file twice. Ends by itself even if the server never says so. */
   list(request: ListRequest, signal: AbortSignal): AsyncIterable<readonly RemoteFile[]>;
   /** Null when the API knows no such file (404). */
   retrieve(id: FileId, signal: AbortSignal): Promise<RemoteFile | null>;
-  /**
-   * `absent`: the API knew no such file (404), which is as good. The outcome is `unknown` where no answer says that it
-   * was not done.
-   */
-  delete(id: FileId, signal: AbortSignal): Promise<'deleted' | 'absent'>;
   /** The cheapest request that needs a valid key: is the API there, and does it accept us? */
   probe(signal: AbortSignal): Promise<void>;
   /**
@@ -167,6 +157,20 @@ export interface FilesApi {
    * monotonic clock, so that a jump of the local wall clock does not matter; null before any reply.
    */
   serverNowMs(): number | null;
+}
+
+/** The API side. Every method throws `Fault`, or the signal's reason when it aborts. */
+export interface FilesApi extends Questions {
+  /**
+   * One attempt, never repeated by itself. Its outcome is `unknown` once the whole body was sent, unless the server
+   * plainly said no.
+   */
+  upload(request: UploadRequest, signal: AbortSignal): Promise<RemoteFile>;
+  /**
+   * `absent`: the API knew no such file (404), which is as good. The outcome is `unknown` where no answer says that it
+   * was not done.
+   */
+  delete(id: FileId, signal: AbortSignal): Promise<'deleted' | 'absent'>;
 }
 
 /** What is remembered about the API: whose files it shows (address, account, project, key), and how it is asked. */
@@ -208,7 +212,9 @@ export interface UploadSlot {
   readonly priority: number;
 }
 
-export type Lane = 'upload' | 'delete';
+/** `ask`: questions that are not part of an upload or a delete. */
+export const LANES = ['upload', 'delete', 'ask'] as const;
+export type Lane = (typeof LANES)[number];
 
 /**
  * When things are sent: the lanes, the upload window, and holds. What waits starts by itself when it may. Who gives up
@@ -222,8 +228,9 @@ export interface SendQueue {
    * the unit is free as soon as it ended. Large files never have every place, unless there is but one.
    */
   upload<T>(slot: UploadSlot, attempt: (sending: () => void) => Promise<T>, signal: AbortSignal): Promise<T>;
-  /** Runs a delete in the delete lane. */
   delete<T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** Runs one question in the lane for them, in the order in which they came. */
+  ask<T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T>;
   /**
    * Nothing starts in this lane until `release(lane, name)`, or for `forMs`; what runs goes on. Holding again replaces
    * the hold, whichever of the two lasts longer. A lane moves when its last hold is over.
@@ -251,10 +258,10 @@ export interface SendQueue {
   };
 }
 
-/** What happened, for logs, status and metrics. The engine only tells; it never waits for a listener. */
 /** `renamed`: its path is none of the mirror's any more; a file that was uploaded under another one replaced it. */
 export type DeletedWhy = GarbageReason | 'renamed';
 
+/** What happened, for logs, status and metrics. The engine only tells; it never waits for a listener. */
 export type MirrorEvent =
   | {
       readonly kind: 'uploaded';
@@ -279,13 +286,7 @@ export type MirrorEvent =
       readonly requestId: string | null;
     }
   | { readonly kind: 'expired'; readonly path: MirrorPath; readonly id: FileId }
-  | {
-      readonly kind: 'halted';
-      readonly name: string;
-      readonly cause: string;
-      readonly held: string;
-      readonly next: string;
-    }
+  | ({ readonly kind: 'halted' } & Pick<Halt, 'name' | 'cause' | 'held' | 'next'>)
   | { readonly kind: 'resumed'; readonly name: string }
   | {
       readonly kind: 'scanned';

@@ -1,4 +1,4 @@
-import type { FilesApi, ListDoubt, ListRequest } from './ports.ts';
+import type { ListDoubt, ListRequest, Questions } from './ports.ts';
 import type { FileId, RemoteFile } from './types.ts';
 
 /** Everything that the API lists, by id, and what the listing leaves open. */
@@ -7,7 +7,7 @@ export interface ListedFiles {
   readonly doubts: readonly ListDoubt[];
 }
 
-export async function listEverything(api: FilesApi, signal: AbortSignal): Promise<ListedFiles> {
+export async function listEverything(api: Questions, signal: AbortSignal): Promise<ListedFiles> {
   const files = new Map<FileId, RemoteFile>();
   const doubts: ListDoubt[] = [];
   const request: ListRequest = {

@@ -1,8 +1,11 @@
 import { ApiHalts } from './acts/api-halts.ts';
+import { Asker } from './acts/asker.ts';
 import { Collector } from './acts/collector.ts';
 import { Deleter } from './acts/deleter.ts';
 import { ExpiryWatch } from './acts/expiry-watch.ts';
+import { Inquiry } from './acts/inquiry.ts';
 import { LaneGovernor } from './acts/lane-governor.ts';
+import { Reader } from './acts/reader.ts';
 import { Resolver } from './acts/resolver.ts';
 import { RootGuard } from './acts/root-guard.ts';
 import { Scanner } from './acts/scanner.ts';
@@ -34,9 +37,12 @@ import { HaltBoard } from './memory/halts.ts';
 import { IdentityIndex } from './memory/identity-index.ts';
 import { Ledger } from './memory/ledger.ts';
 import { Totals } from './memory/totals.ts';
+import { LostFiles } from './memory/lost-files.ts';
 import { PathNotes } from './memory/path-notes.ts';
 import { type Reloadable, rulesOf } from './memory/reloadable.ts';
+import { AskingRoom } from './waiting/asking-room.ts';
 import { SendingRoom } from './waiting/sending-room.ts';
+import { endOf } from './waiting/topics.ts';
 import { Wakeup } from './waiting/wakeup.ts';
 import { Worklist } from './waiting/worklist.ts';
 
@@ -81,27 +87,50 @@ export function buildEngine(parts: MirrorParts, { abort, stopTaking, broke }: En
     (path) => rulesOf(config, path)?.priority ?? 0,
     () => clock.monotonicMs(),
   );
-  const memory = { config, view: manifest, ledger, index, totals, notes, halts, failures: new Failures() };
-  const waiting = { worklist, sendingRoom: new SendingRoom(), wakeup: new Wakeup(clock) };
+  const memory = {
+    config,
+    view: manifest,
+    ledger,
+    index,
+    totals,
+    notes,
+    halts,
+    failures: new Failures(),
+    lost: new LostFiles(manifest, index),
+  };
+  halts.whenEnded((name) => worklist.signal(endOf(name)));
+  const waiting = {
+    worklist,
+    askingRoom: new AskingRoom(),
+    sendingRoom: new SendingRoom(),
+    wakeup: new Wakeup(clock),
+  };
   const world = { clock, pause, api, queue, listener, signal: abort, broke, ...memory, ...waiting };
   const apiHalts = new ApiHalts(world);
   const trial = new Trial(world);
-  const scope = new ScopeGuard({ ...world, memory: apiMemory, apiHalts });
-  const root = new RootGuard(world);
-  const guards = { apiHalts, trial, scope, root };
   const governors = {
     upload: new LaneGovernor({ ...world, lane: 'upload' }),
     delete: new LaneGovernor({ ...world, lane: 'delete' }),
+    ask: new LaneGovernor({ ...world, lane: 'ask' }),
   };
+  const asking = { api, queue, governor: governors.ask };
+  // What a person asks for is asked during a halt, too, and so is what ends one.
+  const questions = { ...world, api: new Asker({ ...asking, mayAsk: () => true }) };
+  const ownQuestions = { ...world, api: new Asker({ ...asking, mayAsk: () => !halts.holdsEverything() }) };
+  const scope = new ScopeGuard({ ...questions, memory: apiMemory, apiHalts });
+  const root = new RootGuard(world);
+  const guards = { apiHalts, trial, scope, root };
   const collector = new Collector({ ...world, ...guards, governor: governors.delete });
   const letGo = new LetGo(clock, manifest.memory.letGo);
   const deleter = new Deleter({ ...world, root, collector, letGo });
-  const resolver = new Resolver(world);
+  const resolver = new Resolver(ownQuestions);
   const storage = new Storage(world);
   const uploader = new Uploader({ ...world, ...guards, resolver, governor: governors.upload });
-  const worker = new Worker({ ...world, ...guards, uploader, resolver, deleter, storage });
-  const verifier = new Verifier({ ...world, trial, scope, storage, worker });
-  const verifications = new VerifySchedule({ ...world, verifier, worker });
+  const inquiry = new Inquiry({ ...ownQuestions, ...guards, resolver, uploader });
+  const reader = new Reader(world);
+  const worker = new Worker({ ...world, ...guards, uploader, inquiry, reader, deleter, storage });
+  const verifier = new Verifier({ ...questions, trial, scope, storage });
+  const verifications = new VerifySchedule({ ...world, verifier });
   const pool = new WorkerPool({ ...world, worker, abort, stopTaking });
   const scanner = new Scanner({ ...world, deleter });
   const scans = new ScanSchedule({ ...world, scanner, root });
@@ -115,6 +144,7 @@ export function buildEngine(parts: MirrorParts, { abort, stopTaking, broke }: En
     collector,
     deleter,
     expiry: new ExpiryWatch(world),
+    storage,
     abort,
     stopTaking,
   });

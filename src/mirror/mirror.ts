@@ -2,7 +2,7 @@ import { type Engine, type MirrorParts, buildEngine } from './build.ts';
 import { nowSeconds } from './memory/times.ts';
 import { survivable } from '../contract/faults.ts';
 import { isSurelyOurs, orphansReleased } from './judge/fold.ts';
-import type { Hint, LocalTree } from '../contract/ports.ts';
+import { LANES, type Hint, type LocalTree } from '../contract/ports.ts';
 import type {
   FlushResult,
   MirrorControl,
@@ -94,8 +94,7 @@ export class Mirror implements MirrorControl {
     if (this.#phase === 'stopped') return;
     this.#phase = 'stopping';
     this.#stopTaking.abort();
-    for (const lane of ['upload', 'delete'] as const)
-      this.#engine.queue.hold(lane, 'stopping', 'stopping', null);
+    for (const lane of LANES) this.#engine.queue.hold(lane, 'stopping', 'stopping', null);
     this.#engine.wakeup.now();
     const { clock } = this.#engine;
     const deadlineMs = clock.monotonicMs() + graceMs;

@@ -1,17 +1,16 @@
 import PQueue from 'p-queue';
-import type { Clock, Lane, SendQueue, UploadSlot } from '../contract/ports.ts';
+import { LANES, type Clock, type Lane, type SendQueue, type UploadSlot } from '../contract/ports.ts';
 import { backoffMs } from './backoff.ts';
 import { Holds } from './holds.ts';
 import { LARGE_BYTES, turnMs } from '../contract/turn.ts';
 import { UploadWindow } from './upload-window.ts';
-
-const LANES = ['upload', 'delete'] as const;
 
 export interface SendLimits {
   /** Null: no window. */
   readonly uploadsPerMinute: number | null;
   readonly concurrentUploads: number;
   readonly concurrentDeletes: number;
+  readonly concurrentQuestions: number;
 }
 
 export interface SendQueueOptions extends SendLimits {
@@ -22,17 +21,21 @@ export interface SendQueueOptions extends SendLimits {
   readonly recentAttemptsMs: readonly number[];
 }
 
-/** The lanes on p-queue: uploads under the window of 60 s, in the order of their turn (`turnMs`); and deletes. */
+/** The lanes on p-queue: uploads under the window of 60 s, in the order of their turn (`turnMs`); deletes; and questions. */
 export class LaneQueue implements SendQueue {
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #window: UploadWindow;
-  readonly #lanes: Readonly<Record<Lane, PQueue>> = { upload: new PQueue(), delete: new PQueue() };
+  readonly #lanes: Readonly<Record<Lane, PQueue>> = {
+    upload: new PQueue(),
+    delete: new PQueue(),
+    ask: new PQueue(),
+  };
   /** Large uploads pass through here first, so that they never hold every place of the upload lane. */
   readonly #large = new PQueue();
   readonly #holds: Readonly<Record<Lane, Holds>>;
   readonly #places: Record<Lane, number>;
-  readonly #probing: Record<Lane, boolean> = { upload: false, delete: false };
+  readonly #probing: Record<Lane, boolean> = { upload: false, delete: false, ask: false };
   #running = 0;
   #windowTimer: Promise<void> | null = null;
   readonly #closed = new AbortController();
@@ -42,10 +45,15 @@ export class LaneQueue implements SendQueue {
     this.#clock = clock;
     this.#random = options.random;
     this.#window = new UploadWindow(options.uploadsPerMinute, toMonotonic(options.recentAttemptsMs, clock));
-    this.#places = { upload: options.concurrentUploads, delete: options.concurrentDeletes };
+    this.#places = {
+      upload: options.concurrentUploads,
+      delete: options.concurrentDeletes,
+      ask: options.concurrentQuestions,
+    };
     this.#holds = {
       upload: new Holds(clock, () => this.#openOrClose('upload')),
       delete: new Holds(clock, () => this.#openOrClose('delete')),
+      ask: new Holds(clock, () => this.#openOrClose('ask')),
     };
     for (const lane of LANES) this.#applyPlaces(lane);
     this.#openOrClose('upload');
@@ -66,6 +74,10 @@ export class LaneQueue implements SendQueue {
 
   async delete<T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
     return await runIn(this.#lanes.delete, attempt, { signal });
+  }
+
+  async ask<T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    return await runIn(this.#lanes.ask, attempt, { signal });
   }
 
   hold(lane: Lane, name: string, why: string, forMs: number | null): void {
@@ -92,6 +104,7 @@ export class LaneQueue implements SendQueue {
     this.#window.setLimit(limits.uploadsPerMinute);
     this.#places.upload = limits.concurrentUploads;
     this.#places.delete = limits.concurrentDeletes;
+    this.#places.ask = limits.concurrentQuestions;
     for (const lane of LANES) this.#applyPlaces(lane);
     this.#openOrClose('upload');
   }

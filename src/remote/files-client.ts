@@ -150,8 +150,11 @@ class HttpFilesClient implements FilesClient {
 
   list(request: ListRequest, signal: AbortSignal): AsyncIterable<readonly RemoteFile[]> {
     const { purposes } = this.#parts;
+    const { inTurn = (ask) => ask() } = request;
     const listOf = (purpose: string | null): AsyncIterable<readonly RemoteFile[]> =>
-      listPages({ ...request, purpose }, this.#parts.asker, (query) => this.#page(query, signal));
+      listPages({ ...request, purpose }, this.#parts.asker, (query) =>
+        inTurn(() => this.#page(query, signal)),
+      );
     if (request.purpose !== null || purposes.length === 0) return listOf(request.purpose);
     return inOneOrder(request.order, purposes.map(listOf));
   }

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { Lane } from '../../src/contract/ports.ts';
+import { LANES } from '../../src/contract/ports.ts';
 import { SimClock } from '../support/sim/sim-clock.ts';
 import { Incarnation } from '../support/sim/sim-process.ts';
 import { StepClock } from './step-clock.ts';
@@ -17,12 +17,11 @@ function simulatedBench(): Bench {
 }
 
 const LARGE_BYTES = 1_000_000_000;
-const lanes: readonly Lane[] = ['upload', 'delete'];
 
 function sendQueueContract(bench: () => Bench): void {
   const traffic = (limits?: Limits): Traffic => new Traffic(bench(), limits);
 
-  describe.each(lanes)('the %s lane', (lane) => {
+  describe.each(LANES)('the %s lane', (lane) => {
     test('gives what the attempt gives, and throws what it throws', async () => {
       const on = traffic();
       const granted = on.send('a', { lane });
@@ -45,25 +44,25 @@ function sendQueueContract(bench: () => Bench): void {
       expect(on.started).toEqual(['a', 'b', 'c', 'd']);
     });
 
-    test('starts nothing while it is held, lets what runs end, and leaves the other lane alone', async () => {
+    test('starts nothing while it is held, lets what runs end, and leaves the other lanes alone', async () => {
       const on = traffic();
-      const other = lane === 'upload' ? 'delete' : 'upload';
+      const others = LANES.filter((each) => each !== lane);
       const running = on.send('running', { lane });
       await on.pass(0);
       on.queue.hold(lane, 'auth', 'the key is refused', null);
       await on.sendAll(['held'], { lane });
-      await on.sendAll(['other'], { lane: other });
+      for (const other of others) await on.sendAll([other], { lane: other });
       await on.end('running');
       expect(await running).toBe('running is done');
       await on.pass(3_600_000);
-      expect(on.started).toEqual(['running', 'other']);
+      expect(on.started).toEqual(['running', ...others]);
       on.queue.release(lane, 'auth');
       await on.pass(0);
-      expect(on.started).toEqual(['running', 'other', 'held']);
+      expect(on.started).toEqual(['running', ...others, 'held']);
     });
 
     test('is not started by the end of the attempt that held it', async () => {
-      const on = traffic({ uploads: 1, deletes: 1 });
+      const on = traffic({ uploads: 1, deletes: 1, questions: 1 });
       void on.send('limited', { lane }).catch(() => {});
       await on.sendAll(['next'], { lane });
       on.queue.hold(lane, 'retry-after', '429', 5_000);
@@ -117,7 +116,7 @@ function sendQueueContract(bench: () => Bench): void {
     });
 
     test('probes with one at a time, when what ran before has ended, also after a hold', async () => {
-      const on = traffic({ uploads: 3, deletes: 3 });
+      const on = traffic({ uploads: 3, deletes: 3, questions: 3 });
       await on.sendAll(['a', 'b'], { lane });
       on.queue.setProbing(lane, true);
       on.queue.hold(lane, 'backoff', '500', 1_000);
@@ -133,7 +132,7 @@ function sendQueueContract(bench: () => Bench): void {
     });
 
     test('lets go at once of who gives up waiting, never starts that one, and does not give up for others', async () => {
-      const on = traffic({ uploads: 1, deletes: 1 });
+      const on = traffic({ uploads: 1, deletes: 1, questions: 1 });
       const stop = new AbortController();
       const reason = new Error('the file changed');
       await on.sendAll(['running'], { lane });
@@ -221,10 +220,11 @@ function sendQueueContract(bench: () => Bench): void {
       expect(on.started).toEqual(['a', 'b']);
     });
 
-    test('does not run out for deletes, nor where there is none', async () => {
-      const on = traffic({ uploadsPerMinute: 1, uploads: 8, deletes: 8 });
+    test('does not run out for deletes and questions, nor where there is none', async () => {
+      const on = traffic({ uploadsPerMinute: 1, uploads: 8, deletes: 8, questions: 8 });
       await on.sendAll(['a', 'b', 'c'], { lane: 'delete' });
-      expect(on.started).toEqual(['a', 'b', 'c']);
+      await on.sendAll(['d', 'e', 'f'], { lane: 'ask' });
+      expect(on.started).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
       const free = traffic({ uploadsPerMinute: null, uploads: 8 });
       for (let turn = 0; turn < 50; turn += 1) {
         await free.sendAll([`${turn}`]);

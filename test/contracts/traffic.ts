@@ -12,6 +12,7 @@ export interface Limits {
   readonly uploadsPerMinute?: number | null;
   readonly uploads?: number;
   readonly deletes?: number;
+  readonly questions?: number;
   readonly recentAttemptsMs?: readonly number[];
   readonly random?: () => number;
 }
@@ -42,6 +43,7 @@ export class Traffic {
       uploadsPerMinute: limits.uploadsPerMinute ?? null,
       concurrentUploads: limits.uploads ?? 2,
       concurrentDeletes: limits.deletes ?? 2,
+      concurrentQuestions: limits.questions ?? 2,
       recentAttemptsMs: limits.recentAttemptsMs ?? [],
     });
     this.pass = (ms) => bench.pass(ms);
@@ -56,7 +58,7 @@ export class Traffic {
       this.#running.set(name, running);
       return await running.promise;
     };
-    if (lane === 'delete') return await this.queue.delete(() => attempt(() => {}), signal);
+    if (lane !== 'upload') return await this.queue[lane](() => attempt(() => {}), signal);
     return await this.queue.upload({ path: `batch/${name}`, sizeBytes, priority }, attempt, signal);
   }
 

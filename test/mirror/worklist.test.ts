@@ -197,4 +197,54 @@ describe('waiting on a topic', () => {
     expect(work.nextTurnMs('a place')).toBe(0);
     expect(work.takeFrom('a place')).toBe('a/old');
   });
+
+  test('all who wait are looked at again when it is signalled, in their turn, and nobody else', () => {
+    const work = waiting('the end of paused', 'a/1', 'batch/1', 'a/2');
+    work.signal('the end of root');
+    expect(takeAll(work)).toEqual([]);
+    work.signal('the end of paused');
+    expect(takeAll(work)).toEqual(['batch/1', 'a/1', 'a/2']);
+  });
+
+  test('who decides to wait while it is signalled has not waited in vain', () => {
+    const { work } = list();
+    work.mark('a/1');
+    work.take();
+    work.signal('storage');
+    work.done('a/1', on('storage'));
+    expect(takeAll(work)).toEqual(['a/1']);
+    work.done('a/1', on('storage'));
+    expect(takeAll(work)).toEqual([]);
+  });
+
+  test('those are woken that are wanted, and asked about in their turn', () => {
+    const { work, clock } = list();
+    for (const path of ['a/1', 'a/2', 'batch/1', 'a/3']) {
+      clock.nowMs += HOUR_MS;
+      work.mark(path);
+      work.take();
+      work.done(path, on('storage'));
+    }
+    const asked: string[] = [];
+    work.signalThose('storage', (path) => {
+      asked.push(path);
+      return path !== 'a/2';
+    });
+    // An hour and forty minutes is what the priority of `batch/` counts for.
+    expect(asked).toEqual(['a/1', 'batch/1', 'a/2', 'a/3']);
+    expect(takeAll(work)).not.toContain('a/2');
+    work.signal('storage');
+    expect(takeAll(work)).toEqual(['a/2']);
+  });
+
+  test('a hint, or a rescan, takes nobody’s time of waiting away', () => {
+    const { work, clock } = list();
+    work.mark('a/old');
+    work.take();
+    work.done('a/old', on('a place'));
+    clock.nowMs = 2 * HOUR_MS;
+    work.mark('batch/new');
+    work.mark('a/old');
+    expect(takeAll(work)).toEqual(['a/old', 'batch/new']);
+  });
 });

@@ -39,6 +39,7 @@ function queueOf(clock: Clock, part: Partial<ConstructorParameters<typeof LaneQu
     uploadsPerMinute: null,
     concurrentUploads: 2,
     concurrentDeletes: 1,
+    concurrentQuestions: 1,
     recentAttemptsMs: [],
     ...part,
   });

@@ -19,6 +19,7 @@ export function startMirror(ports: SimPorts): MirrorEngine {
     uploadsPerMinute: settings.uploadsPerMinute,
     concurrentUploads: settings.concurrentUploads,
     concurrentDeletes: settings.concurrentDeletes,
+    concurrentQuestions: 8,
     recentAttemptsMs: ports.recentAttemptsMs,
   });
   const mirror = new Mirror({

@@ -104,7 +104,7 @@ export const faultTable: readonly FaultRow[] = [
   },
   {
     fault: 'Too many requests (429)',
-    does: 'holds all uploads, or all deletes, for as long as `Retry-After` says, else with growing waits; then tries one',
+    does: 'holds all uploads, all deletes, or all questions (lists, look-ups), for as long as `Retry-After` says, else with growing waits; then tries one',
     userSees: 'why the uploads wait, and for how long, in `status`; of both a few lines in the log',
     testFile: 'server-faults-rate.test.ts',
     testTitle: 'D1, D2: after a 429 with Retry-After in seconds the whole lane waits that long, and says so',

@@ -71,7 +71,7 @@ export class ApiHalts {
     const { halts, clock, queue } = this.#parts;
     if (!halts.has('auth') && !halts.has('quota')) return null;
     if (clock.monotonicMs() < this.#nextProbeMs) return this.#nextProbeMs;
-    if (halts.holdsEverythingBesides('auth')) return null;
+    if (halts.ofEverything('auth') !== null) return null;
     if (halts.has('auth')) {
       // Not waited for: an API that does not answer would hold up whoever calls this for minutes.
       // A probe that takes longer than a minute brings no new time; whoever asks comes back by itself.

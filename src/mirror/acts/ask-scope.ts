@@ -1,10 +1,10 @@
 import { Fault, survivable } from '../../contract/faults.ts';
-import type { Clock, FilesApi } from '../../contract/ports.ts';
+import type { Clock, Questions } from '../../contract/ports.ts';
 import { judgeScope, type ScopeVerdict, witnessesOf } from '../judge/scope.ts';
 import type { FileId, ManifestView } from '../../contract/types.ts';
 
 export interface ScopeQuestion {
-  readonly api: FilesApi;
+  readonly api: Questions;
   readonly view: Pick<ManifestView, 'files' | 'garbage'>;
   /** By the server's clock. */
   readonly nowSeconds: number;
@@ -35,7 +35,7 @@ export async function askScope(question: ScopeQuestion, signal: AbortSignal): Pr
 }
 
 /** An id that this key may not see is not known either; a key that is accepted nowhere says nothing. */
-async function isKnown(api: FilesApi, id: FileId, signal: AbortSignal): Promise<boolean> {
+async function isKnown(api: Questions, id: FileId, signal: AbortSignal): Promise<boolean> {
   try {
     return (await api.retrieve(id, signal)) !== null;
   } catch (error) {
@@ -68,7 +68,7 @@ export function unsureScope(): Fault {
  * Without an engine: throws `Fault` with halt `scope` unless the recorded ids are known. `changes`: as of `ApiMemory`.
  */
 export async function requireOwnScope(
-  { api, view, clock }: { api: FilesApi; view: ScopeQuestion['view']; clock: Clock },
+  { api, view, clock }: { api: Questions; view: ScopeQuestion['view']; clock: Clock },
   changes: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {

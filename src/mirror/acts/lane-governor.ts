@@ -2,6 +2,8 @@ import type { Fault } from '../../contract/faults.ts';
 import type { Lane, Clock, Listener, SendQueue } from '../../contract/ports.ts';
 import { laneAfter, UNTROUBLED, type LaneEvent } from '../judge/lane.ts';
 
+const SENT: Readonly<Record<Lane, string>> = { upload: 'uploads', delete: 'deletes', ask: 'questions' };
+
 /** Failures in a row that concern the API as a whole, and what the last one said. */
 export interface ApiTrouble {
   readonly failures: number;
@@ -62,7 +64,7 @@ export class LaneGovernor {
     if (probing !== null) queue.setProbing(lane, probing);
     if (endsBackoff) queue.release(lane, 'backoff');
     if (tellsWaitMs !== null) {
-      const wait = `${lane}s wait ${(tellsWaitMs / 1000).toFixed(1)} s`;
+      const wait = `${SENT[lane]} wait ${(tellsWaitMs / 1000).toFixed(1)} s`;
       listener({ kind: 'warning', message: `${wait}: ${state.lastMessage}` });
     }
     return isApi;

@@ -1,5 +1,5 @@
 import { sameVersionByStat } from '../../contract/stat-token.ts';
-import type { FilesApi } from '../../contract/ports.ts';
+import type { Questions } from '../../contract/ports.ts';
 import type { FileId, FolderRules, Intent, MirrorPath, RemoteFile, StatToken } from '../../contract/types.ts';
 import { ignoredExpiry } from '../judge/asked-expiry.ts';
 import { completed } from '../judge/belief.ts';
@@ -65,7 +65,7 @@ interface Decided {
 
 /** What it works with. */
 interface Parts extends RecordParts {
-  readonly api: FilesApi;
+  readonly api: Questions;
   readonly config: Reloadable;
   readonly index: IdentityIndex;
 }

@@ -5,9 +5,11 @@ import { askScope, foreignScope, scopeFault, unsureScope } from './ask-scope.ts'
 import { nowSeconds, serverNowSeconds } from '../memory/times.ts';
 import { type Fault, survivable } from '../../contract/faults.ts';
 import type { ApiTrouble } from './lane-governor.ts';
-import type { ApiMemory, FilesApi, Clock, Listener, SendQueue } from '../../contract/ports.ts';
+import type { ApiMemory, Questions, Clock, Listener, SendQueue } from '../../contract/ports.ts';
+import { WHOSE_IDS } from '../waiting/topics.ts';
+import type { Worklist } from '../waiting/worklist.ts';
 
-/** A path or id for which it is not known yet whether it may be sent or deleted is looked at again after this long. */
+/** An id for which it is not known yet whether it may be deleted is looked at again after this long. */
 export const UNSURE_MS = 5_000;
 /** How often a scope that is not the one of the recorded ids is looked at again. */
 const RECHECK_MS = 60_000;
@@ -16,13 +18,14 @@ const BELIEVED_MS = 10_000;
 
 /** What it works with. */
 interface Parts {
-  readonly api: FilesApi;
+  readonly api: Questions;
   readonly broke: (error: unknown) => void;
   readonly clock: Clock;
   readonly halts: HaltBoard;
   readonly listener: Listener;
   readonly queue: SendQueue;
   readonly view: ManifestView;
+  readonly worklist: Pick<Worklist, 'nextTurnMs' | 'signal'>;
   readonly memory: ApiMemory;
   readonly apiHalts: ApiHalts;
   /** Breaks off what is under way. One look serves several, so it is not for one of them to end it. */
@@ -109,7 +112,8 @@ export class ScopeGuard {
   tick(): number | null {
     const { clock, halts } = this.#parts;
     const isHalted = halts.has('scope');
-    if (!isHalted && (!this.isUnproven() || this.#running !== null)) return null;
+    const isWanted = this.isUnproven() || this.#isAwaited();
+    if (!isHalted && (!isWanted || this.#running !== null)) return null;
     if (clock.monotonicMs() < this.#nextLookMs) return this.#nextLookMs;
     this.#nextLookMs = clock.monotonicMs() + (isHalted ? RECHECK_MS : UNSURE_MS);
     // Not waited for: an API that does not answer would hold up whoever calls this for minutes.
@@ -120,6 +124,12 @@ export class ScopeGuard {
   /** Resolves when no look is under way any more, and what it found is written. To be called after the signal. */
   async stopped(): Promise<void> {
     await this.#running?.catch(() => {});
+  }
+
+  /** Paths wait for it, and no halt stands in the way of asking. */
+  #isAwaited(): boolean {
+    const { halts, worklist } = this.#parts;
+    return worklist.nextTurnMs(WHOSE_IDS) !== null && !halts.holdsEverything();
   }
 
   /** Not answered, it is asked again: soon at first, or in a minute while it is halted. */
@@ -171,6 +181,7 @@ export class ScopeGuard {
     this.sawOwnId();
     if (changes.length > 0) await this.#remember();
     halts.end('scope');
+    this.#parts.worklist.signal(WHOSE_IDS);
     return epoch === this.#epoch;
   }
 

@@ -1,4 +1,4 @@
-import type { Clock, FilesApi, ListDoubt } from '../../contract/ports.ts';
+import type { Clock, Questions, ListDoubt } from '../../contract/ports.ts';
 import type { RemoteFile } from '../../contract/types.ts';
 import { mayBeSince } from '../judge/whose-file.ts';
 import type { SeenFiles } from '../memory/seen-files.ts';
@@ -16,7 +16,7 @@ interface Listing {
 
 /** What it works with. */
 interface Parts {
-  readonly api: FilesApi;
+  readonly api: Questions;
   readonly clock: Clock;
 }
 

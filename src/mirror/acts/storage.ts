@@ -6,9 +6,12 @@ import type { Totals } from '../memory/totals.ts';
 import type { Survey } from '../judge/remote-survey.ts';
 import { sizeOf } from '../../contract/stat-token.ts';
 import type { MirrorPath, StatToken, ManifestView } from '../../contract/types.ts';
+import { STORAGE } from '../waiting/topics.ts';
+import type { Worklist } from '../waiting/worklist.ts';
 
 /** What it works with. */
 interface Parts {
+  readonly worklist: Pick<Worklist, 'signalThose'>;
   readonly clock: Clock;
   readonly config: Reloadable;
   readonly halts: HaltBoard;
@@ -27,6 +30,8 @@ export class Storage {
   readonly #promised = new Map<MirrorPath, StatToken>();
   /** The versions that wait for room. */
   readonly #held = new Map<MirrorPath, StatToken>();
+  /** None of them fits into so many bytes. */
+  #tooFewBytes = Number.POSITIVE_INFINITY;
   #othersBytes = 0;
 
   constructor(parts: Parts) {
@@ -64,7 +69,28 @@ export class Storage {
     if (this.#held.delete(path) && this.#held.size === 0) this.#parts.halts.end('storage');
   }
 
+  /**
+   * To be called now and then: when there is more room than there was, those who fit into it are looked at again, each
+   * in its turn.
+   */
+  tick(): void {
+    let roomBytes = this.#held.size === 0 ? 0 : this.#roomBytes();
+    if (roomBytes <= this.#tooFewBytes) return;
+    let smallestBytes = Number.POSITIVE_INFINITY;
+    this.#parts.worklist.signalThose(STORAGE, (path) => {
+      const stat = this.#held.get(path);
+      const sizeBytes = stat === undefined ? 0 : sizeOf(stat);
+      const fits = sizeBytes <= roomBytes;
+      if (fits) roomBytes -= sizeBytes;
+      else smallestBytes = Math.min(smallestBytes, sizeBytes);
+      return fits;
+    });
+    this.#tooFewBytes = Math.max(roomBytes, smallestBytes - 1);
+  }
+
   #hold(path: MirrorPath, stat: StatToken, cause: string): void {
+    const before = this.#held.size === 0 ? Number.POSITIVE_INFINITY : this.#tooFewBytes;
+    this.#tooFewBytes = Math.min(before, this.#roomBytes());
     this.#held.set(path, stat);
     this.#parts.halts.raise({
       name: 'storage',
@@ -76,11 +102,18 @@ export class Storage {
   }
 
   #refusal(sizeBytes: number): string | null {
+    if (sizeBytes <= this.#roomBytes()) return null;
     const limit = this.#parts.config.settings.storageBytes;
-    if (limit === null) return null;
-    const used = this.#othersBytes + this.#parts.totals.ownedBytes() + this.#comingBytes();
-    if (used + sizeBytes <= limit) return null;
-    return `the storage limit would be passed: ${used} of ${limit} bytes are used (limits.storageBytes)`;
+    return `the storage limit would be passed: ${this.#usedBytes()} of ${limit} bytes are used (limits.storageBytes)`;
+  }
+
+  #roomBytes(): number {
+    const limit = this.#parts.config.settings.storageBytes;
+    return limit === null ? Number.POSITIVE_INFINITY : limit - this.#usedBytes();
+  }
+
+  #usedBytes(): number {
+    return this.#othersBytes + this.#parts.totals.ownedBytes() + this.#comingBytes();
   }
 
   /** What is being uploaded, and what perhaps was. */

@@ -3,10 +3,11 @@ import type { FilesApi } from '../../contract/ports.ts';
 import type { MirrorPath } from '../../contract/types.ts';
 import type { HaltBoard } from '../memory/halts.ts';
 import type { PathNotes } from '../memory/path-notes.ts';
-import { again, type Next } from '../waiting/worklist.ts';
+import { WHOSE_IDS } from '../waiting/topics.ts';
+import { again, on, type Next } from '../waiting/worklist.ts';
 import type { ApiHalts } from './api-halts.ts';
 import type { LaneGovernor } from './lane-governor.ts';
-import { type ScopeGuard, UNSURE_MS } from './scope-guard.ts';
+import type { ScopeGuard } from './scope-guard.ts';
 import type { Trial } from './trial.ts';
 
 /** What it works with. */
@@ -48,7 +49,7 @@ export class UploadAdmission {
       return again(0);
     }
     notes.set(path, halts.has('scope') ? 'held' : 'pending', scope.refusal().message);
-    return again(UNSURE_MS);
+    return on(WHOSE_IDS);
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { Ledger } from '../memory/ledger.ts';
 import type { Reloadable } from '../memory/reloadable.ts';
-import type { FilesApi, Clock, Listener } from '../../contract/ports.ts';
+import type { Questions, Clock, Listener } from '../../contract/ports.ts';
 import { serverNowSeconds } from '../memory/times.ts';
 import { surveyRemote, type Survey } from '../judge/remote-survey.ts';
 import { survivable } from '../../contract/faults.ts';
@@ -8,7 +8,7 @@ import type { VerifyReport } from '../../contract/report.ts';
 import type { ScopeGuard } from './scope-guard.ts';
 import type { Storage } from './storage.ts';
 import type { Trial } from './trial.ts';
-import type { Worker } from './worker.ts';
+import type { LostFiles } from '../memory/lost-files.ts';
 import { doubtLines } from '../judge/list-doubts.ts';
 import { listEverything } from '../../contract/whole-listing.ts';
 import type { FileId, MirrorPath, ManifestView } from '../../contract/types.ts';
@@ -28,7 +28,7 @@ interface Comparison {
 
 /** What it works with. */
 interface Parts {
-  readonly api: FilesApi;
+  readonly api: Questions;
   readonly clock: Clock;
   readonly config: Reloadable;
   readonly ledger: Ledger;
@@ -38,8 +38,7 @@ interface Parts {
   readonly trial: Trial;
   readonly scope: ScopeGuard;
   readonly storage: Storage;
-  /** Told, when repairing, of each path and id whose remote file is surely gone. */
-  readonly worker: Pick<Worker, 'noteLost'>;
+  readonly lost: LostFiles;
 }
 
 /**
@@ -70,7 +69,8 @@ export class Verifier {
           kind: 'warning',
           message: `${path}: its remote file is gone; it is uploaded again`,
         });
-        this.#parts.worker.noteLost(path, id);
+        this.#parts.lost.note(id);
+        this.#parts.worklist.mark(path);
       }
     }
     return {

@@ -3,6 +3,7 @@ import type { Collector } from '../acts/collector.ts';
 import type { Deleter } from '../acts/deleter.ts';
 import type { ExpiryWatch } from '../acts/expiry-watch.ts';
 import type { RootGuard } from '../acts/root-guard.ts';
+import type { Storage } from '../acts/storage.ts';
 import type { ScopeGuard } from '../acts/scope-guard.ts';
 import { survivable } from '../../contract/faults.ts';
 import type { Clock, Listener } from '../../contract/ports.ts';
@@ -39,6 +40,7 @@ interface Parts {
   readonly root: RootGuard;
   readonly scans: ScanSchedule;
   readonly scope: ScopeGuard;
+  readonly storage: Storage;
   readonly verifications: VerifySchedule;
   readonly abort: AbortSignal;
   readonly stopTaking: AbortSignal;
@@ -98,6 +100,7 @@ export class TimerLoop {
     scans.tick(!halts.has('root'), abort);
     expiry.tick();
     await verifications.tick(abort);
+    this.#parts.storage.tick();
     const next = [
       worklist.wake(clock.monotonicMs()),
       collector.tick(),

@@ -1,4 +1,4 @@
-import type { Worker } from '../acts/worker.ts';
+import type { LostFiles } from '../memory/lost-files.ts';
 import type { Ledger } from '../memory/ledger.ts';
 import type { HaltBoard } from '../memory/halts.ts';
 import type { Reloadable } from '../memory/reloadable.ts';
@@ -20,8 +20,7 @@ interface Parts {
   readonly ledger: Ledger;
   readonly listener: Listener;
   readonly verifier: Verifier;
-  /** Tells whether something that was found lost still waits to be uploaded again. */
-  readonly worker: Pick<Worker, 'hasLost'>;
+  readonly lost: LostFiles;
 }
 
 /**
@@ -96,7 +95,7 @@ export class VerifySchedule {
     const { settings } = this.#parts.config;
     if (halts.has('state')) return;
     const doneAt = this.#unrecordedAt;
-    if (doneAt !== null && !this.#parts.worker.hasLost()) {
+    if (doneAt !== null && !this.#parts.lost.any()) {
       if (!(await ledger.tryRemember({ lastVerifyAt: doneAt, verifyCountsFrom: doneAt }))) return;
       if (this.#unrecordedAt === doneAt) this.#unrecordedAt = null;
     } else if (settings.verifyMs > 0 && ledger.memory.verifyCountsFrom === null) {

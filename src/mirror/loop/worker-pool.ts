@@ -1,3 +1,4 @@
+import type { AskingRoom } from '../waiting/asking-room.ts';
 import type { SendingRoom } from '../waiting/sending-room.ts';
 import type { Clock } from '../../contract/ports.ts';
 import type { Wakeup } from '../waiting/wakeup.ts';
@@ -12,6 +13,7 @@ const MAX_LOOKS = 64;
 interface Parts {
   readonly broke: (error: unknown) => void;
   readonly clock: Clock;
+  readonly askingRoom: AskingRoom;
   readonly sendingRoom: SendingRoom;
   readonly worklist: Worklist;
   readonly worker: Worker;
@@ -31,21 +33,21 @@ export class WorkerPool {
     parts.worklist.whenReady(() => this.pump());
   }
 
-  /** Starts what may start. Paths that are being sent do not count: looks must never wait for them. */
+  /** Starts what may start. Paths that are being sent, or wait for an answer, do not count: looks never wait for them. */
   pump(): void {
-    const { worklist, sendingRoom } = this.#parts;
+    const { worklist, askingRoom, sendingRoom } = this.#parts;
     while (!this.#parts.stopTaking.aborted) {
-      const looks = worklist.busyCount - sendingRoom.size;
+      const looks = worklist.busyCount - sendingRoom.size - askingRoom.size;
       if (looks >= MAX_LOOKS) return;
       // Each look under way may want one of the free places: no path is looked at again for nothing.
-      const path = worklist.take() ?? sendingRoom.next(worklist, looks);
+      const path = worklist.take() ?? sendingRoom.next(worklist, looks) ?? askingRoom.next(worklist);
       if (path === null) return;
       void this.#work(path);
     }
   }
 
   async #work(path: MirrorPath): Promise<void> {
-    const { worklist, clock, sendingRoom, broke } = this.#parts;
+    const { worklist, clock, askingRoom, sendingRoom, broke } = this.#parts;
     let next: Next = REST;
     try {
       next = await this.#parts.worker.step(path, this.#parts.abort);
@@ -53,6 +55,7 @@ export class WorkerPool {
       if (!this.#parts.abort.aborted) broke(error);
     }
     sendingRoom.leave(path);
+    askingRoom.leave(path);
     worklist.done(path, next);
     if (next.kind === 'again' && next.inMs > 0) this.#parts.wakeup.at(clock.monotonicMs() + next.inMs);
     this.pump();

@@ -11,6 +11,8 @@ interface Failure {
 /** How often each version failed in a row, and when it may be tried again. A new version starts afresh. */
 export class Failures {
   readonly #failures = new Map<MirrorPath, Failure>();
+  /** Monotonic times, of whatever version. */
+  readonly #askNotBeforeMs = new Map<MirrorPath, number>();
 
   /** Notes one more failure and returns how many there are now. */
   add(path: MirrorPath, stat: StatToken): number {
@@ -41,15 +43,31 @@ export class Failures {
     return Math.max(0, failure.notBeforeMs - nowMs);
   }
 
+  /** The API is not asked about the path before this monotonic time, whatever becomes of its file. */
+  askNotBefore(path: MirrorPath, atMs: number): void {
+    this.#askNotBeforeMs.set(path, atMs);
+  }
+
+  /** The API has answered. */
+  answered(path: MirrorPath): void {
+    this.#askNotBeforeMs.delete(path);
+  }
+
+  /** Milliseconds until the API may be asked about the path again; 0: now. */
+  askAgainInMs(path: MirrorPath, nowMs: number): number {
+    return Math.max(0, (this.#askNotBeforeMs.get(path) ?? 0) - nowMs);
+  }
+
   clear(path: MirrorPath): void {
     this.#failures.delete(path);
+    this.#askNotBeforeMs.delete(path);
   }
 
   /** Lets the paths at or below `wanted` (null: all) be tried at once: what they waited for may have changed. Returns which. */
   forgive(wanted: readonly MirrorPath[] | null): readonly MirrorPath[] {
     const trees = wanted === null ? null : new Set(wanted);
     const paths = [...this.#failures.keys()].filter((path) => trees === null || isWithinAny(path, trees));
-    for (const path of paths) this.#failures.delete(path);
+    for (const path of paths) this.clear(path);
     return paths;
   }
 }

@@ -1,9 +1,12 @@
 import { haltAdvice, type Stay } from '../judge/halt-advice.ts';
-import type { Listener, SendQueue } from '../../contract/ports.ts';
+import type { Lane, Listener, SendQueue } from '../../contract/ports.ts';
 import type { Halt, HaltName } from '../../contract/types.ts';
 
-/** Which lanes a halt holds. `mass-delete` holds single deletes instead, and is decided by the guard. */
-const HELD_LANES: Readonly<Record<HaltName, readonly ('upload' | 'delete')[]>> = {
+/**
+ * Which lanes a halt holds. None holds the questions: those that are of no use meanwhile are not asked, and a person may
+ * ask at any time. `mass-delete` holds single deletes instead, and is decided by the guard.
+ */
+const HELD_LANES: Readonly<Record<HaltName, readonly Exclude<Lane, 'ask'>[]>> = {
   root: ['upload', 'delete'],
   paused: ['upload', 'delete'],
   auth: ['upload', 'delete'],
@@ -20,11 +23,17 @@ export class HaltBoard {
   readonly #queue: SendQueue;
   readonly #listener: Listener;
   readonly #stay: Stay;
+  readonly #whenEnded: ((name: HaltName) => void)[] = [];
 
   constructor(queue: SendQueue, listener: Listener, stay: Stay) {
     this.#queue = queue;
     this.#listener = listener;
     this.#stay = stay;
+  }
+
+  /** `told`: called each time when a halt has ended. */
+  whenEnded(told: (name: HaltName) => void): void {
+    this.#whenEnded.push(told);
   }
 
   raise(raised: Omit<Halt, 'next'>): void {
@@ -43,6 +52,7 @@ export class HaltBoard {
     if (!this.#halts.delete(key)) return;
     for (const lane of HELD_LANES[name]) this.#queue.release(lane, key);
     this.#listener({ kind: 'resumed', name: key });
+    for (const told of this.#whenEnded) told(name);
   }
 
   has(name: HaltName): boolean {
@@ -55,17 +65,18 @@ export class HaltBoard {
     return false;
   }
 
-  /** Nothing is sent by itself: neither uploads nor deletes, nor a question that only they need answered. */
-  holdsEverything(): boolean {
-    return this.holds('upload') && this.holds('delete');
+  /**
+   * A halt under which nothing is sent by itself: neither uploads nor deletes, nor a question that only they need
+   * answered. Null: there is none, besides that of the name `besides`.
+   */
+  ofEverything(besides: HaltName | null = null): Halt | null {
+    for (const halt of this.#halts.values())
+      if (halt.name !== besides && HELD_LANES[halt.name].length === 2) return halt;
+    return null;
   }
 
-  /** Whether, besides this one, a halt is in force that lets nothing be sent: then it is not tried whether this has ended. */
-  holdsEverythingBesides(name: HaltName): boolean {
-    for (const halt of this.#halts.values()) {
-      if (halt.name !== name && HELD_LANES[halt.name].length === 2) return true;
-    }
-    return false;
+  holdsEverything(): boolean {
+    return this.ofEverything() !== null;
   }
 
   all(): readonly Halt[] {

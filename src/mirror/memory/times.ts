@@ -1,7 +1,7 @@
-import type { Clock, FilesApi } from '../../contract/ports.ts';
+import type { Clock, Questions } from '../../contract/ports.ts';
 
 export interface Times {
-  readonly api: Pick<FilesApi, 'serverNowMs'>;
+  readonly api: Pick<Questions, 'serverNowMs'>;
   readonly clock: Clock;
 }
 

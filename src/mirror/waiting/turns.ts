@@ -33,8 +33,9 @@ export class Turns {
     return this.#lines.get(this.#priorityOf(path))?.has(path) === true;
   }
 
-  delete(path: MirrorPath): boolean {
-    return this.#lines.get(this.#priorityOf(path))?.delete(path) === true;
+  /** Returns since when it counts as waiting; null: it was not in it. */
+  delete(path: MirrorPath): number | null {
+    return this.#lines.get(this.#priorityOf(path))?.delete(path) ?? null;
   }
 
   /** The turn of the one that is next; null when none waits. */
@@ -63,6 +64,17 @@ export class Turns {
     for (const line of this.#lines.values()) yield* line.paths();
   }
 
+  /** All of them, in their turn. Who is told may take out the path that he was told of. */
+  *inTurn(): IterableIterator<readonly [MirrorPath, number]> {
+    const lines = [...this.#lines].map(([priority, line]) => ({ priority, steps: line.entries() }));
+    const heads = lines.flatMap(({ priority, steps }) => nextOf(priority, steps));
+    while (heads.length > 0) {
+      const first = heads.reduce((best, each) => (each.turnMs < best.turnMs ? each : best));
+      yield [first.path, first.sinceMs];
+      heads.splice(heads.indexOf(first), 1, ...nextOf(first.priority, first.steps));
+    }
+  }
+
   #next(): { readonly line: WaitingLine; readonly turnMs: number } | null {
     let next: { readonly line: WaitingLine; readonly turnMs: number } | null = null;
     for (const [priority, line] of this.#lines) {
@@ -73,4 +85,11 @@ export class Turns {
     }
     return next;
   }
+}
+
+function nextOf(priority: number, steps: IterableIterator<[MirrorPath, number]>) {
+  const step = steps.next();
+  if (step.done === true) return [];
+  const [path, sinceMs] = step.value;
+  return [{ priority, steps, path, sinceMs, turnMs: turnMs(sinceMs, priority, 0) }];
 }

@@ -25,9 +25,12 @@ export class WaitingLine {
     if (!this.#sinceMs.has(path)) this.#sinceMs.set(path, sinceMs);
   }
 
-  delete(path: MirrorPath): boolean {
+  /** Returns since when it counts as waiting; null: it was not in it. */
+  delete(path: MirrorPath): number | null {
     if (this.#head?.[0] === path) this.#head = null;
-    return this.#sinceMs.delete(path);
+    const sinceMs = this.#sinceMs.get(path) ?? null;
+    this.#sinceMs.delete(path);
+    return sinceMs;
   }
 
   /** The oldest and the time from which it waits; null when there is none. */

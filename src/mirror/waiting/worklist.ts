@@ -1,7 +1,7 @@
 import { Turns } from './turns.ts';
 import type { MirrorPath } from '../../contract/types.ts';
 
-/** What a path waits for that only one can have at a time, e.g. a place to be sent, or the key of an upload that is under way. */
+/** What a path waits for that somebody signals (`src/README.md`): the end of a halt, a place to be sent, the key of an upload. */
 export type Topic = string;
 
 /** What becomes of a path after one look: the one vocabulary of waiting. */
@@ -10,7 +10,7 @@ export type Next =
   | { readonly kind: 'rest' }
   /** Look again after this many milliseconds. */
   | { readonly kind: 'again'; readonly inMs: number }
-  /** Look again when it is its turn on this topic (`wakeNext`, `takeFrom`). */
+  /** Look again when the topic is signalled: to all, or to the one whose turn it is. */
   | { readonly kind: 'on'; readonly topic: Topic };
 
 export const REST: Next = { kind: 'rest' };
@@ -32,6 +32,8 @@ interface Busy {
   /** Of a topic of which one is woken at a time: this one was it, and the next one is owed its turn. */
   readonly owes: Topic | null;
   isMarked: boolean;
+  /** What was signalled since it was taken. */
+  readonly heard: Set<Topic>;
 }
 
 /**
@@ -76,8 +78,8 @@ export class Worklist {
       return;
     }
     this.#delayedUntilMs.delete(path);
-    this.#leaveTopic(path);
-    if (!this.#ready.has(path)) this.#ready.add(path, this.#nowMs());
+    const sinceMs = this.#leaveTopic(path) ?? this.#nowMs();
+    if (!this.#ready.has(path)) this.#ready.add(path, sinceMs);
     this.#whenReady();
   }
 
@@ -95,13 +97,33 @@ export class Worklist {
     const busy = this.#busy.get(path);
     if (busy === undefined) return;
     this.#busy.delete(path);
-    if (busy.isMarked) this.#ready.add(path, this.#nowMs());
+    // RACE: what it found out may be over by now.
+    const hasHeard = next.kind === 'on' && busy.heard.has(next.topic);
+    if (busy.isMarked || hasHeard) this.#ready.add(path, hasHeard ? busy.sinceMs : this.#nowMs());
     else if (next.kind === 'again' && next.inMs <= 0) this.#ready.add(path, busy.sinceMs);
     else if (next.kind === 'again') this.#delay(path, this.#nowMs() + next.inMs);
     else if (next.kind === 'on') this.#waitOn(next.topic, path, busy.sinceMs);
     // Unless it found it taken, the next one may find it free.
     const foundTaken = !busy.isMarked && next.kind === 'on' && next.topic === busy.owes;
     if (busy.owes !== null && !foundTaken) this.wakeNext(busy.owes);
+  }
+
+  /** All who wait on the topic are looked at again, each in its turn. */
+  signal(topic: Topic): void {
+    this.signalThose(topic, () => true);
+  }
+
+  /** Those who wait on the topic are looked at again that `wanted` says yes to; it is asked about each, in their turn. */
+  signalThose(topic: Topic, wanted: (path: MirrorPath) => boolean): void {
+    for (const busy of this.#busy.values()) busy.heard.add(topic);
+    const waiting = this.#topics.get(topic);
+    if (waiting === undefined) return;
+    for (const [path, sinceMs] of waiting.inTurn()) {
+      if (!wanted(path)) continue;
+      this.#leaveTopic(path);
+      this.#ready.add(path, sinceMs);
+    }
+    this.#whenReady();
   }
 
   /**
@@ -156,8 +178,8 @@ export class Worklist {
     if (this.#busy.has(path)) return false;
     const waited = [
       this.#delayedUntilMs.delete(path),
-      this.#ready.delete(path),
-      this.#leaveTopic(path),
+      this.#ready.delete(path) !== null,
+      this.#leaveTopic(path) !== null,
     ].includes(true);
     this.#makeBusy(path, this.#nowMs(), waited);
     return true;
@@ -205,7 +227,7 @@ export class Worklist {
   }
 
   #makeBusy(path: MirrorPath, sinceMs: number, isMarked: boolean): void {
-    this.#busy.set(path, { sinceMs, owes: this.#owing.get(path) ?? null, isMarked });
+    this.#busy.set(path, { sinceMs, owes: this.#owing.get(path) ?? null, isMarked, heard: new Set() });
     this.#owing.delete(path);
   }
 
@@ -232,13 +254,14 @@ export class Worklist {
     return taken;
   }
 
-  #leaveTopic(path: MirrorPath): boolean {
+  /** Returns since when it counts as waiting; null: it waited on none. */
+  #leaveTopic(path: MirrorPath): number | null {
     const topic = this.#topicOf.get(path);
-    if (topic === undefined) return false;
+    const waiting = topic === undefined ? undefined : this.#topics.get(topic);
+    if (topic === undefined || waiting === undefined) return null;
     this.#topicOf.delete(path);
-    const waiting = this.#topics.get(topic);
-    waiting?.delete(path);
-    if (waiting?.size === 0) this.#topics.delete(topic);
-    return true;
+    const sinceMs = waiting.delete(path);
+    if (waiting.size === 0) this.#topics.delete(topic);
+    return sinceMs;
   }
 }

@@ -1,5 +1,12 @@
 import type { Fault } from '../../../src/contract/faults.ts';
-import type { Clock, FilesApi, LocalTree, Manifest, MirrorEvent } from '../../../src/contract/ports.ts';
+import type {
+  Clock,
+  FilesApi,
+  ListRequest,
+  LocalTree,
+  Manifest,
+  MirrorEvent,
+} from '../../../src/contract/ports.ts';
 import type { FileId, ManifestView, MirrorPath, RemoteFile } from '../../../src/contract/types.ts';
 import { judgeRest } from './oracle.ts';
 import { SafetyMonitor } from './safety.ts';
@@ -59,6 +66,10 @@ export class LongWorld<E extends SimEngine> {
   readonly apiRecord = new SimApiRecord();
   /** Requests of any kind. */
   requests = 0;
+  /** Monotonic times of the requests that only ask. */
+  readonly questionsAtMs: number[] = [];
+  /** What becomes of a request that only asks before it reaches the server: throws, or takes its time. */
+  onQuestion: (kind: 'list' | 'retrieve') => Promise<void> = async () => {};
   /** One path for each time that a content was read without being sent. */
   readonly inspected: MirrorPath[] = [];
   /** What the reply to an upload is turned into. */
@@ -223,16 +234,28 @@ export class LongWorld<E extends SimEngine> {
         if (this.isOpaque) throw timeoutFault('unknown');
         return await this.replyOf(file);
       },
-      list: (request, signal) => this.#seen(api.list(request, signal)),
+      list: (request, signal) => {
+        const { inTurn = (ask) => ask() } = request;
+        const asked: ListRequest = {
+          ...request,
+          inTurn: (ask) =>
+            inTurn(async () => {
+              await this.#question('list');
+              return await ask();
+            }),
+        };
+        return this.#seen(api.list(asked, signal));
+      },
       probe: (signal) => {
         this.requests += 1;
         return api.probe(signal);
       },
       serverNowMs: () => api.serverNowMs(),
-      retrieve: (id, signal) => {
+      retrieve: async (id, signal) => {
         this.requests += 1;
         this.retrieved.add(id);
-        return this.#hides(id) ? Promise.resolve(null) : api.retrieve(id, signal);
+        await this.#question('retrieve');
+        return this.#hides(id) ? null : await api.retrieve(id, signal);
       },
       delete: async (id, signal) => {
         this.requests += 1;
@@ -242,6 +265,11 @@ export class LongWorld<E extends SimEngine> {
         return await api.delete(id, signal);
       },
     };
+  }
+
+  async #question(kind: 'list' | 'retrieve'): Promise<void> {
+    this.questionsAtMs.push(this.clock.monotonicMs());
+    await this.onQuestion(kind);
   }
 
   #hides(id: FileId): boolean {

@@ -49,6 +49,7 @@ export class SafetyMonitor {
   readonly #tools: SafetyTools;
   readonly #inFlight = new Set<Attempt>();
   readonly #pauses: Pause[] = [];
+  readonly #replied = new Set<FileId>();
   #arrivals: { readonly atMs: number; readonly wallOffsetMs: number }[] = [];
   #deletes = 0;
   #probes = 0;
@@ -140,6 +141,20 @@ export class SafetyMonitor {
     const allowed = 2 * (Math.floor(forMs / 60_000) + 1) + 12 * this.#incarnationsOfEpisode.size;
     if (this.#probes > allowed)
       this.add(`${this.#probes} requests in ${forMs} ms with a key that is not accepted`);
+  }
+
+  /** An upload was answered with this id: that it is asked about is a part of the upload. */
+  replied(id: FileId): void {
+    this.#replied.add(id);
+  }
+
+  /** Whether a question is one of those that wait for their turn. `id` null: a page of a listing. */
+  isInLane(id: FileId | null): boolean {
+    return id === null || !this.#replied.has(id);
+  }
+
+  questionStarted(id: FileId | null, incarnation: Incarnation): void {
+    if (this.isInLane(id)) this.#checkPause('ask', incarnation);
   }
 
   /** Whether the manifest knows this id, as an entry's or as garbage. */

@@ -90,12 +90,15 @@ export class SimApi implements FilesApi {
 
   /** By the reader of listings that the real client has: what is simulated is the server's part. */
   list(request: ListRequest, signal: AbortSignal): AsyncIterable<readonly RemoteFile[]> {
-    return listPages(request, this.#asker, (query) => this.#call('list', () => this.#page(query, signal)));
+    const { inTurn = (ask) => ask() } = request;
+    return listPages(request, this.#asker, (query) =>
+      inTurn(() => this.#call('list', () => this.#page(query, signal))),
+    );
   }
 
   retrieve(id: FileId, signal: AbortSignal): Promise<RemoteFile | null> {
     return this.#call('retrieve', () => {
-      return this.#plain(signal, 'refused', () =>
+      return this.#question(id, signal, () =>
         this.#tools.server.find(id, this.#stateOfMs(), this.#tools.project()),
       );
     });
@@ -221,6 +224,7 @@ export class SimApi implements FilesApi {
     if (fate === 'bad-json' || file === null) throw this.#answered(badReplyFault('unknown'));
     this.#noteDate();
     const reply = server.describe(file);
+    safety.replied(reply.id);
     switch (fate) {
       case 'bare-reply':
         return { ...reply, bytes: null, purpose: null, filename: null, createdAt: null };
@@ -254,9 +258,20 @@ export class SimApi implements FilesApi {
     // Only who says that there is more may give less than it could.
     const isShort = !server.isCalm && knobs.listing.more === 'has-more' && random.chance(0.5);
     const most = isShort ? random.int(1, 8) : Number.POSITIVE_INFINITY;
-    return this.#plain(signal, 'refused', () =>
+    return this.#question(null, signal, () =>
       server.page(query, most, this.#stateOfMs(), this.#tools.project()),
     );
+  }
+
+  /** `id` null: a page of a listing. */
+  #question<T>(id: FileId | null, signal: AbortSignal, effect: () => T): Promise<T> {
+    signal.throwIfAborted();
+    const { incarnation, safety } = this.#tools;
+    safety.questionStarted(id, incarnation);
+    return this.#plain(signal, 'refused', effect, {
+      isRefused: false,
+      onRateLimit: (forMs) => safety.isInLane(id) && safety.paused('ask', incarnation, forMs),
+    });
   }
 
   /** A request without a body: its effect happens between the way there and the way back. */

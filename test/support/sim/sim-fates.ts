@@ -126,6 +126,18 @@ export function rateLimitFault(random: SimRandom): Fault {
   });
 }
 
+/** A 429 that says for how long to wait. */
+export function rateLimitedFor(retryAfterMs: number): Fault {
+  return new Fault(`429 rate limit (Retry-After: ${retryAfterMs / 1000} s)`, {
+    disposition: 'retry',
+    outcome: 'refused',
+    scope: 'lane',
+    rule: 'rate-limit',
+    status: 429,
+    retryAfterMs,
+  });
+}
+
 /** No connection at all: it is so for every request. */
 export function unreachableFault(): Fault {
   return new Fault('network: ECONNREFUSED', {
