@@ -19,5 +19,5 @@ if (found[0]! < wanted[0]! || (found[0] === wanted[0] && found[1]! < wanted[1]!)
   // The same as for whatever else a person must put right first, so that systemd does not start it again.
   process.exitCode = 78;
 } else {
-  void import('./main.ts');
+  void import('./main.js');
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import own from '../../package.json' with { type: 'json' };
 
 /** What the program's own `package.json` says of it. */
 export interface OwnPackage {
@@ -7,5 +7,5 @@ export interface OwnPackage {
 }
 
 export function ownPackage(): OwnPackage {
-  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as OwnPackage;
+  return own;
 }

@@ -7,7 +7,7 @@ async function built(file: string): Promise<unknown> {
   return await import(new URL(`../../dist/${file}`, import.meta.url).href);
 }
 
-const { runProcess } = (await built('cli/run-process.js')) as typeof RunProcess;
+const { runProcess } = (await built('run-process.js')) as typeof RunProcess;
 await runProcess(async () => {
   const compose = (await built('compose.js')) as typeof Compose;
   return {
