@@ -1,6 +1,8 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { plan, renewalIsDue, rulesKey, type Situation } from '../../src/mirror/judge/plan.ts';
+import { renewalIsDue } from '../../src/mirror/judge/expiry.ts';
+import { plan, type Situation } from '../../src/mirror/judge/plan.ts';
+import { rulesKey } from '../../src/mirror/judge/rejections.ts';
 import type {
   Entry,
   FolderRules,

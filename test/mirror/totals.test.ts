@@ -4,7 +4,7 @@ import { isWithin } from '../../src/contract/mirror-path.ts';
 import { replacedBy } from '../../src/contract/replaced.ts';
 import { identityKey } from '../../src/contract/stat-token.ts';
 import type { Change, Entry, FolderRules } from '../../src/contract/types.ts';
-import { expiryWantsLook, isExpired } from '../../src/mirror/judge/plan.ts';
+import { expiryWantsLook, isExpired } from '../../src/mirror/judge/expiry.ts';
 import { IdentityIndex } from '../../src/mirror/memory/identity-index.ts';
 import { Renewals } from '../../src/mirror/memory/renewals.ts';
 import { Totals } from '../../src/mirror/memory/totals.ts';

@@ -1,7 +1,7 @@
 import { rulesOf, type Reloadable } from '../memory/reloadable.ts';
 import type { Clock, FilesApi } from '../../contract/ports.ts';
 import type { Change, ManifestView, MirrorPath } from '../../contract/types.ts';
-import { expiryWantsLook } from '../judge/plan.ts';
+import { expiryWantsLook } from '../judge/expiry.ts';
 import type { Pause } from '../memory/following.ts';
 import type { Ledger } from '../memory/ledger.ts';
 import type { PathNotes } from '../memory/path-notes.ts';

@@ -2,7 +2,7 @@ import { type Fault, survivable } from '../../contract/faults.ts';
 import type { Clock, Listener, Questions, SendQueue } from '../../contract/ports.ts';
 import type { Halt, ManifestView, MirrorPath, StatToken } from '../../contract/types.ts';
 import { forgotten, type Superseded } from '../judge/fold.ts';
-import { isExpired } from '../judge/plan.ts';
+import { afterExpiry, isExpired } from '../judge/expiry.ts';
 import type { Failures } from '../memory/failures.ts';
 import type { HaltBoard } from '../memory/halts.ts';
 import type { Ledger } from '../memory/ledger.ts';
@@ -87,11 +87,12 @@ export class Inquiry {
     if (entry === undefined || !isExpired(entry, serverNowSeconds(this.#parts))) return again(0);
     const remote = await api.retrieve(entry.id, signal);
     trial.granted();
-    if (remote !== null && (remote.expiresAt === null || remote.expiresAt > serverNowSeconds(this.#parts))) {
-      await ledger.commit({ files: { [path]: { ...entry, expiresAt: remote.expiresAt } } });
+    const after = afterExpiry(remote, serverNowSeconds(this.#parts));
+    if (after.kind === 'lives') {
+      await ledger.commit({ files: { [path]: { ...entry, expiresAt: after.expiresAt } } });
       return again(0);
     }
-    if (remote === null && !(await scope.believesAbsence()))
+    if (after.kind === 'forget-if-believed' && !(await scope.believesAbsence()))
       return this.#waits(path, EXPIRED_AND_GONE, WHOSE_IDS);
     await ledger.commit(forgotten(view, path));
     listener({ kind: 'expired', path, id: entry.id });

@@ -12,7 +12,7 @@ import {
   unclearMessage,
   type SearchVerdict,
 } from '../judge/lost-upload.ts';
-import type { HoldRule } from '../judge/plan.ts';
+import type { HoldRule } from '../judge/rejections.ts';
 import { earliestCreationMs, findingOf, fitOf, type Finding } from '../judge/whose-file.ts';
 import type { IdentityIndex } from '../memory/identity-index.ts';
 import { type Reloadable, rulesOf } from '../memory/reloadable.ts';

@@ -10,7 +10,7 @@ import { serverNowSeconds } from '../memory/times.ts';
 import { type Reloadable, rulesOf } from '../memory/reloadable.ts';
 import type { Deleter } from './deleter.ts';
 import { isWithin, isWithinAny } from '../../contract/mirror-path.ts';
-import { isAtRest } from '../judge/plan.ts';
+import { isAtRest } from '../judge/expiry.ts';
 import { skipText } from '../judge/skip-text.ts';
 import type { Entry, ScanItem, ManifestView } from '../../contract/types.ts';
 import type { MirrorPath, StatToken } from '../../contract/types.ts';

@@ -7,7 +7,7 @@ import { sizeOf } from '../../contract/stat-token.ts';
 import type { FileId, Intent, MirrorPath, RemoteFile, ReplyField } from '../../contract/types.ts';
 import type { Contradiction } from '../judge/belief.ts';
 import { intentCleared, intentOpened, type UploadJob } from '../judge/fold.ts';
-import type { HoldRule } from '../judge/plan.ts';
+import type { HoldRule } from '../judge/rejections.ts';
 import { judgeReply, type ReplyEvidence } from '../judge/reply.ts';
 import { earliestCreationMs } from '../judge/whose-file.ts';
 import type { Reloadable } from '../memory/reloadable.ts';

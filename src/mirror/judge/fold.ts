@@ -1,5 +1,5 @@
 import { remoteNameOf } from '../../contract/mirror-path.ts';
-import { rulesKey } from './plan.ts';
+import { rulesKey } from './rejections.ts';
 import { sizeOf } from '../../contract/stat-token.ts';
 import type {
   Change,

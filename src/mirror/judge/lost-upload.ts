@@ -1,4 +1,4 @@
-import { isHold, type HoldRule } from './plan.ts';
+import { isHold, type HoldRule } from './rejections.ts';
 import type { Finding } from './whose-file.ts';
 import { command } from '../../contract/command.ts';
 import { remoteNameOf } from '../../contract/mirror-path.ts';

@@ -1,6 +1,8 @@
 import { skipText } from './skip-text.ts';
 import { needOfSkip, type Need } from '../../contract/attention.ts';
 import { contradictionOf } from './belief.ts';
+import { isExpired, renewalIsDue } from './expiry.ts';
+import { isHold, rulesKey } from './rejections.ts';
 import type { Inspection } from '../../contract/ports.ts';
 import { folderOf, remoteNameOf } from '../../contract/mirror-path.ts';
 import { sameVersionByStat, sizeOf } from '../../contract/stat-token.ts';
@@ -259,20 +261,6 @@ function refusal(situation: Situation, rules: FolderRules, stat: StatToken): Act
   return problem === null ? null : { kind: 'reject', stat, rule: problem.rule, message: problem.message };
 }
 
-/** Why a version is held. */
-export type HoldRule = 'reply-contradicts' | 'reply-of-another' | 'look-alikes';
-
-const HOLD_RULES: ReadonlySet<string> = new Set<HoldRule>([
-  'reply-contradicts',
-  'reply-of-another',
-  'look-alikes',
-]);
-
-/** Whether the version is held because of what became of its upload, not refused for what it is. */
-export function isHold({ rule }: Rejection): boolean {
-  return HOLD_RULES.has(rule);
-}
-
 /** A rejection holds for one version under one set of rules. */
 function knownRejection({ rejection }: Situation, rules: FolderRules, stat: StatToken): Action | null {
   if (
@@ -282,83 +270,4 @@ function knownRejection({ rejection }: Situation, rules: FolderRules, stat: Stat
   )
     return null;
   return { kind: 'nothing', state: 'rejected', reason: rejection.message };
-}
-
-/**
- * Counts the changes of what is demanded of files: whoever starts a newer program has what the older one refused tried
- * again, as some of it was refused for no good reason.
- */
-const CHECKS_REVISION = 2;
-
-/** What a rejection depends on besides the file: change it, and the file is tried again. */
-export function rulesKey(rules: FolderRules): string {
-  const { purpose, check, maxBytes, expiresAfterSeconds, requests } = rules;
-  const lines = requests === undefined ? '-' : JSON.stringify(requests);
-  return `${CHECKS_REVISION}/${purpose}/${check}/${maxBytes}/${expiresAfterSeconds ?? '-'}/${lines}`;
-}
-
-/**
- * Whether an entry whose file shows this stat needs no look at all: the cheap test that most files pass at every
- * scan. What it lets pass, `plan` would answer with `synced`.
- */
-export function isAtRest(
-  path: MirrorPath,
-  entry: Entry,
-  stat: StatToken,
-  rules: FolderRules | null,
-  nowSeconds: number,
-): boolean {
-  if (entry.stat !== stat || rules === null || entry.purpose !== rules.purpose) return false;
-  return !expiryWantsLook(path, entry, rules, nowSeconds);
-}
-
-/** Expired, or due to be renewed. */
-export function expiryWantsLook(
-  path: MirrorPath,
-  entry: Entry,
-  rules: FolderRules,
-  nowSeconds: number,
-): boolean {
-  if (entry.expiresAt === null) return false;
-  return (
-    isExpired(entry, nowSeconds) ||
-    (rules.onExpiry === 'renew' && renewalIsDue(path, entry, rules, nowSeconds))
-  );
-}
-
-export function isExpired(entry: Entry, nowSeconds: number): boolean {
-  return entry.expiresAt !== null && entry.expiresAt <= nowSeconds;
-}
-
-/** Whether a file under the policy `renew` is to be uploaded again now. */
-export function renewalIsDue(
-  path: MirrorPath,
-  entry: Entry,
-  rules: FolderRules,
-  nowSeconds: number,
-): boolean {
-  const at = renewalDueAt(path, entry, rules);
-  return at !== null && at <= nowSeconds;
-}
-
-/**
- * From when on a file under the policy `renew` is to be uploaded again; null: it does not expire. A thousand files that expire together are
- * spread over the first half of the lead time by a hash of their path, so that they do not renew in one minute.
- * The lead time is never more than half of the file's life.
- */
-export function renewalDueAt(path: MirrorPath, entry: Entry, rules: FolderRules): number | null {
-  if (entry.expiresAt === null) return null;
-  // A lead as long as the life itself would renew for ever.
-  const longestSeconds = Math.max(0, entry.expiresAt - entry.createdAt) / 2;
-  const leadSeconds = Math.min(rules.renewBeforeSeconds, longestSeconds) * (1 - spreadOf(path) / 2);
-  return entry.expiresAt - leadSeconds;
-}
-
-/** A number in [0, 1) that depends on the path alone (FNV-1a). */
-function spreadOf(path: MirrorPath): number {
-  let hash = 0x81_1c_9d_c5;
-  for (let index = 0; index < path.length; index += 1) {
-    hash = Math.imul(hash ^ path.charCodeAt(index), 0x01_00_01_93);
-  }
-  return (hash >>> 0) / 0x1_00_00_00_00;
 }

@@ -1,5 +1,5 @@
 import { contradictionOf } from './belief.ts';
-import { isExpired } from './plan.ts';
+import { isExpired } from './expiry.ts';
 import type { Difference, PurposeUsage } from '../../contract/report.ts';
 import type {
   Entry,

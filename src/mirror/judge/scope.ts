@@ -1,4 +1,4 @@
-import { isExpired } from './plan.ts';
+import { isExpired } from './expiry.ts';
 import type { FileId, ManifestView } from '../../contract/types.ts';
 
 /** Ids that are looked up at most to find out whose they are. */

@@ -1,6 +1,6 @@
 import { folderOf } from '../../contract/mirror-path.ts';
 import type { Change, FolderRules, ManifestView, MirrorPath, Replaced } from '../../contract/types.ts';
-import { renewalDueAt } from '../judge/plan.ts';
+import { renewalDueAt } from '../judge/expiry.ts';
 import { Calendar } from './calendar.ts';
 import { Following, type Pause } from './following.ts';
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { folderOf, isWithin, remoteNameOf } from '../../../src/contract/mirror-path.ts';
-import { isHold } from '../../../src/mirror/judge/plan.ts';
+import { isHold } from '../../../src/mirror/judge/rejections.ts';
 import type { Entry, FolderRules, ManifestView, MirrorPath } from '../../../src/contract/types.ts';
 import { sha256Of, strayContent } from './sim-content.ts';
 import type { SimDisk } from './sim-disk.ts';
