@@ -1,6 +1,6 @@
 /**
  * A faithful local Files API over plain HTTP: the embedded default when there is no API key, and the server of
- * the tests, which may inject faults and see behind the counter. It knows nothing of the mirror.
+ * the tests, which may meddle with requests and see behind the counter. It knows nothing of the mirror.
  */
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
@@ -18,8 +18,8 @@ import { ApiError, tooManyUploads } from './api-error.ts';
 import type { Dialect, DialectName, ListRules } from './dialects.ts';
 import { dialects } from './dialects.ts';
 import { Exchange } from './exchange.ts';
-import { FaultInjector } from './fault-injection.ts';
 import { FileStore } from './file-store.ts';
+import { meddleNot, type Meddle } from './meddling.ts';
 import type { FilesContext } from './files-routes.ts';
 import { routeFiles } from './files-routes.ts';
 import type { Reply } from './reply.ts';
@@ -67,6 +67,8 @@ export interface EmulatorOptions {
   readonly requestLogLimit?: number;
   /** Told of errors that the emulator did not expect; the request got a 500. */
   readonly onInternalError?: (error: unknown) => void;
+  /** What befalls each request; for tests. Default: nothing. */
+  readonly meddle?: Meddle;
 }
 
 export interface Emulator {
@@ -74,7 +76,6 @@ export interface Emulator {
   readonly url: string;
   /** What was asked, and what came of it. */
   readonly requests: RequestLog;
-  readonly faults: FaultInjector;
   readonly store: {
     /** Removes a file behind everyone's back. False when there is none. */
     remove(id: string): boolean;
@@ -135,7 +136,6 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   return {
     url: `${originOf(server.address() as AddressInfo)}${dialect.basePath}`,
     requests: desk.requests,
-    faults: desk.faults,
     files: () => [...store.sorted()],
     store: backDoor(store),
     close: () => (closing ??= close()),
@@ -149,7 +149,8 @@ interface Desk {
   readonly authorization: Authorization;
   readonly monotonicMs: () => number;
   readonly requests: RequestLog;
-  readonly faults: FaultInjector;
+  readonly nowMs: () => number;
+  readonly meddle: Meddle;
   readonly onInternalError: (error: unknown) => void;
 }
 
@@ -171,13 +172,13 @@ function openDesk(options: EmulatorOptions, dataDir: string): Desk {
       contentReadable: options.contentReadable ?? false,
       storageBytes,
       maxPageSize: options.maxPageSize ?? Infinity,
-      nowMs,
     },
+    nowMs,
+    meddle: options.meddle ?? meddleNot,
     window: new UploadWindow(uploadsPerMinute),
     authorization: options.authorization ?? 'any',
     monotonicMs: () => clock.monotonicMs?.() ?? performance.now(),
     requests: new RequestLog(options.requestLogLimit ?? 100_000),
-    faults: new FaultInjector(() => [...store.sorted()]),
     onInternalError: options.onInternalError ?? (() => {}),
   };
 }
@@ -211,7 +212,7 @@ async function serve(desk: Desk, request: IncomingMessage, response: ServerRespo
     path,
     query: Object.fromEntries(new URLSearchParams(query)),
     arrivedMonotonicMs: monotonicMs(),
-    arrivedWallMs: files.nowMs(),
+    arrivedWallMs: desk.nowMs(),
     authorized: key !== null,
     status: null,
     requestId: `req_${randomUUID().replaceAll('-', '')}`,
@@ -231,7 +232,7 @@ async function serve(desk: Desk, request: IncomingMessage, response: ServerRespo
   // The window counts what arrives, whatever becomes of it.
   const isUpload = entry.method === 'POST' && entry.path === `${files.dialect.basePath}/files`;
   const waitMs = isUpload ? window.admit(entry.arrivedMonotonicMs) : null;
-  const exchange = new Exchange(request, response, entry, desk.faults);
+  const exchange = new Exchange(request, response, entry, desk.meddle);
   await exchange.run(async (): Promise<Reply> => {
     checkKey(key, desk.authorization);
     checkQuery(entry, files.dialect);

@@ -2,7 +2,6 @@
 import { ApiError, methodNotAllowed, noSuchFile, storageQuotaExceeded, unknownUrl } from './api-error.ts';
 import type { Dialect } from './dialects.ts';
 import type { Exchange } from './exchange.ts';
-import type { ArmedAct } from './fault-injection.ts';
 import type { FileStore } from './file-store.ts';
 import { listPage, listQuery, listReply } from './listing.ts';
 import { boundaryOf } from './multipart.ts';
@@ -22,8 +21,6 @@ export interface FilesContext {
   /** Bytes of all files together; null: no limit. */
   readonly storageBytes: number | null;
   readonly maxPageSize: number;
-  /** Unix milliseconds. */
-  readonly nowMs: () => number;
 }
 
 /** Does what the request asks for. Throws `ApiError`. */
@@ -101,13 +98,16 @@ async function upload(context: FilesContext, exchange: Exchange): Promise<Reply>
 function list(context: FilesContext, exchange: Exchange): Reply {
   const rules = context.dialect.list;
   const asked = listQuery(exchange.entry.query, rules);
-  const endless = exchange.acts.some((act) => act.kind === 'list-endless');
-  const files = visibleFiles(context, exchange.acts);
+  const { files, maxPageSize, endless } = exchange.meddling.list({
+    files: context.store.sorted(),
+    maxPageSize: context.maxPageSize,
+    endless: false,
+  });
   const page = listPage(files, {
     purpose: asked.purpose,
     order: asked.order,
     after: asked.after === null || endless ? null : cursorFile(context, files, asked.after),
-    limit: Math.min(asked.limit, context.maxPageSize, ...exchange.acts.map(pageLimit)),
+    limit: Math.min(asked.limit, maxPageSize),
   });
   return jsonReply(200, listReply(page, endless, rules));
 }
@@ -119,25 +119,9 @@ function cursorFile({ store }: FilesContext, files: readonly StoredFile[], id: s
   return file;
 }
 
-function pageLimit(act: ArmedAct): number {
-  return act.kind === 'list-short' ? act.files : Infinity;
-}
-
-function visibleFiles({ store, nowMs }: FilesContext, acts: readonly ArmedAct[]): readonly StoredFile[] {
-  let files = store.sorted();
-  for (const act of acts) {
-    if (act.kind === 'list-stale') files = act.files;
-    if (act.kind === 'list-lag') files = files.filter((file) => file.createdAtMs + act.ms <= nowMs());
-  }
-  return files;
-}
-
-function visibleFile({ store, nowMs }: FilesContext, exchange: Exchange, id: string): StoredFile {
+function visibleFile({ store }: FilesContext, exchange: Exchange, id: string): StoredFile {
   const file = store.get(id);
-  const lags = exchange.acts.some(
-    (act) => act.kind === 'list-lag' && act.retrieve && file !== null && file.createdAtMs + act.ms > nowMs(),
-  );
-  if (file === null || lags) throw noSuchFile(id);
+  if (file === null || exchange.meddling.hides(file)) throw noSuchFile(id);
   return file;
 }
 

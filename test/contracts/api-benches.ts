@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
-import type { FaultAct } from '../../src/emulator/fault-injection.ts';
-import { startEmulator } from '../../src/emulator/emulator.ts';
+import type { FaultAct } from '../support/fault-injection.ts';
+import { startEmulator } from '../support/faulty-emulator.ts';
 import type { FilesApi } from '../../src/contract/ports.ts';
 import { clientOf } from '../remote/wire.ts';
 import {

@@ -1,5 +1,5 @@
 /** A server as it is on a bad day: it fails before, while and after it does what it was asked for. */
-import type { FaultAct, FaultInjector } from '../../src/emulator/fault-injection.ts';
+import type { FaultAct, FaultInjector } from '../support/fault-injection.ts';
 import { badGateway, rateLimited, serverError } from '../support/fault-presets.ts';
 import type { SimRandom } from '../support/sim/sim-random.ts';
 

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import type { Emulator } from '../../src/emulator/emulator.ts';
-import { startEmulator } from '../../src/emulator/emulator.ts';
-import type { FaultAct } from '../../src/emulator/fault-injection.ts';
+import type { Emulator } from '../support/faulty-emulator.ts';
+import { startEmulator } from '../support/faulty-emulator.ts';
+import type { FaultAct } from '../support/fault-injection.ts';
 import {
   badGateway,
   badRequest,

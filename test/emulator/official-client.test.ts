@@ -3,8 +3,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import OpenAI, { NotFoundError, toFile } from 'openai';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
-import type { Emulator } from '../../src/emulator/emulator.ts';
-import { startEmulator } from '../../src/emulator/emulator.ts';
+import type { Emulator } from '../support/faulty-emulator.ts';
+import { startEmulator } from '../support/faulty-emulator.ts';
 
 let emulator: Emulator;
 let client: OpenAI;

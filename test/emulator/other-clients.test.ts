@@ -3,7 +3,7 @@ import Groq from 'groq-sdk';
 import OpenAI, { AzureOpenAI, toFile } from 'openai';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { DialectName } from '../../src/emulator/dialects.ts';
-import { startEmulator, type Emulator } from '../../src/emulator/emulator.ts';
+import { startEmulator, type Emulator } from '../support/faulty-emulator.ts';
 
 const running: Emulator[] = [];
 afterEach(() => Promise.all(running.splice(0).map((emulator) => emulator.close())));

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 import { afterEach, beforeEach, expect, test } from 'vitest';
 
-import { startEmulator } from '../../src/emulator/emulator.ts';
+import { startEmulator } from '../support/faulty-emulator.ts';
 import type { StoredFile } from '../../src/emulator/stored-file.ts';
 import { fileFields, formBody, sendRaw, upload } from './wire.ts';
 

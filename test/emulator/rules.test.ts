@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 
-import type { Emulator, EmulatorOptions } from '../../src/emulator/emulator.ts';
-import { startEmulator } from '../../src/emulator/emulator.ts';
+import type { Emulator, EmulatorOptions } from '../support/faulty-emulator.ts';
+import { startEmulator } from '../support/faulty-emulator.ts';
 import type { ErrorBody, Field } from './wire.ts';
 import { fileFields, formBody, sendRaw, upload } from './wire.ts';
 

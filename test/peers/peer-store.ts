@@ -1,5 +1,5 @@
 /** What a server holds, seen and changed behind the mirror's back, without any code of `src/remote`. */
-import type { Emulator } from '../../src/emulator/emulator.ts';
+import type { Emulator } from '../support/faulty-emulator.ts';
 import { sha256Of } from '../crash/oracle.ts';
 
 /** The key that all use, the mirror and whoever looks at what it did. */

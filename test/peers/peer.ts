@@ -11,7 +11,7 @@ import type { z } from 'zod';
 import { presetNames } from '../../src/config/preset-names.ts';
 import type { configSchema } from '../../src/config/schema.ts';
 import { dialects, type DialectName } from '../../src/emulator/dialects.ts';
-import { startEmulator } from '../../src/emulator/emulator.ts';
+import { startEmulator } from '../support/faulty-emulator.ts';
 import { installPackage, plainEnvironment, unpackPackage } from './installed-package.ts';
 import { HttpStore, peerKey, storeOf, type PeerStore } from './peer-store.ts';
 

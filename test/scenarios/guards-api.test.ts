@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
-import type { FaultAct } from '../../src/emulator/fault-injection.ts';
+import type { FaultAct } from '../support/fault-injection.ts';
 import { forbidden, insufficientQuota, storageQuotaFull, unauthorized } from '../support/fault-presets.ts';
 import { openTestMirror, type TestMirror } from '../support/blackbox/mirror-process.ts';
 import { shiftClocks, withShiftableClocks } from '../support/clock-shift.ts';

@@ -1,7 +1,7 @@
 /** Servers that list in their own way, under every verb and every part of the engine that reads a listing. */
 import { rm } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import type { EmulatorOptions } from '../../src/emulator/emulator.ts';
+import type { EmulatorOptions } from '../support/faulty-emulator.ts';
 import { oddEntries, serverError } from '../support/fault-presets.ts';
 import type { AdoptReport } from '../../src/mirror/offline/adopt.ts';
 import { openTestMirror, SCENARIO_TIMEOUT_MS } from '../support/blackbox/mirror-process.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { badGateway, badRequest, falsifyReply, serverError } from '../support/fault-presets.ts';
-import type { FaultAct } from '../../src/emulator/fault-injection.ts';
+import type { FaultAct } from '../support/fault-injection.ts';
 import { openTestMirror, type TestMirror } from '../support/blackbox/mirror-process.ts';
 import { shiftClocks, withShiftableClocks } from '../support/clock-shift.ts';
 

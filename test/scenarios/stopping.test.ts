@@ -1,7 +1,7 @@
 import { readdir, writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, type TestContext } from 'vitest';
-import type { FaultAct } from '../../src/emulator/fault-injection.ts';
+import type { FaultAct } from '../support/fault-injection.ts';
 import { openTestMirror, type TestMirror } from '../support/blackbox/mirror-process.ts';
 
 const IN_FLIGHT = 20;

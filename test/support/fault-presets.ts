@@ -1,5 +1,5 @@
 /** The answers of real servers that fail, as acts for `FaultInjector`. */
-import type { FaultAct } from '../../src/emulator/fault-injection.ts';
+import type { FaultAct } from './fault-injection.ts';
 
 type Respond = Extract<FaultAct, { kind: 'respond' }>;
 

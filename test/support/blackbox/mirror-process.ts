@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, vi, type TestContext } from 'vitest';
-import { startEmulator, type Emulator, type EmulatorOptions } from '../../../src/emulator/emulator.ts';
+import { startEmulator, type Emulator, type EmulatorOptions } from '../faulty-emulator.ts';
 import type { FlushResult, MirrorStatus, PathReport } from '../../../src/contract/report.ts';
 import { connectDaemon, type DaemonClient, type Patience } from '../../../src/service/control-client.ts';
 import { fastConfig, type TestConfig } from './fast-config.ts';

@@ -1,16 +1,13 @@
 /**
- * The seam through which tests make the server fail: rules that say which requests, and what befalls them.
- * `test/support/fault-presets.ts` has the failures of real servers ready-made.
+ * How tests make the emulator fail: rules that say which requests, and what befalls them. `fault-presets.ts` has the
+ * failures of real servers ready-made.
  */
-import type { LoggedRequest } from './request-log.ts';
-import type { StoredFile } from './stored-file.ts';
+import type { Stage } from '../../src/emulator/meddling.ts';
+import type { LoggedRequest } from '../../src/emulator/request-log.ts';
+import type { StoredFile } from '../../src/emulator/stored-file.ts';
 
-/**
- * A moment in the life of a request. `arrival`: its head is here, its body unread (with a rule that matches by
- * file name: that name is here, the content unread). `body`: the body is complete, nothing is done yet.
- * `handled`: the work is done and lasts, the reply is unsent.
- */
-export type FaultStage = 'arrival' | 'body' | 'handled';
+/** With a rule that matches by file name, `arrival` is when that name is here, the content unread. */
+export type FaultStage = Stage;
 
 export type FaultAct =
   /** Answers this instead. A `body` that is no string is sent as JSON. Default stage: `arrival`. */
