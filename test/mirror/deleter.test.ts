@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { Deleter } from '../../src/mirror/acts/deleter.ts';
 import { HaltBoard } from '../../src/mirror/memory/halts.ts';
 import { LetGo } from '../../src/mirror/judge/let-go.ts';
+import { Totals } from '../../src/mirror/memory/totals.ts';
 import { PathNotes } from '../../src/mirror/memory/path-notes.ts';
 import type { SendQueue } from '../../src/contract/ports.ts';
 import { NO_MEMORY } from '../../src/contract/types.ts';
@@ -53,10 +54,18 @@ async function emptied() {
       settings: { graceMs: 0, maxFraction: 0.1, minCount: 1, folders: new Map() },
     },
   };
+  const totals = new Totals(view, async () => {});
   const collector = { hasEnough: false, isBusy: false };
   const letGo = new LetGo(clock, {});
-  const deleter = new Deleter({ ...world, collector, letGo, worklist: { mark: () => {} } } as never);
-  for (const path of paths) await deleter.handle(path, '2049');
+  const deleter = new Deleter({
+    ...world,
+    totals,
+    collector,
+    letGo,
+    pause: async () => {},
+    worklist: { claim: () => false },
+  } as never);
+  for (const path of paths) deleter.handle(path, '2049');
   nowMs += 10_000;
   await deleter.tick(false);
   expect(paths.map((path) => notes.stateOf(path))).toEqual(['held', 'held', 'held']);

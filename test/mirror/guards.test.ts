@@ -1,7 +1,25 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { guardDeletes, type DeleteGuardInput, type WaitingDelete } from '../../src/mirror/judge/guards.ts';
+import * as guards from '../../src/mirror/judge/guards.ts';
 import type { FolderLook } from '../../src/contract/types.ts';
+
+type WaitingDelete = guards.WaitingDelete & { readonly due: boolean };
+type DeleteGuardInput = Omit<guards.DeleteGuardInput, 'folders'> & {
+  readonly waiting: readonly WaitingDelete[];
+};
+
+/** What the verdict says of each delete. */
+function guardDeletes(input: DeleteGuardInput) {
+  const { waiting: all } = input;
+  const verdict = guards.guardDeletes({ ...input, folders: guards.tally(all) });
+  const held = new Set(all.filter((each) => guards.holds(verdict, each)).map(({ path }) => path));
+  const trips = new Map<string, guards.Trip>();
+  for (const trip of verdict.trips)
+    for (const { path, folder, approved } of all)
+      if (!approved && (trip.folder === null || trip.folder === folder)) trips.set(path, trip);
+  const release = all.filter(({ due, path }) => due && !held.has(path)).map(({ path }) => path);
+  return { halts: verdict.halts, held, trips, release };
+}
 
 const OK: FolderLook = { kind: 'ok', device: '1' };
 

@@ -153,7 +153,7 @@ export class Worker {
       case 'upload':
         return await this.#upload(path, action, movedFrom, signal);
       case 'missing':
-        return await this.#parts.deleter.handle(path, look.kind === 'absent' ? look.onDevice : '');
+        return this.#parts.deleter.handle(path, look.kind === 'absent' ? look.onDevice : '');
       case 'forget':
         return await this.#parts.inquiry.forgetExpired(path, statIn(look), signal);
     }

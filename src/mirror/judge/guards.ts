@@ -9,8 +9,6 @@ export interface Trip {
 export interface WaitingDelete {
   readonly path: MirrorPath;
   readonly folder: string;
-  /** The grace period is over, nothing suggests a rename, and no scan is about to find the file elsewhere. */
-  readonly due: boolean;
   /** A person approved this very delete. */
   readonly approved: boolean;
   /** Of what mass delete a guard found this to be a part before, if nobody approved it since. */
@@ -19,8 +17,17 @@ export interface WaitingDelete {
   readonly otherDevice: boolean;
 }
 
+/** The deletes of one folder that wait and that no person approved, counted. */
+export interface FolderDeletes {
+  count: number;
+  otherDevice: number;
+  /** Those that are a part of a mass delete of the whole mirror, and of this folder. */
+  mirrorTrips: number;
+  folderTrips: number;
+}
+
 export interface DeleteGuardInput {
-  readonly waiting: readonly WaitingDelete[];
+  readonly folders: ReadonlyMap<string, FolderDeletes>;
   /** All entries that there were when the files disappeared, those of the waiting ones included. */
   readonly entriesTotal: number;
   readonly entriesInFolder: (folder: string) => number;
@@ -43,63 +50,107 @@ export interface MassDelete {
   readonly cause: string;
 }
 
+/** What is held, by whole folders: it takes as long as there are folders, however many deletes wait. See `holds`. */
 export interface DeleteVerdict {
-  /** May be deleted now. */
-  readonly release: readonly MirrorPath[];
   readonly halts: readonly MassDelete[];
-  /** Waiting, and covered by one of `halts`. */
-  readonly held: ReadonlySet<MirrorPath>;
-  /** What of it is to be remembered as `WaitingDelete.trip`. */
-  readonly trips: ReadonlyMap<MirrorPath, Trip>;
+  readonly holdsAll: boolean;
+  readonly heldFolders: ReadonlySet<string>;
+  /** The mass deletes of which all that wait in them are a part from now on: to be remembered as `WaitingDelete.trip`. */
+  readonly trips: readonly Trip[];
+}
+
+export const NOTHING_HELD: DeleteVerdict = { halts: [], holdsAll: false, heldFolders: new Set(), trips: [] };
+
+/** Whether a delete that waits is held for a person. */
+export function holds(
+  { holdsAll, heldFolders }: DeleteVerdict,
+  { folder, approved, trip }: Pick<WaitingDelete, 'folder' | 'approved' | 'trip'>,
+): boolean {
+  return !approved && (holdsAll || heldFolders.has(folder) || trip !== null);
+}
+
+/** Counts a waiting delete in (`by` 1) or out (−1). */
+export function count(
+  counts: FolderDeletes,
+  { approved, trip, otherDevice }: WaitingDelete,
+  by: 1 | -1,
+): void {
+  if (approved) return;
+  counts.count += by;
+  if (otherDevice) counts.otherDevice += by;
+  if (trip === null) return;
+  if (trip.folder === null) counts.mirrorTrips += by;
+  else counts.folderTrips += by;
+}
+
+export function noDeletes(): FolderDeletes {
+  return { count: 0, otherDevice: 0, mirrorTrips: 0, folderTrips: 0 };
+}
+
+/** The counts of these deletes, by folder. */
+export function tally(waiting: Iterable<WaitingDelete>): ReadonlyMap<string, FolderDeletes> {
+  const folders = new Map<string, FolderDeletes>();
+  for (const each of waiting) {
+    const counts = folders.get(each.folder) ?? noDeletes();
+    folders.set(each.folder, counts);
+    count(counts, each, 1);
+  }
+  return folders;
 }
 
 /**
- * Decides which waiting deletes may go. Small predicates, most general first; a delete that any of them holds
- * waits for `approve` or for its file to come back. INVARIANT: what is not due is never released.
+ * Decides which waiting deletes are held: any that this does not hold may go when it is due. Small predicates, most
+ * general first; a delete that any of them holds waits for `approve` or for its file to come back.
  * INVARIANT: files that disappeared together are held until each is back or approved; neither new files nor those that
  * are back already let the others go. Only what a look at the disk showed (a folder that cannot be read, another disk)
  * ends with its cause.
  * INVARIANT: it does not matter how fast they disappear: what was let go in the last hour counts as if it still waited.
  */
 export function guardDeletes(input: DeleteGuardInput): DeleteVerdict {
-  const unapproved = input.waiting.filter((each) => !each.approved);
-  const halts: MassDelete[] = [];
-  const held = new Set<MirrorPath>();
-  const trips = new Map<MirrorPath, Trip>();
-  const hold = (folder: string | null, deletes: readonly WaitingDelete[], { words, isTrip }: Cause): void => {
-    halts.push({ folder, ...extentOf(folder, deletes.length, input), waiting: deletes.length, cause: words });
-    for (const { path, trip } of deletes) {
-      held.add(path);
-      if (isTrip && !trips.has(path)) trips.set(path, trip ?? { folder });
-    }
-  };
-
-  const whole = extentOf(null, unapproved.length, input);
-  const ofFolders = [...byFolder(unapproved)].map(([folder, deletes]) => {
-    return { folder, deletes, cause: folderCause(folder, deletes, input) };
+  const folders = [...input.folders].filter(([, counts]) => counts.count > 0);
+  const all = folders.reduce((sum, [, counts]) => sum + counts.count, 0);
+  const causes = folders.map(([folder, counts]) => {
+    return { folder, counts, cause: folderCause(folder, counts, input) };
   });
-  if (unapproved.length > 0 && isMassDelete(whole, input)) {
+  const whole = extentOf(null, all, input);
+  if (all > 0 && isMassDelete(whole, input)) {
     // One halt for the same deletes: what is the matter with single folders is told with it.
-    const more = ofFolders
-      .filter(
-        ({ deletes, cause }) => cause !== null && !(cause.isCount && deletes.length === unapproved.length),
-      )
+    const more = causes
+      .filter(({ counts, cause }) => cause !== null && !(cause.isCount === true && counts.count === all))
       .map(({ cause }) => `; ${cause?.words}`)
       .join('');
-    const words = `${whole.count} of ${whole.of} mirrored files disappeared${alreadyGone(input.letGoTotal)}${more}`;
-    hold(null, unapproved, { words, isTrip: true });
-  } else {
-    for (const { folder, deletes, cause } of ofFolders) if (cause !== null) hold(folder, deletes, cause);
+    const cause = `${whole.count} of ${whole.of} mirrored files disappeared${alreadyGone(input.letGoTotal)}${more}`;
+    const halt = { folder: null, ...whole, waiting: all, cause };
+    return { halts: [halt], holdsAll: true, heldFolders: new Set(), trips: [{ folder: null }] };
   }
-  const others = unapproved.filter(({ path, trip }) => trip !== null && !held.has(path));
-  for (const [folder, deletes] of Map.groupBy(others, ({ trip }) => trip?.folder ?? null)) {
-    hold(folder, deletes, {
-      words: 'of files that disappeared together, some are not back',
-      isTrip: true,
-    });
-  }
-  const release = input.waiting.filter((each) => each.due && !held.has(each.path)).map((each) => each.path);
-  return { release, halts, held, trips };
+  const held = causes.filter(({ cause }) => cause !== null);
+  const halts = held.map(({ folder, counts, cause }): MassDelete => {
+    const extent = extentOf(folder, counts.count, input);
+    return { folder, ...extent, waiting: counts.count, cause: cause?.words ?? '' };
+  });
+  const others = causes.filter(({ cause }) => cause === null);
+  return {
+    halts: [...halts, ...formerHalts(others, input)],
+    holdsAll: false,
+    heldFolders: new Set(held.map(({ folder }) => folder)),
+    trips: held.filter(({ cause }) => cause?.isTrip === true).map(({ folder }) => ({ folder })),
+  };
+}
+
+/** Of mass deletes that are none any more by what is there now. */
+function formerHalts(
+  folders: readonly { readonly folder: string; readonly counts: FolderDeletes }[],
+  input: DeleteGuardInput,
+): MassDelete[] {
+  const ofMirror = folders.reduce((sum, { counts }) => sum + counts.mirrorTrips, 0);
+  const counts: (readonly [string | null, number])[] = [
+    [null, ofMirror],
+    ...folders.map(({ folder, counts: each }) => [folder, each.folderTrips] as const),
+  ];
+  const cause = 'of files that disappeared together, some are not back';
+  return counts
+    .filter(([, waiting]) => waiting > 0)
+    .map(([folder, waiting]) => ({ folder, ...extentOf(folder, waiting, input), waiting, cause }));
 }
 
 interface Extent {
@@ -130,22 +181,17 @@ interface Cause {
   readonly isCount?: boolean;
 }
 
-function folderCause(
-  folder: string,
-  deletes: readonly WaitingDelete[],
-  input: DeleteGuardInput,
-): Cause | null {
+function folderCause(folder: string, deletes: FolderDeletes, input: DeleteGuardInput): Cause | null {
   const look = input.lookOfFolder(folder);
-  const count = deletes.length;
   if (look !== null && look.kind === 'gone')
-    return { words: `the folder ${folder}/ is gone, with ${count} mirrored files`, isTrip: true };
+    return { words: `the folder ${folder}/ is gone, with ${deletes.count} mirrored files`, isTrip: true };
   if (look !== null && look.kind === 'unknown')
     return { words: `the folder ${folder}/ cannot be read (${look.reason})`, isTrip: false };
-  if (deletes.some((each) => each.otherDevice)) {
+  if (deletes.otherDevice > 0) {
     const words = `${folder}/ is on another disk than when its files were recorded; a disk may not be mounted`;
     return { words, isTrip: false };
   }
-  const extent = extentOf(folder, count, input);
+  const extent = extentOf(folder, deletes.count, input);
   if (extent.count > input.minCount && extent.count >= extent.of) {
     const gone = alreadyGone(input.letGoInFolder(folder));
     return {
@@ -155,8 +201,4 @@ function folderCause(
     };
   }
   return null;
-}
-
-function byFolder(deletes: readonly WaitingDelete[]): Map<string, WaitingDelete[]> {
-  return Map.groupBy(deletes, (each) => each.folder);
 }

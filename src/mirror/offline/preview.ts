@@ -1,7 +1,7 @@
 import { skipText } from '../judge/skip-text.ts';
 import { needOfSkip } from '../../contract/attention.ts';
 import { survivable } from '../../contract/faults.ts';
-import { guardDeletes, type WaitingDelete } from '../judge/guards.ts';
+import { type DeleteVerdict, guardDeletes, holds, tally, type WaitingDelete } from '../judge/guards.ts';
 import { IdentityIndex } from '../memory/identity-index.ts';
 import type { LetGo } from '../judge/let-go.ts';
 import { countInFolder, folderOf, isWithinAny } from '../../contract/mirror-path.ts';
@@ -125,27 +125,23 @@ class Preview {
       const folder = folderOf(path);
       if (!folders.has(folder)) folders.set(folder, await local.lookFolder(folder));
       const otherDevice = look.onDevice !== deviceOf(entry.stat);
-      waiting.push({ path, folder, due: true, approved: false, trip: null, otherDevice });
+      waiting.push({ path, folder, approved: false, trip: null, otherDevice });
     }
-    const held = this.#guard(waiting, folders);
-    for (const { path } of waiting) {
-      const bytes = view.files.get(path)?.bytes ?? null;
+    const verdict = this.#guard(waiting, folders);
+    for (const each of waiting) {
+      const bytes = view.files.get(each.path)?.bytes ?? null;
       this.#planned.push(
-        held.has(path)
-          ? plannedProblem(path, 'removed locally; its delete would wait for approval (mass-delete)')
-          : plannedDelete(path, bytes, 'removed locally'),
+        holds(verdict, each)
+          ? plannedProblem(each.path, 'removed locally; its delete would wait for approval (mass-delete)')
+          : plannedDelete(each.path, bytes, 'removed locally'),
       );
     }
   }
 
-  /** Which of these deletes would wait for a person. */
-  #guard(
-    waiting: readonly WaitingDelete[],
-    folders: ReadonlyMap<string, FolderLook>,
-  ): ReadonlySet<MirrorPath> {
+  #guard(waiting: readonly WaitingDelete[], folders: ReadonlyMap<string, FolderLook>): DeleteVerdict {
     const { view, settings, letGo } = this.#parts;
     return guardDeletes({
-      waiting,
+      folders: tally(waiting),
       entriesTotal: view.files.size,
       entriesInFolder: (folder) => countInFolder(view.files.keys(), folder),
       lookOfFolder: (folder) => folders.get(folder) ?? null,
@@ -153,7 +149,7 @@ class Preview {
       letGoInFolder: (folder) => letGo.ofFolder(folder),
       maxFraction: settings.maxFraction,
       minCount: settings.minCount,
-    }).held;
+    });
   }
 
   #situation(
