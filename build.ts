@@ -5,11 +5,31 @@
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { build, type InputOptions } from 'rolldown';
+import { build, type InputOptions, type Plugin } from 'rolldown';
 
 const PACKAGE_FOLDER = /^.*[/\\]node_modules[/\\](?:@[^/\\]+[/\\])?[^/\\]+/;
 
+/**
+ * Node's own modules as what `require` would give: to `import` one it looks at each of its exports, and loads half of
+ * itself on the way, e.g. all of `fetch` for `node:http`, which takes twice as long as `node -e 0`.
+ */
+const builtins: Plugin = {
+  name: 'builtins',
+  renderChunk: (code) =>
+    code.replaceAll(
+      /^import (?:(\w+)(?:, )?)?(?:\{(.*?)\} )?\s*from "(node:[\w/]+)";$/gm,
+      (_, all: string | undefined, some: string | undefined, name: string) => {
+        const module = `process.getBuiltinModule("${name}")`;
+        return [
+          ...(all === undefined ? [] : [`const ${all} = ${module};`]),
+          ...(some === undefined ? [] : [`const {${some.replaceAll(' as ', ': ')}} = ${module};`]),
+        ].join(' ');
+      },
+    ),
+};
+
 const common: InputOptions = {
+  plugins: [builtins],
   platform: 'node',
   resolve: { mainFields: ['module', 'main'] },
   tsconfig: true,

@@ -3,7 +3,6 @@
  * its name are the only ones that know all rooms.
  */
 import { Opened } from './compose/opened.ts';
-import { createClient, createTree, settingsOf } from './compose/parts.ts';
 import {
   apiOf,
   emptyView,
@@ -14,12 +13,7 @@ import {
   viewFor,
   type MirrorIdentity,
 } from './compose/remembered.ts';
-import {
-  WorkingMirror,
-  type MirrorApp,
-  type MirrorOptions,
-  type OutwardPorts,
-} from './compose/working-mirror.ts';
+import type { MirrorApp, MirrorOptions, OutwardPorts } from './compose/working-mirror.ts';
 import type { Config } from './config/config.ts';
 import { isInside } from './config/inside.ts';
 import type { Emulator, EmulatorOptions } from './emulator/emulator.ts';
@@ -31,12 +25,10 @@ import { admitApi } from './manifest/api-identity.ts';
 import { readMemory } from './manifest/memory-file.ts';
 import { hasManifest, readManifest } from './manifest/read-manifest.ts';
 import { stateFacts, type StateFacts } from './manifest/state-facts.ts';
-import { adopt, type AdoptReport } from './mirror/offline/adopt.ts';
+import type { AdoptReport } from './mirror/offline/adopt.ts';
 import { requireOwnScope } from './mirror/acts/ask-scope.ts';
-import { clearGarbage } from './mirror/offline/clear-garbage.ts';
 import { LetGo } from './mirror/judge/let-go.ts';
 import type { PlannedAction } from './mirror/judge/planned.ts';
-import { previewPlan } from './mirror/offline/preview.ts';
 import { forgetRejections } from './mirror/judge/retry.ts';
 import type { ManifestView, MirrorPath } from './contract/types.ts';
 import type { FilesClient } from './remote/files-client.ts';
@@ -48,7 +40,9 @@ export { dialectNames } from './emulator/dialects.ts';
 export { readApiIdentity as recordedApi } from './manifest/api-identity.ts';
 export { lockHolder as findHolder } from './manifest/state-lock.ts';
 
-/** What only some verbs need is loaded when they do. */
+// What only some verbs need is loaded when they do: `status` needs neither the engine nor the API.
+const loadParts = () => import('./compose/parts.ts');
+
 export async function startEmulator(options: EmulatorOptions): Promise<Emulator> {
   return await (await import('./emulator/emulator.ts')).startEmulator(options);
 }
@@ -68,6 +62,7 @@ export async function openMirror(
     const manifest = opened.add(await openManifestFor(options, null, lock));
     const scope = scopeOf(options, options.apiKey);
     const memory = await openRecordedApi(config.stateDir, scope, false);
+    const { WorkingMirror } = await import('./compose/working-mirror.ts');
     return new WorkingMirror(options, { manifest, memory }, opened, around);
   } catch (error) {
     await opened.close();
@@ -83,6 +78,8 @@ export async function planMirror(
   const { config } = options;
   await refuseLostManifest(config);
   const view = await viewFor(options, await readMirrorId(config.root));
+  const { createTree, settingsOf } = await loadParts();
+  const { previewPlan } = await import('./mirror/offline/preview.ts');
   const { local } = createTree(config);
   const nowSeconds = Math.floor(systemClock.wallMs() / 1000);
   const letGo = new LetGo(systemClock, (await readMemory(config.stateDir)).letGo);
@@ -95,6 +92,8 @@ export async function adoptRemote(
   signal: AbortSignal,
 ): Promise<AdoptReport> {
   const { config, apiKey, dryRun } = options;
+  const { createClient, createTree, settingsOf } = await loadParts();
+  const { adopt } = await import('./mirror/offline/adopt.ts');
   await using opened = new Opened();
   const lock = dryRun ? null : await opened.lock(options, async () => {});
   const marked = await readMirrorId(config.root);
@@ -119,6 +118,8 @@ export async function adoptRemote(
 /** Deletes the files of the garbage list while no daemon runs; see `clearGarbage`. Throws as `openMirror` does too. */
 export async function deleteOrphans(options: MirrorOptions, signal: AbortSignal): Promise<number> {
   const { config, apiKey } = options;
+  const { createClient, createTree } = await loadParts();
+  const { clearGarbage } = await import('./mirror/offline/clear-garbage.ts');
   await using opened = new Opened();
   const lock = await opened.lock(options, () => refuseLostManifest(config));
   const manifest = opened.add(await openManifestFor(options, null, lock));
@@ -161,6 +162,7 @@ export interface Places {
 /** Looks, and changes nothing. `mirrorId`: null when there is no manifest. */
 export async function lookAtPlaces(config: Config, mirrorId: string | null): Promise<Places> {
   const { root, stateDir } = config;
+  const { createTree } = await loadParts();
   const { rules } = createTree(config);
   const folders = config.folders.map(({ folder }) => folder);
   return {
@@ -197,5 +199,5 @@ export async function admitConfiguredApi(config: Config): Promise<'new' | 'same'
 
 /** The API alone, for verbs that ask it something. */
 export async function openRemote(config: Config, apiKey: string | null): Promise<FilesClient> {
-  return createClient(config, () => apiKey);
+  return (await loadParts()).createClient(config, () => apiKey);
 }

@@ -5,11 +5,10 @@ import { printFacts, printJson } from '../io.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 
 export const verb = defineVerb({
-  operands: '<action>',
-  positionals: {
+  operands: {
     action: {
       choices: ['check', 'show', 'schema'],
-      demandOption: true,
+      isRequired: true,
       describe: 'check: is it right? show: what is in force, as JSON; schema: the JSON Schema of the file',
     },
   },

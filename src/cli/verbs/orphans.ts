@@ -28,8 +28,7 @@ interface Deletion {
 }
 
 export const verb = defineVerb({
-  operands: '[action]',
-  positionals: {
+  operands: {
     action: { choices: ['delete'], describe: 'delete: delete these remote files now, and no others' },
   },
   options: jsonOption,
