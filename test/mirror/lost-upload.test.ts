@@ -9,7 +9,7 @@ const findings = {
   none: { kind: 'none' },
   unclear: { kind: 'unclear', files: [file], doubt: null },
 } as const satisfies Record<string, Finding>;
-const again = { kind: 'look-again' };
+const again = { kind: 'list-again' };
 
 /** The whole space. `answered`: a reply named an id that another file has. */
 test.each([
@@ -25,9 +25,12 @@ test.each([
   { found: 'unclear', answered: true, last: false, verdict: again },
   { found: 'unclear', answered: false, last: true, verdict: { kind: 'hold', rule: 'look-alikes' } },
   { found: 'unclear', answered: true, last: true, verdict: { kind: 'hold', rule: 'look-alikes' } },
-] as const)('found: $found; answered: $answered; last look: $last', ({ found, answered, last, verdict }) => {
-  expect(judgeSearch(findings[found], answered, last)).toEqual(verdict);
-});
+] as const)(
+  'found: $found; answered: $answered; last listing: $last',
+  ({ found, answered, last, verdict }) => {
+    expect(judgeSearch(findings[found], answered, last)).toEqual(verdict);
+  },
+);
 
 test('rivals are the open and the lost uploads of other paths that the same listing shows', () => {
   const lost = { ...rejection('several may be it'), rule: 'look-alikes' };

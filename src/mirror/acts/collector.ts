@@ -132,7 +132,7 @@ export class Collector {
     // RACE: a halt may have come while this waited for its place in the lane.
     if (halts.holds('delete') || !(await this.#parts.root.check(0))) return 0;
     // INVARIANT: what an entry has is never deleted. An id that was kept aside may have been adopted since.
-    if (index.isHeld(id)) return IN_USE_MS;
+    if (index.isReserved(id)) return IN_USE_MS;
     if (index.ownerOf(id) !== null) {
       await ledger.record(garbageDeleted(id), this.#parts.signal);
       return null;

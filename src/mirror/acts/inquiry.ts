@@ -65,7 +65,7 @@ export class Inquiry {
       if (intent === undefined) return again(0);
       // In another project's list it is not, wherever it arrived.
       if (!(await scope.admits())) return this.#waits(path, FOUND_OUT_LATER, WHOSE_IDS);
-      const next = await resolver.look(path, intent, movedFrom, signal);
+      const next = await resolver.search(path, intent, movedFrom, signal);
       if (!view.intents.has(path)) uploader.intentEnded(path);
       return next;
     });

@@ -1,14 +1,14 @@
 import { sameVersionByStat } from '../../contract/stat-token.ts';
 import type { Questions } from '../../contract/ports.ts';
 import type { FileId, FolderRules, Intent, MirrorPath, RemoteFile, StatToken } from '../../contract/types.ts';
-import { ignoredExpiry } from '../judge/asked-expiry.ts';
-import { completed } from '../judge/belief.ts';
-import { discarded, intentCleared, intentLookedFor, type Superseded } from '../judge/fold.ts';
-import { lookTimesMs, searchedMs } from '../judge/look-times.ts';
+import { completed, ignoredExpiry } from '../judge/belief.ts';
+import { discarded, intentCleared, intentSearchedFor, type Superseded } from '../judge/fold.ts';
 import {
   answeredMessage,
   judgeSearch,
   rivalsOf,
+  searchTimesMs,
+  searchedMs,
   unclearMessage,
   type SearchVerdict,
 } from '../judge/lost-upload.ts';
@@ -25,11 +25,11 @@ import { SharedListings } from './shared-listings.ts';
 /** A file of which the disk cannot tell anything is asked for again after this long. */
 const UNTOLD_MS = 5_000;
 
-/** How often a path's upload was looked for, and since when. */
-interface Looks {
-  readonly count: number;
-  readonly firstAtMs: number;
-  readonly firstWallMs: number;
+/** The search for one path's upload: how often its purpose was listed, and since when it is looked for. */
+interface Search {
+  readonly listings: number;
+  readonly beganAtMs: number;
+  readonly beganWallMs: number;
 }
 
 /** What is known of an attempt whose outcome became unknown in this run. */
@@ -59,7 +59,7 @@ interface Decided {
   readonly path: MirrorPath;
   readonly intent: Intent;
   readonly finding: Finding;
-  readonly verdict: Exclude<SearchVerdict, { kind: 'look-again' }>;
+  readonly verdict: Exclude<SearchVerdict, { kind: 'list-again' }>;
   readonly movedFrom: Superseded | null;
 }
 
@@ -76,7 +76,7 @@ interface Parts extends RecordParts {
  */
 export class Resolver {
   readonly #parts: Parts;
-  readonly #looks = new Map<MirrorPath, Looks>();
+  readonly #searches = new Map<MirrorPath, Search>();
   readonly #attempts = new Map<MirrorPath, Attempt>();
   readonly #seen = new SeenFiles();
   readonly #listings: SharedListings;
@@ -88,15 +88,15 @@ export class Resolver {
 
   /** The outcome of this path's attempt became unknown now. */
   begin(path: MirrorPath, attempt: Attempt): void {
-    this.#looks.delete(path);
+    this.#searches.delete(path);
     this.#attempts.set(path, attempt);
   }
 
   /**
-   * One look for the upload that `intent` stands for. When it is decided, the intent is gone and the path is to
-   * be looked at again at once. `movedFrom`: the entry whose file was renamed to here.
+   * Goes on with the search for the upload that `intent` stands for. When it is decided, the intent is gone and the path
+   * is to be looked at again at once. `movedFrom`: the entry whose file was renamed to here.
    */
-  async look(
+  async search(
     path: MirrorPath,
     intent: Intent,
     movedFrom: Superseded | null,
@@ -110,23 +110,23 @@ export class Resolver {
       this.#attempts.delete(path);
       return again(0);
     }
-    const times = lookTimesMs(settings.lookMs);
-    const looks = this.#looks.get(path) ?? (await this.#beginLooking(path, intent, times, signal));
-    this.#looks.set(path, looks);
-    this.#tell(path, intent, looks);
-    const dueInMs = looks.firstAtMs + (times[looks.count] ?? 0) - clock.monotonicMs();
+    const times = searchTimesMs(settings.lookMs);
+    const search = this.#searches.get(path) ?? (await this.#beginSearch(path, intent, times, signal));
+    this.#searches.set(path, search);
+    this.#tell(path, intent, search);
+    const dueInMs = search.beganAtMs + (times[search.listings] ?? 0) - clock.monotonicMs();
     if (dueInMs > 0) return again(dueInMs);
     const finding = await this.#find(path, intent, signal);
-    const count = looks.count + 1;
-    const nextMs = times[count];
+    const listings = search.listings + 1;
+    const nextMs = times[listings];
     const verdict = judgeSearch(finding, intent.answered !== undefined, nextMs === undefined);
-    if (verdict.kind === 'look-again') {
-      this.#looks.set(path, { ...looks, count });
-      return again(Math.max(0, looks.firstAtMs + (nextMs ?? 0) - clock.monotonicMs()));
+    if (verdict.kind === 'list-again') {
+      this.#searches.set(path, { ...search, listings });
+      return again(Math.max(0, search.beganAtMs + (nextMs ?? 0) - clock.monotonicMs()));
     }
     if (!(await this.#carryOut({ path, intent, finding, verdict, movedFrom }, signal)))
       return again(UNTOLD_MS);
-    this.#looks.delete(path);
+    this.#searches.delete(path);
     this.#attempts.delete(path);
     return again(0);
   }
@@ -148,8 +148,8 @@ export class Resolver {
   }
 
   /** False: the disk cannot tell at the moment whether the local file still is what was sent. */
-  async #carryOut(search: Decided, signal: AbortSignal): Promise<boolean> {
-    const { path, intent, verdict } = search;
+  async #carryOut(decided: Decided, signal: AbortSignal): Promise<boolean> {
+    const { path, intent, verdict } = decided;
     if (verdict.kind === 'send-anew') {
       await this.#parts.ledger.record(intentCleared(path), signal);
       return true;
@@ -157,30 +157,30 @@ export class Resolver {
     const local = await this.#localOf(path, intent, signal);
     if (local.kind === 'untold') return false;
     if (verdict.kind === 'hold') {
-      await this.#hold(search, verdict.rule, local, signal);
+      await this.#hold(decided, verdict.rule, local, signal);
       return true;
     }
-    return await this.#adopt(search, verdict.file, local, signal);
+    return await this.#adopt(decided, verdict.file, local, signal);
   }
 
   /** A search that a restart has broken off goes on where it was. */
-  async #beginLooking(
+  async #beginSearch(
     path: MirrorPath,
     intent: Intent,
     times: readonly number[],
     signal: AbortSignal,
-  ): Promise<Looks> {
+  ): Promise<Search> {
     const { api, clock, ledger } = this.#parts;
     const serverNowMs = api.serverNowMs();
     const elapsedMs = searchedMs(intent.lookedSinceMs ?? null, serverNowMs);
     if (intent.lookedSinceMs === undefined && serverNowMs !== null)
-      await ledger.record(intentLookedFor(path, intent, Math.floor(serverNowMs)), signal);
-    // At least one look of this run decides.
-    const count = times.slice(0, -1).filter((atMs) => atMs < elapsedMs).length;
+      await ledger.record(intentSearchedFor(path, intent, Math.floor(serverNowMs)), signal);
+    // At least one listing of this run decides.
+    const listings = times.slice(0, -1).filter((atMs) => atMs < elapsedMs).length;
     return {
-      count,
-      firstAtMs: clock.monotonicMs() - elapsedMs,
-      firstWallMs: clock.wallMs() - elapsedMs,
+      listings,
+      beganAtMs: clock.monotonicMs() - elapsedMs,
+      beganWallMs: clock.wallMs() - elapsedMs,
     };
   }
 
@@ -194,7 +194,7 @@ export class Resolver {
     const { ledger, config, index } = this.#parts;
     // RACE: another path may have adopted it while the content was read, or given it up.
     if (this.#isKnown(remote.id)) return false;
-    using _ours = index.holdId(remote.id);
+    using _ours = index.reserveId(remote.id);
     if (local.kind === 'other') {
       await ledger.record(discarded(path, remote, intent, 'void', nowSeconds(this.#parts)), signal);
       return true;
@@ -246,12 +246,12 @@ export class Resolver {
     return { kind: 'same', stat, rules, sha256 };
   }
 
-  #tell(path: MirrorPath, intent: Intent, looks: Looks): void {
+  #tell(path: MirrorPath, intent: Intent, search: Search): void {
     const { notes } = this.#parts;
     const { settings } = this.#parts.config;
     const attempt = this.#attempts.get(path);
     const why = attempt?.why ?? 'an earlier upload of it may have arrived';
-    const fromTo = `in the list since ${timeOf(looks.firstWallMs)}, until ${timeOf(looks.firstWallMs + settings.lookMs)}`;
+    const fromTo = `in the list since ${timeOf(search.beganWallMs)}, until ${timeOf(search.beganWallMs + settings.lookMs)}`;
     const then = intent.answered === undefined ? '; it is sent again then if it is not found' : '';
     notes.set(
       path,

@@ -11,7 +11,7 @@ import type { Worklist } from '../waiting/worklist.ts';
 
 /** An id for which it is not known yet whether it may be deleted is looked at again after this long. */
 export const UNSURE_MS = 5_000;
-/** How often a scope that is not the one of the recorded ids is looked at again. */
+/** How often it is asked again whether a foreign scope has become that of the recorded ids. */
 const RECHECK_MS = 60_000;
 /** A look-up that found an id answers for this long whether a 404 can be believed. */
 const BELIEVED_MS = 10_000;
@@ -28,7 +28,7 @@ interface Parts {
   readonly worklist: Pick<Worklist, 'nextTurnMs' | 'signal'>;
   readonly memory: ApiMemory;
   readonly apiHalts: ApiHalts;
-  /** Breaks off what is under way. One look serves several, so it is not for one of them to end it. */
+  /** Breaks off what is under way. One question serves several, so it is not for one of them to end it. */
   readonly signal: AbortSignal;
 }
 
@@ -41,7 +41,7 @@ interface Parts {
 export class ScopeGuard {
   readonly #parts: Parts;
   #believedUntilMs = Number.NEGATIVE_INFINITY;
-  #nextLookMs = 0;
+  #nextAskMs = 0;
   /** Look-ups of our own in a row that the API did not answer. */
   #failures = 0;
   #lastMessage = '';
@@ -60,13 +60,13 @@ export class ScopeGuard {
    */
   async admits(): Promise<boolean> {
     if (this.#parts.halts.has('scope')) return false;
-    return this.#parts.memory.changes().length === 0 || (await this.#look());
+    return this.#parts.memory.changes().length === 0 || (await this.#ask());
   }
 
   /** An id that is recorded was unknown (404): whether that can be believed. Else as `admits`. */
   async believesAbsence(): Promise<boolean> {
     if (!(await this.admits())) return false;
-    return this.#parts.clock.monotonicMs() < this.#believedUntilMs || (await this.#look());
+    return this.#parts.clock.monotonicMs() < this.#believedUntilMs || (await this.#ask());
   }
 
   /**
@@ -96,10 +96,10 @@ export class ScopeGuard {
     this.#believedUntilMs = this.#parts.clock.monotonicMs() + BELIEVED_MS;
   }
 
-  /** The configuration or the key may have changed: it is looked at afresh. */
+  /** The configuration or the key may have changed: whose the ids are is asked afresh. */
   reconsider(): void {
     this.#epoch += 1;
-    this.#nextLookMs = 0;
+    this.#nextAskMs = 0;
     this.#failures = 0;
     this.#hasToldUnsure = false;
     this.#believedUntilMs = Number.NEGATIVE_INFINITY;
@@ -114,14 +114,14 @@ export class ScopeGuard {
     const isHalted = halts.has('scope');
     const isWanted = this.isUnproven() || this.#isAwaited();
     if (!isHalted && (!isWanted || this.#running !== null)) return null;
-    if (clock.monotonicMs() < this.#nextLookMs) return this.#nextLookMs;
-    this.#nextLookMs = clock.monotonicMs() + (isHalted ? RECHECK_MS : UNSURE_MS);
+    if (clock.monotonicMs() < this.#nextAskMs) return this.#nextAskMs;
+    this.#nextAskMs = clock.monotonicMs() + (isHalted ? RECHECK_MS : UNSURE_MS);
     // Not waited for: an API that does not answer would hold up whoever calls this for minutes.
-    this.#lookAgain().catch((error: unknown) => this.#parts.broke(error));
-    return this.#nextLookMs;
+    this.#askAgain().catch((error: unknown) => this.#parts.broke(error));
+    return this.#nextAskMs;
   }
 
-  /** Resolves when no look is under way any more, and what it found is written. To be called after the signal. */
+  /** Resolves when no question is under way any more, and what it found is written. To be called after the signal. */
   async stopped(): Promise<void> {
     await this.#running?.catch(() => {});
   }
@@ -133,9 +133,9 @@ export class ScopeGuard {
   }
 
   /** Not answered, it is asked again: soon at first, or in a minute while it is halted. */
-  async #lookAgain(): Promise<void> {
+  async #askAgain(): Promise<void> {
     try {
-      if ((await this.#look()) || this.#hasToldUnsure || !this.isUnproven()) return;
+      if ((await this.#ask()) || this.#hasToldUnsure || !this.isUnproven()) return;
       this.#hasToldUnsure = true;
       this.#parts.listener({ kind: 'warning', message: unsureScope().message });
     } catch (error) {
@@ -148,7 +148,7 @@ export class ScopeGuard {
     if (halts.has('scope')) return;
     this.#failures += 1;
     this.#lastMessage = fault.message;
-    this.#nextLookMs = clock.monotonicMs() + (fault.retryAfterMs ?? queue.backoffMs(this.#failures));
+    this.#nextAskMs = clock.monotonicMs() + (fault.retryAfterMs ?? queue.backoffMs(this.#failures));
     if (fault.disposition === 'halt') this.#parts.apiHalts.raise(fault);
     // Said at the first trouble, and then ever more seldom.
     if (!this.isUnproven() || !Number.isInteger(Math.log2(this.#failures))) return;
@@ -156,14 +156,14 @@ export class ScopeGuard {
     listener({ kind: 'warning', message });
   }
 
-  #look(): Promise<boolean> {
-    this.#running ??= this.#lookOnce().finally(() => {
+  #ask(): Promise<boolean> {
+    this.#running ??= this.#askOnce().finally(() => {
       this.#running = null;
     });
     return this.#running;
   }
 
-  async #lookOnce(): Promise<boolean> {
+  async #askOnce(): Promise<boolean> {
     const { api, view, halts } = this.#parts;
     const epoch = this.#epoch;
     const changes = this.#parts.memory.changes();
@@ -196,7 +196,7 @@ export class ScopeGuard {
 
   #raise(fault: Fault): void {
     const { clock, halts } = this.#parts;
-    this.#nextLookMs = clock.monotonicMs() + RECHECK_MS;
+    this.#nextAskMs = clock.monotonicMs() + RECHECK_MS;
     halts.raise({
       name: 'scope',
       since: nowSeconds(this.#parts),

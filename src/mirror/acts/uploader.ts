@@ -16,7 +16,7 @@ import { again, on, REST, type Next, type Topic } from '../waiting/worklist.ts';
 import { FailedUploads, type Attempt, type FailedUploadParts } from './failed-upload.ts';
 import { recordDiscarded, recordHeld, recordStored } from './record-stored.ts';
 import type { RootGuard } from './root-guard.ts';
-import { SentMark } from './sent-mark.ts';
+import { LastBytes } from './last-bytes.ts';
 import { UploadAdmission, type AdmissionParts } from './upload-admission.ts';
 
 /** A root that another disk took the place of is found out this late at most before an upload. */
@@ -137,13 +137,13 @@ export class Uploader {
   }
 
   async #post({ path, rules }: UploadJob, version: OpenVersion, signal: AbortSignal): Promise<Ending> {
-    const mark = new SentMark(this.#parts.view, this.#parts.ledger, path);
+    const lastBytes = new LastBytes(this.#parts.view, this.#parts.ledger, path);
     const upload = {
       purpose: rules.purpose,
       remoteName: remoteNameOf(path),
       sizeBytes: version.sizeBytes,
       expiresAfterSeconds: rules.expiresAfterSeconds,
-      body: () => mark.around(version.chunks(), version.sizeBytes, signal),
+      body: () => lastBytes.around(version.chunks(), version.sizeBytes, signal),
     };
     try {
       return { kind: 'answered', reply: await this.#parts.api.upload(upload, signal) };
@@ -152,7 +152,7 @@ export class Uploader {
       signal.throwIfAborted();
       return { kind: 'failed', fault: survivable(error) };
     } finally {
-      await mark.over();
+      await lastBytes.over();
     }
   }
 
@@ -171,7 +171,7 @@ export class Uploader {
       sinceMs: intent === undefined ? Number.NEGATIVE_INFINITY : earliestCreationMs(intent),
       trusted: config.settings.trustReply,
     };
-    using _ours = evidence.isOwned ? null : index.holdId(reply.id);
+    using _ours = evidence.isOwned ? null : index.reserveId(reply.id);
     let verdict = judgeReply(evidence);
     if (verdict.kind === 'ask')
       verdict = judgeReply({ ...evidence, lookedUp: await this.#lookUp(reply.id, signal) });

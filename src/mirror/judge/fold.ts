@@ -31,7 +31,7 @@ export function intentSent(path: MirrorPath, intent: Intent): Change {
 }
 
 /** The search for what became of it has begun. `sinceMs`: unix milliseconds by the server's clock. */
-export function intentLookedFor(path: MirrorPath, intent: Intent, sinceMs: number): Change {
+export function intentSearchedFor(path: MirrorPath, intent: Intent, sinceMs: number): Change {
   return { intents: { [path]: { ...intent, lookedSinceMs: sinceMs } } };
 }
 

@@ -5,14 +5,14 @@ import { remoteNameOf } from '../../contract/mirror-path.ts';
 import { sizeOf } from '../../contract/stat-token.ts';
 import type { Intent, ManifestView, MirrorPath, Rejection, RemoteFile } from '../../contract/types.ts';
 
-/** What is done about an upload of unknown outcome after one look at the listing. Pure. */
+/** What is done about an upload of unknown outcome after one listing. Pure. */
 
 /** Ids that one message names. */
 const IDS_TO_NAME = 5;
 
 export type SearchVerdict =
-  /** Lists lag: only the last look says that nothing was stored. */
-  | { readonly kind: 'look-again' }
+  /** Lists lag: only the last listing says that nothing was stored. */
+  | { readonly kind: 'list-again' }
   | { readonly kind: 'adopt'; readonly file: RemoteFile }
   /** Nothing was stored, as far as anything tells. */
   | { readonly kind: 'send-anew' }
@@ -23,9 +23,9 @@ export type SearchVerdict =
  * `isAnswered`: a reply said that it was stored. INVARIANT: an upload that was surely stored, or may be a listed file,
  * is never sent anew by itself.
  */
-export function judgeSearch(finding: Finding, isAnswered: boolean, isLastLook: boolean): SearchVerdict {
+export function judgeSearch(finding: Finding, isAnswered: boolean, isLastListing: boolean): SearchVerdict {
   if (finding.kind === 'ours') return { kind: 'adopt', file: finding.file };
-  if (!isLastLook) return { kind: 'look-again' };
+  if (!isLastListing) return { kind: 'list-again' };
   if (finding.kind === 'unclear') return { kind: 'hold', rule: 'look-alikes' };
   return isAnswered ? { kind: 'hold', rule: 'reply-of-another' } : { kind: 'send-anew' };
 }
@@ -80,4 +80,32 @@ export function answeredMessage(path: MirrorPath, id: string | undefined, owner:
 
 function retryHint(path: MirrorPath): string {
   return `it is not sent again by itself: change the file, or send it anew with: ${command('retry', path)}`;
+}
+
+/** `Date` headers may come from machines whose clocks differ: so much of the time before a restart does not count. */
+const CLOCK_SLACK_MS = 60_000;
+
+/**
+ * How much of the search is over already, milliseconds: what an earlier run has spent on it. Both times are unix
+ * milliseconds by the server's clock; null: not known, and the search begins anew.
+ */
+export function searchedMs(sinceMs: number | null, nowMs: number | null): number {
+  if (sinceMs === null || nowMs === null) return 0;
+  return Math.max(0, nowMs - sinceMs - CLOCK_SLACK_MS);
+}
+
+/** The first pause between two listings, and by how much each is longer than the one before. */
+const FIRST_PAUSE_MS = 2_000;
+const GROWTH = 4;
+
+/**
+ * When to list in the search for an upload of unknown outcome, in milliseconds after it became unknown: at once,
+ * then ever more seldom, and for the last time when all of `lookMs` is over. Lists lag, so only that last empty listing
+ * says that nothing was stored.
+ */
+export function searchTimesMs(lookMs: number): readonly number[] {
+  const times = [0];
+  for (let atMs = FIRST_PAUSE_MS; atMs < lookMs; atMs *= GROWTH) times.push(atMs);
+  if (lookMs > 0) times.push(lookMs);
+  return times;
 }

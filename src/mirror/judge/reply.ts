@@ -1,5 +1,4 @@
-import { ignoredExpiry } from './asked-expiry.ts';
-import { completed, contradictionOf, type Contradiction } from './belief.ts';
+import { completed, contradictionOf, ignoredExpiry, type Contradiction } from './belief.ts';
 import { mayBeSince } from './whose-file.ts';
 import type { FolderRules, RemoteFile, ReplyField } from '../../contract/types.ts';
 

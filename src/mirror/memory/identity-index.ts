@@ -17,7 +17,7 @@ export class IdentityIndex {
   /** By inode and device, of which a million are less dear than whole identities: one file has one path but for links. */
   readonly #files = new LargeMap<MirrorPath>();
   /** Ids that are being recorded. */
-  readonly #held = new Set<FileId>();
+  readonly #reserved = new Set<FileId>();
   /** Ids that were ours and are no more, with the monotonic time of that, oldest first. */
   readonly #givenUp = new Map<FileId, number>();
 
@@ -46,23 +46,23 @@ export class IdentityIndex {
     return this.#owners.get(id) ?? null;
   }
 
-  /** True when an entry or the garbage list holds this id, or is about to. */
+  /** True when an entry or the garbage list has this id, or is about to. */
   isOwned(id: FileId): boolean {
-    return this.ownerOf(id) !== null || this.#view.garbage.has(id) || this.#held.has(id);
+    return this.ownerOf(id) !== null || this.#view.garbage.has(id) || this.#reserved.has(id);
   }
 
   /** Whether this id is being recorded. */
-  isHeld(id: FileId): boolean {
-    return this.#held.has(id);
+  isReserved(id: FileId): boolean {
+    return this.#reserved.has(id);
   }
 
   /**
    * Makes an id ours from now on, until disposed of: while its record is on the way to the disk. RACE: a server that
    * keeps equal contents once answers two uploads at a time with the same id.
    */
-  holdId(id: FileId): Disposable {
-    this.#held.add(id);
-    return { [Symbol.dispose]: () => this.#held.delete(id) };
+  reserveId(id: FileId): Disposable {
+    this.#reserved.add(id);
+    return { [Symbol.dispose]: () => this.#reserved.delete(id) };
   }
 
   /** True when this id was ours until lately: a stale listing may still show it. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Ledger } from '../../src/mirror/memory/ledger.ts';
-import { SentMark } from '../../src/mirror/acts/sent-mark.ts';
+import { LastBytes } from '../../src/mirror/acts/last-bytes.ts';
 import type { Change, Intent, ManifestView } from '../../src/contract/types.ts';
 
 const PATH = 'user_data/a.bin';
@@ -28,8 +28,8 @@ function fullDisk(intent: Intent = INTENT) {
     },
   };
   const view = { intents: new Map([[PATH, intent]]) };
-  const mark = new SentMark(view as unknown as ManifestView, ledger as unknown as Ledger, PATH);
-  return { mark, written, room };
+  const lastBytes = new LastBytes(view as unknown as ManifestView, ledger as unknown as Ledger, PATH);
+  return { lastBytes, written, room };
 }
 
 async function* chunks(): AsyncGenerator<Uint8Array> {
@@ -38,8 +38,8 @@ async function* chunks(): AsyncGenerator<Uint8Array> {
 }
 
 test('the last bytes go when it is durable that they do, and not before', async () => {
-  const { mark, written, room } = fullDisk();
-  const body = mark.around(chunks(), 4, never);
+  const { lastBytes, written, room } = fullDisk();
+  const body = lastBytes.around(chunks(), 4, never);
   expect((await body.next()).value).toEqual(Uint8Array.of(1, 2));
   expect(written).toEqual([]);
   const last = body.next();
@@ -49,31 +49,31 @@ test('the last bytes go when it is durable that they do, and not before', async 
 });
 
 test('an attempt that is over writes nothing any more, whatever its body still waits for', async () => {
-  const { mark, written, room } = fullDisk();
-  const body = mark.around(chunks(), 4, never);
+  const { lastBytes, written, room } = fullDisk();
+  const body = lastBytes.around(chunks(), 4, never);
   await body.next();
   const last = body.next().catch((error: unknown) => error);
-  await mark.over();
+  await lastBytes.over();
   room.resolve();
   expect(await last).toMatchObject({ name: 'AbortError' });
   expect(written).toEqual([]);
 });
 
 test('nor does one whose last bytes are read after it is over', async () => {
-  const { mark, written, room } = fullDisk();
+  const { lastBytes, written, room } = fullDisk();
   room.resolve();
-  const body = mark.around(chunks(), 4, never);
+  const body = lastBytes.around(chunks(), 4, never);
   await body.next();
-  await mark.over();
+  await lastBytes.over();
   await expect(body.next()).rejects.toMatchObject({ name: 'AbortError' });
   expect(written).toEqual([]);
 });
 
 test('a small file, whose intent says nothing, goes as it is', async () => {
   const { sent: _sent, ...small } = INTENT;
-  const { mark, written } = fullDisk(small);
+  const { lastBytes, written } = fullDisk(small);
   const sent: Uint8Array[] = [];
-  for await (const chunk of mark.around(chunks(), 4, never)) sent.push(chunk);
+  for await (const chunk of lastBytes.around(chunks(), 4, never)) sent.push(chunk);
   expect(sent).toHaveLength(2);
   expect(written).toEqual([]);
 });

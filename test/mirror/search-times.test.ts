@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { lookTimesMs, searchedMs } from '../../src/mirror/judge/look-times.ts';
+import { searchTimesMs, searchedMs } from '../../src/mirror/judge/lost-upload.ts';
 
 test.each([
   { lookMs: 0, times: [0] },
@@ -7,7 +7,7 @@ test.each([
   { lookMs: 10_000, times: [0, 2_000, 8_000, 10_000] },
   { lookMs: 300_000, times: [0, 2_000, 8_000, 32_000, 128_000, 300_000] },
 ])('over $lookMs ms: looks at $times', ({ lookMs, times }) => {
-  expect(lookTimesMs(lookMs)).toEqual(times);
+  expect(searchTimesMs(lookMs)).toEqual(times);
 });
 
 test.each([

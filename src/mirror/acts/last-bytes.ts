@@ -6,7 +6,7 @@ import type { ManifestView, MirrorPath } from '../../contract/types.ts';
  * Makes it durable, before the last bytes of an attempt's body are handed over, that they may be. INVARIANT: nothing
  * of it is written any more once `over` has resolved, or a cleared intent would come back.
  */
-export class SentMark {
+export class LastBytes {
   readonly #view: ManifestView;
   readonly #ledger: Ledger;
   readonly #path: MirrorPath;
