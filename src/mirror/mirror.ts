@@ -200,6 +200,8 @@ export class Mirror implements MirrorControl {
     for (const path of this.#engine.failures.forgive(wanted)) paths.add(path);
     if (wanted === null) this.#retryNow();
     for (const path of paths) this.#engine.worklist.mark(path);
+    // Perhaps it can be seen by now; that is no news to who asked for a try.
+    for (const path of this.#engine.notes.skippedAt(wanted)) this.#engine.worklist.mark(path);
     return [...paths];
   }
 
@@ -277,13 +279,7 @@ export class Mirror implements MirrorControl {
     if (this.#engine.scans.lastScanAt === null) return this.#engine.scans.isRunning ? 'scanning' : 'starting';
     if (this.#engine.scans.isRunning) return 'scanning';
     if (this.#engine.scope.isUnproven()) return 'working';
-    return this.#engine.deleter.waitingCount === 0 && !this.#hasWork() ? 'idle' : 'working';
-  }
-
-  /** What is skipped is looked at again now and then in case it can be seen by then; that is no work. */
-  #hasWork(): boolean {
-    const { worklist, notes } = this.#engine;
-    for (const path of worklist.paths()) if (notes.stateOf(path) !== 'skipped') return true;
-    return false;
+    const isIdle = this.#engine.deleter.waitingCount === 0 && this.#engine.worklist.size === 0;
+    return isIdle ? 'idle' : 'working';
   }
 }

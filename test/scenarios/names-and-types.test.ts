@@ -225,6 +225,23 @@ describe.concurrent('kinds and permissions', { timeout: SCENARIO_TIMEOUT_MS }, (
     await mirror.untilConverged({ posts: 2, deletes: 0 });
   });
 
+  test('E10: files in a folder that may not be entered are found as soon as it may, though nothing rescans', async (context) => {
+    const { expect } = context;
+    const mirror = await running(context, { ...LIKE_ANYBODY, config: { watch: { rescanSeconds: 0 } } });
+    await mirror.write('batch/inner/a.jsonl', batchFile(1));
+    await mirror.write('batch/inner/deep/b.jsonl', batchFile(2));
+    await mirror.untilConverged({ posts: 2 });
+    await chmod(mirror.at('batch/inner'), 0o000);
+    context.onTestFinished(() => chmod(mirror.at('batch/inner'), 0o755));
+    await mirror.untilStatus(({ counts }) => counts.skipped > 0);
+    expect((await mirror.flush()).problems).toMatchObject([{ path: 'batch/inner', state: 'skipped' }]);
+    await mirror.untilStatus(({ phase }) => phase === 'idle');
+    await chmod(mirror.at('batch/inner'), 0o755);
+    await mirror.untilStatus(({ counts }) => counts.skipped === 0);
+    await mirror.write('batch/inner/a.jsonl', batchFile(3));
+    await mirror.untilConverged({ posts: 3, deletes: 1 });
+  });
+
   test('E14: a sparse file of 600 MB meets the size rule, and costs no memory', async (context) => {
     const { expect } = context;
     const mirror = await running(context);

@@ -66,7 +66,7 @@ function mirrorSettings(settings: SimSettings): MirrorSettings {
     minCount: minDeleteCount,
     rescanMs,
     verifyMs,
-    storageBytes: null,
+    storageBytes: settings.storageBytes ?? null,
     canDelete: true,
     lookMs,
     // Of the sizes that lives draw, some are below it.

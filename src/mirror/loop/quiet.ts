@@ -1,4 +1,7 @@
+import type { AskingRoom } from '../waiting/asking-room.ts';
+import { ANSWER } from '../waiting/topics.ts';
 import type { Worklist } from '../waiting/worklist.ts';
+import { FAILURES_TO_TELL, isAnswered, type Awaited, type Obstacles } from '../judge/answered.ts';
 import type { PathNotes } from '../memory/path-notes.ts';
 import type { HaltBoard } from '../memory/halts.ts';
 import type { Reloadable } from '../memory/reloadable.ts';
@@ -13,9 +16,6 @@ import type { FlushResult, PathReport } from '../../contract/report.ts';
 import type { ScopeGuard } from '../acts/scope-guard.ts';
 import type { FileId, MirrorPath, PathState, ManifestView } from '../../contract/types.ts';
 
-/** After this many failures in a row, a failure is an answer: who waits is told, the retries go on. */
-const FAILURES_TO_TELL = 5;
-const SEARCHES_TO_TELL = 2;
 /** A file that still changes after this long is not waited for. */
 const SETTLING_TO_TELL_MS = 30_000;
 const FIRST_POLL_MS = 10;
@@ -33,6 +33,7 @@ const FINAL: ReadonlySet<PathState> = new Set([
 
 /** What it works with. */
 interface Parts {
+  readonly askingRoom: AskingRoom;
   readonly clock: Clock;
   readonly config: Reloadable;
   readonly halts: HaltBoard;
@@ -63,17 +64,20 @@ export class Quiet {
     const { clock } = this.#parts;
     const startedMs = clock.monotonicMs();
     const open = paths === null ? null : new Set(paths);
+    let openPath: MirrorPath | null = null;
     let garbage: ReadonlySet<FileId> | null = null;
     let pollMs = FIRST_POLL_MS;
     for (;;) {
       const patienceMs = SETTLING_TO_TELL_MS + 2 * this.#parts.config.settings.settleMs;
-      const impatient = clock.monotonicMs() - startedMs > patienceMs;
-      // One that is not answered decides; the rest need not be asked at every poll.
-      for (const path of open ?? []) {
-        if (!this.#isAnswered(path, impatient)) break;
-        open?.delete(path);
+      const obstacles = this.#obstacles(clock.monotonicMs() - startedMs > patienceMs);
+      // Who waits for everything need not ask about a hundred thousand paths while garbage is moving.
+      let busy = open === null && this.#garbageIsMoving(null);
+      if (!busy) {
+        // One that is not answered decides; the rest need not be asked at every poll.
+        if (openPath === null || this.#isAnswered(openPath, obstacles))
+          openPath = open === null ? this.#anyOpen(obstacles) : this.#firstOpen(open, obstacles);
+        busy = openPath !== null;
       }
-      const busy = open === null ? this.#anyOpen(impatient) : open.size > 0;
       if (!busy && open !== null) garbage ??= new Set(this.#parts.view.garbage.keys());
       if (!busy && !this.#garbageIsMoving(garbage) && !this.#isAskingWhoseIds()) {
         this.#refuseUnreachable(paths);
@@ -110,11 +114,21 @@ export class Quiet {
     }
   }
 
-  #anyOpen(impatient: boolean): boolean {
-    for (const path of this.#parts.worklist.paths()) if (!this.#isAnswered(path, impatient)) return true;
-    for (const path of this.#parts.deleter.waitingPaths())
-      if (!this.#isAnswered(path, impatient)) return true;
-    return false;
+  /** A path that is not answered, of all that there are; null: there is none. */
+  #anyOpen(obstacles: Obstacles): MirrorPath | null {
+    const { deleter, worklist } = this.#parts;
+    for (const paths of [worklist.paths(), deleter.waitingPaths()])
+      for (const path of paths) if (!this.#isAnswered(path, obstacles)) return path;
+    return null;
+  }
+
+  /** The first of these that is not answered; those before it are taken out. */
+  #firstOpen(open: Set<MirrorPath>, obstacles: Obstacles): MirrorPath | null {
+    for (const path of open) {
+      if (!this.#isAnswered(path, obstacles)) return path;
+      open.delete(path);
+    }
+    return null;
   }
 
   /** Resolves when the path is mirrored or has a final reason not to be. */
@@ -123,9 +137,12 @@ export class Quiet {
     let pollMs = FIRST_POLL_MS;
     for (;;) {
       const report = notes.report(path);
-      // A skipped path is looked at again now and then, but that is an answer all the same.
-      const isAtRest = !worklist.has(path) || report?.state === 'skipped';
-      if (report !== null && isAtRest && FINAL.has(report.state) && !this.#isHeldByHalt(report.state))
+      if (
+        report !== null &&
+        !worklist.has(path) &&
+        FINAL.has(report.state) &&
+        !this.#isHeldByHalt(report.state)
+      )
         return report;
       await clock.sleep(pollMs, signal);
       pollMs = Math.min(LAST_POLL_MS, pollMs * 1.5);
@@ -147,7 +164,10 @@ export class Quiet {
 
   /** Why the API cannot be reached, once it failed often enough in a row; null: it can, or it is too early to say. */
   #unreachable(): string | null {
-    return this.#troubleOf('upload') ?? this.#troubleOf('delete');
+    const isAsking = this.#parts.askingRoom.size > 0;
+    return (
+      this.#troubleOf('upload') ?? this.#troubleOf('delete') ?? (isAsking ? this.#troubleOf('ask') : null)
+    );
   }
 
   /** Why nothing comes through in this lane, once that is so for long enough. */
@@ -164,27 +184,34 @@ export class Quiet {
     return state === 'held' && this.#parts.halts.all().length > 0;
   }
 
-  #isAnswered(path: MirrorPath, impatient: boolean): boolean {
-    const { worklist, notes, halts, view } = this.#parts;
-    if (this.#parts.deleter.isWaiting(path)) {
-      const isStuck = halts.holds('delete') || this.#troubleOf('delete') !== null;
-      return isStuck || this.#parts.deleter.isHeld(path) || notes.stateOf(path) === 'held';
-    }
-    if (!worklist.has(path)) return true;
-    if (halts.has('root')) return true;
-    const state = notes.stateOf(path);
-    // Stopped lanes and an API that does not answer hold everything that has something to send.
-    const isStuck = halts.holds('upload') || this.#unreachable() !== null;
-    if (isStuck && (state === 'pending' || state === 'failed' || state === 'held')) return true;
-    // Sent, and it cannot be recorded: its intent stays open until it can.
-    if (state === 'uploading' && halts.has('state')) return true;
-    if (state === 'failed') {
-      // Each search for an upload of unknown outcome takes minutes: who waits is told when a second one begins.
-      const enough = view.intents.has(path) ? SEARCHES_TO_TELL : FAILURES_TO_TELL;
-      return this.#parts.failures.total(path) >= enough;
-    }
-    if (state === 'settling') return impatient;
-    return state === 'skipped' || state === 'held';
+  #isAnswered(path: MirrorPath, obstacles: Obstacles): boolean {
+    const { askingRoom, deleter, failures, notes, view, worklist } = this.#parts;
+    const isHeld = deleter.isHeld(path) ? 'held' : 'waits';
+    const awaited: Awaited = {
+      state: notes.stateOf(path),
+      deleting: deleter.isWaiting(path) ? isHeld : 'no',
+      isOpen: worklist.has(path),
+      isAsking: askingRoom.has(path) || worklist.topicOf(path) === ANSWER,
+      isUnknown: view.intents.has(path),
+      failures: failures.total(path),
+    };
+    return isAnswered(awaited, obstacles);
+  }
+
+  #obstacles(isImpatient: boolean): Obstacles {
+    const { halts } = this.#parts;
+    const isTroubled = (lane: Lane): boolean => this.#troubleOf(lane) !== null;
+    return {
+      rootIsBad: halts.has('root'),
+      stateIsHalted: halts.has('state'),
+      isHalted: { upload: halts.holds('upload'), delete: halts.holds('delete') },
+      isTroubled: {
+        upload: isTroubled('upload'),
+        delete: isTroubled('delete'),
+        ask: isTroubled('ask'),
+      },
+      isImpatient,
+    };
   }
 
   /** `ids` null: any. */

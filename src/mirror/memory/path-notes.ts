@@ -1,6 +1,6 @@
 import { groupProblems, needOf, type GroupedProblems, type Need } from '../../contract/attention.ts';
 import type { PathReport } from '../../contract/report.ts';
-import { folderOf } from '../../contract/mirror-path.ts';
+import { folderOf, isWithinAny } from '../../contract/mirror-path.ts';
 import type { Entry, ManifestView, MirrorPath, PathState } from '../../contract/types.ts';
 
 interface Note {
@@ -60,6 +60,14 @@ export class PathNotes {
   /** Paths with a note, in no particular order. */
   paths(): IterableIterator<MirrorPath> {
     return this.#notes.keys();
+  }
+
+  /** The skipped paths at or below `wanted`; null: all. */
+  skippedAt(wanted: readonly MirrorPath[] | null): readonly MirrorPath[] {
+    const trees = wanted === null ? null : new Set(wanted);
+    return [...this.#notes].flatMap(([path, { state }]) =>
+      state === 'skipped' && (trees === null || isWithinAny(path, trees)) ? [path] : [],
+    );
   }
 
   report(path: MirrorPath): PathReport | null {

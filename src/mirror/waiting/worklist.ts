@@ -205,12 +205,12 @@ export class Worklist {
     return this.#topicOf.get(path) ?? null;
   }
 
-  /** Everything in it, in no particular order. */
+  /** Everything in it: first what is worked on, last what waits for a signal. */
   *paths(): IterableIterator<MirrorPath> {
-    yield* this.#ready.paths();
-    yield* this.#topicOf.keys();
-    yield* this.#delayedUntilMs.keys();
     yield* this.#busy.keys();
+    yield* this.#ready.paths();
+    yield* this.#delayedUntilMs.keys();
+    yield* this.#topicOf.keys();
   }
 
   /** How many of this priority wait for a worker. */

@@ -81,7 +81,9 @@ export class SimApi implements FilesApi {
         await this.#reach(fate, signal, safety.uploadArrived);
         this.#answerEarly(fate);
         const content = await this.#receive(request, fate === 'reset-in-body', signal);
-        return await this.#store(request, content, fate, signal);
+        const reply = await this.#store(request, content, fate, signal);
+        safety.replied(reply.id);
+        return reply;
       } finally {
         safety.uploadEnded(attempt);
       }
@@ -224,7 +226,6 @@ export class SimApi implements FilesApi {
     if (fate === 'bad-json' || file === null) throw this.#answered(badReplyFault('unknown'));
     this.#noteDate();
     const reply = server.describe(file);
-    safety.replied(reply.id);
     switch (fate) {
       case 'bare-reply':
         return { ...reply, bytes: null, purpose: null, filename: null, createdAt: null };

@@ -144,6 +144,8 @@ export interface SimSettings {
   /** How long an upload of unknown outcome is looked for: as long as its file may be missing from a listing. */
   readonly lookMs: number;
   readonly trustReply: ReadonlySet<ReplyField>;
+  /** Absent: no limit. */
+  readonly storageBytes?: number;
 }
 
 /** One life's own numbers. */
