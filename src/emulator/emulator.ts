@@ -23,8 +23,7 @@ import { meddleNot, type Meddle } from './meddling.ts';
 import type { FilesContext } from './files-routes.ts';
 import { routeFiles } from './files-routes.ts';
 import type { Reply } from './reply.ts';
-import type { OpenRequest } from './request-log.ts';
-import { RequestLog } from './request-log.ts';
+import type { OpenRequest } from './logged-request.ts';
 import type { StoredFile } from './stored-file.ts';
 import { UploadWindow } from './upload-window.ts';
 
@@ -63,8 +62,6 @@ export interface EmulatorOptions {
   /** True: contents are neither hashed nor kept, only metadata; for measuring clients. Default: false. */
   readonly discard?: boolean;
   readonly clock?: EmulatorClock;
-  /** How many requests the log remembers. Default: 100,000. */
-  readonly requestLogLimit?: number;
   /** Told of errors that the emulator did not expect; the request got a 500. */
   readonly onInternalError?: (error: unknown) => void;
   /** What befalls each request; for tests. Default: nothing. */
@@ -74,21 +71,8 @@ export interface EmulatorOptions {
 export interface Emulator {
   /** The base URL of the API, its path included: `http://127.0.0.1:PORT/v1`. */
   readonly url: string;
-  /** What was asked, and what came of it. */
-  readonly requests: RequestLog;
-  readonly store: {
-    /** Removes a file behind everyone's back. False when there is none. */
-    remove(id: string): boolean;
-    /** Puts in a file, as another user of the project would, without any rule in its way. */
-    add(file: {
-      readonly purpose: string;
-      readonly filename: string;
-      readonly content: string | Uint8Array;
-      readonly expiresAfterSeconds?: number;
-    }): Promise<StoredFile>;
-    /** The stored content; null when there is no such file or contents are discarded. */
-    content(id: string): Promise<Buffer | null>;
-  };
+  /** What lies behind the counter. */
+  readonly store: FileStore;
   /** All files that exist now, oldest first. */
   files(): readonly StoredFile[];
   /** Ends all connections and stops. */
@@ -135,9 +119,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   let closing: Promise<void> | null = null;
   return {
     url: `${originOf(server.address() as AddressInfo)}${dialect.basePath}`,
-    requests: desk.requests,
     files: () => [...store.sorted()],
-    store: backDoor(store),
+    store,
     close: () => (closing ??= close()),
   };
 }
@@ -148,7 +131,6 @@ interface Desk {
   readonly window: UploadWindow;
   readonly authorization: Authorization;
   readonly monotonicMs: () => number;
-  readonly requests: RequestLog;
   readonly nowMs: () => number;
   readonly meddle: Meddle;
   readonly onInternalError: (error: unknown) => void;
@@ -178,24 +160,7 @@ function openDesk(options: EmulatorOptions, dataDir: string): Desk {
     window: new UploadWindow(uploadsPerMinute),
     authorization: options.authorization ?? 'any',
     monotonicMs: () => clock.monotonicMs?.() ?? performance.now(),
-    requests: new RequestLog(options.requestLogLimit ?? 100_000),
     onInternalError: options.onInternalError ?? (() => {}),
-  };
-}
-
-function backDoor(store: FileStore): Emulator['store'] {
-  return {
-    remove: (id) => store.remove(id),
-    add: async ({ purpose, filename, content, expiresAfterSeconds = null }) => {
-      const spool = store.spool();
-      await spool.write(Buffer.from(content));
-      return store.commit(spool, { purpose, filename, expiresAfterSeconds });
-    },
-    content: async (id) => {
-      const file = store.get(id);
-      const stream = file === null ? null : store.readContent(file);
-      return stream === null ? null : Buffer.concat(await stream.toArray());
-    },
   };
 }
 
@@ -224,7 +189,6 @@ async function serve(desk: Desk, request: IncomingMessage, response: ServerRespo
     aborted: false,
     faults: [],
   };
-  desk.requests.open(entry);
   response.sendDate = false;
   response.setHeader('date', new Date(entry.arrivedWallMs).toUTCString());
   response.setHeader('x-request-id', entry.requestId);

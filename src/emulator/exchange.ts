@@ -5,7 +5,7 @@ import { Interruption, type Meddle, type Meddling, type Stage } from './meddling
 import { MultipartError } from './multipart.ts';
 import type { Reply } from './reply.ts';
 import { sendReply } from './reply.ts';
-import type { OpenRequest } from './request-log.ts';
+import type { OpenRequest } from './logged-request.ts';
 
 const connectionEnded = new Error('the connection ended');
 

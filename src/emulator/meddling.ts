@@ -1,6 +1,6 @@
 /** The seam through which tests make the server fail. The emulator itself lets every request take its course. */
 import type { Reply } from './reply.ts';
-import type { OpenRequest } from './request-log.ts';
+import type { OpenRequest } from './logged-request.ts';
 import type { StoredFile } from './stored-file.ts';
 
 /**

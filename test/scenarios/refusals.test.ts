@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { badRequest, forbidden, unauthorized } from '../support/fault-presets.ts';
-import type { LoggedRequest } from '../../src/emulator/request-log.ts';
+import type { LoggedRequest } from '../../src/emulator/logged-request.ts';
 import { openTestMirror } from '../support/blackbox/mirror-process.ts';
 
 const PATHS = Array.from({ length: 6 }, (_, index) => `user_data/${index}.txt`);

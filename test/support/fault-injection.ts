@@ -3,7 +3,7 @@
  * failures of real servers ready-made.
  */
 import type { Stage } from '../../src/emulator/meddling.ts';
-import type { LoggedRequest } from '../../src/emulator/request-log.ts';
+import type { LoggedRequest } from '../../src/emulator/logged-request.ts';
 import type { StoredFile } from '../../src/emulator/stored-file.ts';
 
 /** With a rule that matches by file name, `arrival` is when that name is here, the content unread. */

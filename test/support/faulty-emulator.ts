@@ -2,27 +2,69 @@
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { RequestLog } from './request-log.ts';
 import * as plain from '../../src/emulator/emulator.ts';
 import { Interruption, type Connection, type Listed, type Meddling } from '../../src/emulator/meddling.ts';
 import { jsonReply, textOf, type Reply } from '../../src/emulator/reply.ts';
-import type { OpenRequest } from '../../src/emulator/request-log.ts';
+import type { OpenRequest } from '../../src/emulator/logged-request.ts';
 import type { StoredFile } from '../../src/emulator/stored-file.ts';
 import { FaultInjector, type ArmedAct, type FaultAct, type FaultStage } from './fault-injection.ts';
 
-export type EmulatorOptions = Omit<plain.EmulatorOptions, 'meddle'>;
-
-export interface Emulator extends plain.Emulator {
-  readonly faults: FaultInjector;
+export interface EmulatorOptions extends Omit<plain.EmulatorOptions, 'meddle'> {
+  /** How many requests the log remembers. Default: 100,000. */
+  readonly requestLogLimit?: number;
 }
 
-export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
+export interface Emulator extends Omit<plain.Emulator, 'store'> {
+  readonly faults: FaultInjector;
+  /** What was asked, and what came of it. */
+  readonly requests: RequestLog;
+  readonly store: {
+    /** Removes a file behind everyone's back. False when there is none. */
+    remove(id: string): boolean;
+    /** Puts in a file, as another user of the project would, without any rule in its way. */
+    add(file: {
+      readonly purpose: string;
+      readonly filename: string;
+      readonly content: string | Uint8Array;
+      readonly expiresAfterSeconds?: number;
+    }): Promise<StoredFile>;
+    /** The stored content; null when there is no such file or contents are discarded. */
+    content(id: string): Promise<Buffer | null>;
+  };
+}
+
+export async function startEmulator({
+  requestLogLimit = 100_000,
+  ...options
+}: EmulatorOptions = {}): Promise<Emulator> {
+  const requests = new RequestLog(requestLogLimit);
   const faults = new FaultInjector(() => emulator.files());
   const nowMs = (): number => options.clock?.nowMs() ?? Date.now();
   const emulator = await plain.startEmulator({
     ...options,
-    meddle: (request, connection) => new FaultyCourse(faults, request, connection, nowMs),
+    meddle: (request, connection) => {
+      requests.open(request);
+      return new FaultyCourse(faults, request, connection, nowMs);
+    },
   });
-  return { ...emulator, faults };
+  return { ...emulator, requests, faults, store: backDoor(emulator.store) };
+}
+
+function backDoor(store: plain.Emulator['store']): Emulator['store'] {
+  return {
+    remove: (id) => store.remove(id),
+    add: async ({ purpose, filename, content, expiresAfterSeconds = null }) => {
+      const spool = store.spool();
+      await spool.write(Buffer.from(content));
+      return store.commit(spool, { purpose, filename, expiresAfterSeconds });
+    },
+    content: async (id) => {
+      const file = store.get(id);
+      const stream = file === null ? null : store.readContent(file);
+      return stream === null ? null : Buffer.concat(await stream.toArray());
+    },
+  };
 }
 
 /** What the faults do to one request. */
