@@ -40,7 +40,7 @@ export function createClient(config: Config, apiKey: () => string | null): Files
     apiKey,
     auth: api.auth,
     headers,
-    headerSecrets: secrets,
+    secrets,
     uploadFields: api.uploadFields,
     expiry: api.expiry,
     organization: api.organization,

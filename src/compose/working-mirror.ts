@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { Config } from '../config/config.ts';
 import type { RecordedApi } from '../manifest/api-memory.ts';
 import type { ManifestStore } from '../manifest/manifest-store.ts';
@@ -174,7 +175,6 @@ export class WorkingMirror implements MirrorApp {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+async function aborted(signal: AbortSignal): Promise<void> {
+  if (!signal.aborted) await once(signal, 'abort');
 }

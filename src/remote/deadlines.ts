@@ -1,8 +1,5 @@
 import type { Clock } from '../contract/ports.ts';
 
-/** A timer that is to run longer fires at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-
 interface Watched {
   /** Milliseconds until it is over; may grow meanwhile. */
   readonly leftMs: () => number;
@@ -42,7 +39,7 @@ export class Deadlines {
     this.#sleep?.cut.abort();
     const sleep = { untilMs: dueMs, cut: new AbortController() };
     this.#sleep = sleep;
-    const waitMs = Math.min(Math.max(0, dueMs - this.#clock.monotonicMs()), MAX_TIMER_MS);
+    const waitMs = Math.max(0, dueMs - this.#clock.monotonicMs());
     const signal = AbortSignal.any([sleep.cut.signal, this.#closed.signal]);
     this.#clock.sleep(waitMs, signal).then(
       () => {

@@ -25,23 +25,15 @@ import { createThrottle } from './throttle.ts';
 import type { Throttle } from './throttle.ts';
 import { prepareForm } from './upload-form.ts';
 
-export interface FilesClientOptions {
+/** Of the headers only the key and the program's name are needed; the key is sent as `bearer` by default. */
+export interface FilesClientOptions
+  extends Pick<HeaderOptions, 'apiKey' | 'userAgent'>, Partial<Omit<HeaderOptions, 'apiKey' | 'userAgent'>> {
   /** http or https; may have a path and a query, e.g. Azure's `?api-version=…`. */
   readonly baseUrl: string;
-  /** Null: the server wants none. A function is asked before every request, so that a key can be exchanged. */
-  readonly apiKey: HeaderOptions['apiKey'];
-  /** Default `bearer`. */
-  readonly auth?: HeaderOptions['auth'];
-  /** Sent with every request; they win over ours. With `authorization` or `api-key` here, no key is added. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Values among the headers that no message may show, whatever their names. */
-  readonly headerSecrets?: readonly string[];
   /** Default: none. */
   readonly uploadFields?: UploadFields;
   /** How an expiry is asked for. Default: as OpenAI wants it. */
   readonly expiry?: ExpiryField;
-  readonly organization?: string | null;
-  readonly project?: string | null;
   /**
    * How long the server may be silent, and how long a request may take; to an upload the time is added that its
    * bytes need at 64 KiB/s, and the time that the bandwidth limit makes it wait.
@@ -55,8 +47,6 @@ export interface FilesClientOptions {
   readonly purposes?: readonly string[];
   /** Files a page of a listing; null (the default) is 1,000, and fewer where the server refuses that. */
   readonly pageSize?: number | null;
-  /** E.g. `files-mirror/1.2.3`. */
-  readonly userAgent: string;
   readonly clock: Clock;
   /** Where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are looked up. Default: this process's environment. */
   readonly env?: ProxyEnvironment;
@@ -80,17 +70,9 @@ const MAX_LIST_BYTES = 64 * 1024 * 1024;
 
 /** Throws `TypeError` when the base URL, a proxy's URL or a configured header cannot be used. */
 export function createFilesClient(options: FilesClientOptions): FilesClient {
-  const { auth = 'bearer', headers = {}, organization = null, project = null } = options;
-  const { headerSecrets: secrets = [], uploadFields = {}, expiry = openAiExpiry } = options;
-  const {
-    apiKey,
-    userAgent,
-    timeoutMs,
-    clock,
-    uploadBytesPerSecond = null,
-    listParameters = 'full',
-    pageSize = null,
-  } = options;
+  const { auth = 'bearer', headers = {}, secrets = [], organization = null, project = null } = options;
+  const { apiKey, userAgent, timeoutMs, clock, uploadBytesPerSecond = null } = options;
+  const { uploadFields = {}, expiry = openAiExpiry, listParameters = 'full', pageSize = null } = options;
   const asker = new PageAsker(listParameters, pageSize);
   const address = parseBaseUrl(options.baseUrl);
   const proxies = proxiesFor(address, options.env ?? process.env);

@@ -3,7 +3,7 @@ import { Fault } from '../contract/faults.ts';
 import { SECRET_NAME } from './base-url.ts';
 
 export interface HeaderOptions {
-  /** Null: the server wants no key. */
+  /** Null: the server wants none. A function is asked before every request, so that a key can be exchanged. */
   readonly apiKey: string | null | (() => string | null);
   /** How the key is sent: `Authorization: Bearer <key>`, or Azure's `api-key: <key>`. */
   readonly auth: 'bearer' | 'api-key';
@@ -13,6 +13,7 @@ export interface HeaderOptions {
   readonly secrets: readonly string[];
   readonly organization: string | null;
   readonly project: string | null;
+  /** E.g. `files-mirror/1.2.3`. */
   readonly userAgent: string;
 }
 

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
+import { LONGEST_TIMER_MS } from './system-clock.ts';
 import { jsonListPieces } from './json-list.ts';
 import type { Environment } from '../config/config.ts';
 import { configFault, type Disposition, fatalFault, Fault, type FaultDetails } from '../contract/faults.ts';
@@ -122,8 +123,7 @@ function timeLimit(timeoutMs: unknown): readonly AbortSignal[] {
   if (timeoutMs === undefined || timeoutMs === null) return [];
   if (typeof timeoutMs !== 'number' || !(timeoutMs >= 0))
     throw new BadRequest('"timeoutMs" must be a number');
-  // More would overflow the timer and end the wait at once.
-  return [AbortSignal.timeout(Math.min(Math.ceil(timeoutMs), 2 ** 31 - 1))];
+  return [AbortSignal.timeout(Math.min(Math.ceil(timeoutMs), LONGEST_TIMER_MS))];
 }
 
 async function readBody(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {

@@ -2,7 +2,7 @@ import { setTimeout as timeout } from 'node:timers/promises';
 import type { Clock } from '../contract/ports.ts';
 
 /** A timer for more than 2^31 − 1 ms fires at once. */
-const LONGEST_TIMER_MS = 2 ** 31 - 1;
+export const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** The machine's clocks. */
 export const systemClock: Clock = {
@@ -10,11 +10,8 @@ export const systemClock: Clock = {
   monotonicMs: () => performance.now(),
   async sleep(ms, signal) {
     try {
-      await timeout(
-        Math.min(Math.max(0, ms), LONGEST_TIMER_MS),
-        undefined,
-        signal === undefined ? {} : { signal },
-      );
+      const waitMs = Math.min(Math.max(0, ms), LONGEST_TIMER_MS);
+      await timeout(waitMs, undefined, signal === undefined ? {} : { signal });
     } catch (error) {
       // The promised reason, not the AbortError that wraps it.
       signal?.throwIfAborted();

@@ -205,9 +205,7 @@ describe('servers of other makes', () => {
     const headers = { 'x-gateway': 'value-of-a-file', 'x-plain': 'anything' };
     const body = JSON.stringify({ error: { message: 'no route for value-of-a-file, anything' } });
     const { origin, seen } = await recording(400, body);
-    const fault = await faultOf(
-      clientOf(origin, { headers, headerSecrets: ['value-of-a-file'] }).probe(never),
-    );
+    const fault = await faultOf(clientOf(origin, { headers, secrets: ['value-of-a-file'] }).probe(never));
     expect(seen[0]?.headers).toMatchObject(headers);
     expect(fault.message).toContain('no route for');
     expect(fault.message).not.toContain('value-of-a-file');
