@@ -47,7 +47,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   cli: ['contract', 'mirror/judge', 'mirror/offline', 'config', 'service', 'compose.ts'],
   compose: PARTS,
   'compose.ts': ['compose', ...PARTS],
-  'main.ts': ['cli', 'compose.ts'],
+  'main.ts': ['cli', 'service', 'compose.ts'],
 };
 
 /** Packages that speak a language rather than do a job: any room may. */

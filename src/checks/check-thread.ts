@@ -50,14 +50,22 @@ export class CheckThread {
   check(opening: Opening, here: DetailedCheck): ContentCheck {
     const file = ++this.#lastFile;
     let isHere = false;
+    let before: Promise<CheckReply> = Promise.resolve(null);
     return {
       problem: null,
       write: async (bytes) => {
         if (!this.#open.has(file) && !isHere) isHere = !this.#begin(file, opening);
-        if (isHere) here.write(bytes);
-        else await this.#ask({ file, kind: 'write', bytes });
+        if (isHere) return here.write(bytes);
+        // The thread has the next bytes when it is done with the ones before, and need not wait for them.
+        const previous = before;
+        before = this.#ask({ file, kind: 'write', bytes });
+        before.catch(() => {});
+        await previous;
       },
-      end: async () => (isHere ? null : await this.#ask({ file, kind: 'end' })) ?? here.end(),
+      end: async () => {
+        await before;
+        return (isHere ? null : await this.#ask({ file, kind: 'end' })) ?? here.end();
+      },
       drop: () => this.#drop(file),
     };
   }
@@ -127,6 +135,6 @@ function startWorker(): Worker {
   // Compiled or run from source: the neighbour has the same extension.
   const file = new URL(`./check-worker${extname(import.meta.url)}`, import.meta.url);
   return new Worker(file, {
-    resourceLimits: { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: HEAP_MB },
+    resourceLimits: { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: HEAP_MB },
   });
 }

@@ -21,7 +21,7 @@ export interface CheckVerdict {
 export interface ContentCheck {
   /** Decided without content: empty, too large, wrong extension. Null: nothing against it so far. */
   readonly problem: CheckProblem | null;
-  /** When it returns, or the promise resolves, the bytes are not needed any more. */
+  /** When it returns, or the promise resolves, the bytes of the writes before are not needed any more; these may be. */
   write(chunk: Uint8Array): void | Promise<void>;
   end(): CheckVerdict | Promise<CheckVerdict>;
   /** Nothing more is asked of it. */

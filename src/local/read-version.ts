@@ -22,6 +22,8 @@ const SMALL_FILE_BYTES = 64 * 1024;
 const CHUNK_BYTES = 768 * 1024;
 /** One chunk is on its way while the next is being read. */
 const CHUNKS_IN_MEMORY = 2;
+/** Of one that is checked, the one before may still be looked at as well. */
+const CHUNKS_FOR_CHECKS = 3;
 
 // RACE: between the look and now the name may have become a link, or a pipe that would block.
 const OPEN_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
@@ -54,7 +56,7 @@ async function readThrough(
   hashes: HashThread,
   signal: AbortSignal,
 ): Promise<string> {
-  const opened = await openVersion(version, hashes);
+  const opened = await openVersion(version, hashes, CHUNKS_FOR_CHECKS);
   try {
     for await (const chunk of opened.chunks()) {
       signal.throwIfAborted();
@@ -68,14 +70,18 @@ async function readThrough(
 }
 
 /** Opens this version for sending; see `LocalTree.open`. */
-export async function openVersion(version: Version, hashes: HashThread): Promise<OpenVersion> {
+export async function openVersion(
+  version: Version,
+  hashes: HashThread,
+  chunksInMemory = CHUNKS_IN_MEMORY,
+): Promise<OpenVersion> {
   if (sizeOf(version.stat) <= SMALL_FILE_BYTES) return new SmallVersion(version);
   const file = await open(version.absolute, OPEN_FLAGS).catch((error: unknown) => {
     throw faultOf(version, error);
   });
   try {
     assertSame(version, statToken(await file.stat({ bigint: true })));
-    return new LargeVersion(version, file, hashes.hash(sizeOf(version.stat)));
+    return new LargeVersion(version, file, hashes.hash(sizeOf(version.stat)), chunksInMemory);
   } catch (error) {
     await closeRead(() => file.close());
     throw faultOf(version, error);
@@ -180,13 +186,15 @@ interface Slot {
 class LargeVersion extends ReadOnce {
   readonly #file: FileHandle;
   readonly #hash: ContentHash;
+  readonly #chunksInMemory: number;
   /** The read in flight: the descriptor must outlive it. */
   #reading: Promise<unknown> = Promise.resolve();
 
-  constructor(version: Version, file: FileHandle, hash: ContentHash) {
+  constructor(version: Version, file: FileHandle, hash: ContentHash, chunksInMemory: number) {
     super(version);
     this.#file = file;
     this.#hash = hash;
+    this.#chunksInMemory = chunksInMemory;
   }
 
   async close(): Promise<void> {
@@ -197,14 +205,14 @@ class LargeVersion extends ReadOnce {
   }
 
   protected async *content(): AsyncGenerator<Uint8Array, string> {
-    const slots = Array.from({ length: CHUNKS_IN_MEMORY }, () => this.#slot());
+    const slots = Array.from({ length: this.#chunksInMemory }, () => this.#slot());
     let position = 0;
     let pending = this.#read(slots[0]!, position);
     for (let turn = 1; position < this.sizeBytes; turn++) {
       const chunk = await pending;
       if (chunk.length === 0) throw becameShorter(this.version);
       position += chunk.length;
-      if (position < this.sizeBytes) pending = this.#read(slots[turn % CHUNKS_IN_MEMORY]!, position);
+      if (position < this.sizeBytes) pending = this.#read(slots[turn % slots.length]!, position);
       yield chunk;
     }
     assertSame(this.version, statToken(await this.#file.stat({ bigint: true })));
