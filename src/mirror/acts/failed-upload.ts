@@ -101,7 +101,7 @@ export class FailedUploads {
       apiHalts.uploadWorks();
       return REST;
     }
-    // At once, so that what is refused meanwhile knows whose fault it is, and asks no more.
+    // The halt comes first, so that uploads which are refused meanwhile find it and ask no more.
     if (blame.kind === 'lane') waitForApi(this.#parts, path, blame.fault);
     await ledger.record(intentCleared(path), signal);
     if (blame.kind !== 'lane' || blame.fault.disposition === 'halt') return again(0);

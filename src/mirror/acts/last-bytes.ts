@@ -3,8 +3,8 @@ import type { Ledger } from '../memory/ledger.ts';
 import type { ManifestView, MirrorPath } from '../../contract/types.ts';
 
 /**
- * Makes it durable, before the last bytes of an attempt's body are handed over, that they may be. INVARIANT: nothing
- * of it is written any more once `over` has resolved, or a cleared intent would come back.
+ * Hands over the last bytes of an attempt's body only after the intent says, durably, that they may be on their way.
+ * INVARIANT: once `over` has resolved, this writes nothing more, or a cleared intent would come back.
  */
 export class LastBytes {
   readonly #view: ManifestView;

@@ -16,7 +16,7 @@ import type { Ledger } from '../memory/ledger.ts';
 import type { PathNotes } from '../memory/path-notes.ts';
 import { nowSeconds, serverNowSeconds, type Times } from '../memory/times.ts';
 
-/** Records what became of a version that was sent, and tells it: each way in one record. */
+/** Records what became of a version that was sent, and tells people: each outcome is one record. */
 
 /** What it works with. */
 export interface RecordParts extends ClaimParts, Times {
@@ -30,8 +30,8 @@ export interface RecordParts extends ClaimParts, Times {
 type Untimed<T> = Omit<T, 'now'>;
 
 /**
- * The server has it. The entry that it supersedes belongs to another path: if that cannot be claimed any more, the
- * entry is left to that path's worker. `tookMs` null: it was found, not sent just now.
+ * The server has the version. The entry that the version supersedes belongs to another path: if that cannot be claimed any more, the
+ * entry is left to that path's worker. `tookMs` null: the remote file was found, and nothing was sent.
  */
 export async function recordStored(
   parts: RecordParts,
@@ -64,7 +64,7 @@ export async function recordStored(
   });
 }
 
-/** The server has it, but its expiry is not what was asked for: its id is garbage, and the version is refused. */
+/** The server has the version without the expiry that was asked for: its id is garbage, and the version is refused. */
 export async function recordDiscarded(
   parts: RecordParts,
   version: Pick<Refusal, 'path' | 'stat' | 'rules'>,
@@ -77,7 +77,7 @@ export async function recordDiscarded(
   tellRejected(parts, refusal);
 }
 
-/** Nobody can tell what the server made of it: it is not sent again by itself. */
+/** Nobody can tell what the server made of the version: it is not sent again by itself. */
 export async function recordHeld(
   parts: RecordParts,
   version: Untimed<HeldVersion>,
@@ -87,7 +87,7 @@ export async function recordHeld(
   tellRejected(parts, version);
 }
 
-/** The server refused it for itself. */
+/** The server refused this version alone. */
 export async function recordRefused(
   parts: RecordParts,
   refusal: Untimed<Refusal>,

@@ -25,7 +25,7 @@ import { SharedListings } from './shared-listings.ts';
 /** A file of which the disk cannot tell anything is asked for again after this long. */
 const UNTOLD_MS = 5_000;
 
-/** The search for one path's upload: how often its purpose was listed, and since when it is looked for. */
+/** The search for one path's upload: how often its purpose was listed, and when the search began. */
 interface Search {
   readonly listings: number;
   readonly beganAtMs: number;
@@ -105,7 +105,7 @@ export class Resolver {
     const { clock, ledger } = this.#parts;
     const { settings } = this.#parts.config;
     if (intent.sent === false) {
-      // Broken off, in this run or an earlier one, before the server had all of it.
+      // This run or an earlier one broke the upload off before the server had the whole body.
       await ledger.record(intentCleared(path), signal);
       this.#attempts.delete(path);
       return again(0);
@@ -163,7 +163,7 @@ export class Resolver {
     return await this.#adopt(decided, verdict.file, local, signal);
   }
 
-  /** A search that a restart has broken off goes on where it was. */
+  /** Begins a search, or goes on with one that a restart has broken off. */
   async #beginSearch(
     path: MirrorPath,
     intent: Intent,
@@ -192,7 +192,7 @@ export class Resolver {
     signal: AbortSignal,
   ): Promise<boolean> {
     const { ledger, config, index } = this.#parts;
-    // RACE: another path may have adopted it while the content was read, or given it up.
+    // RACE: while the content was read, another path may have adopted this remote file, or given it up.
     if (this.#isKnown(remote.id)) return false;
     using _ours = index.reserveId(remote.id);
     if (local.kind === 'other') {
@@ -261,7 +261,7 @@ export class Resolver {
   }
 
   /**
-   * What may be the upload, without what is known to be somebody's or was there before it. QUIRK: a stale listing
+   * The listed files that may be the upload: without those that are known to be another's, or were there before. QUIRK: a stale listing
    * shows files that are deleted by now, and one that leaves fields out may tell more about a file alone.
    */
   async #confirmed(

@@ -35,7 +35,7 @@ interface Parts {
 /**
  * Makes sure that the recorded ids are of the project that requests are made in. A key of another project gets 404
  * for them, which must not be taken for "deleted". INVARIANT: while what the ids belong to has changed, nothing is
- * sent, and no id is forgotten because it is unknown, before one of them was found. It is asked about by itself, also
+ * sent, and no id is forgotten because it is unknown, before one of them was found. The guard asks by itself, also
  * when nothing waits to be sent; while nothing has changed, nothing is asked.
  */
 export class ScopeGuard {
@@ -126,13 +126,13 @@ export class ScopeGuard {
     await this.#running?.catch(() => {});
   }
 
-  /** Paths wait for it, and no halt stands in the way of asking. */
+  /** Paths wait for the answer, and no halt stands in the way of asking. */
   #isAwaited(): boolean {
     const { halts, worklist } = this.#parts;
     return worklist.nextTurnMs(WHOSE_IDS) !== null && !halts.holdsEverything();
   }
 
-  /** Not answered, it is asked again: soon at first, or in a minute while it is halted. */
+  /** A question that is not answered is asked again: soon at first, or in a minute during the halt. */
   async #askAgain(): Promise<void> {
     try {
       if ((await this.#ask()) || this.#hasToldUnsure || !this.isUnproven()) return;
@@ -185,7 +185,7 @@ export class ScopeGuard {
     return epoch === this.#epoch;
   }
 
-  /** Not written, it is found out anew at the next start. */
+  /** What cannot be written is found out anew at the next start. */
   async #remember(): Promise<void> {
     try {
       await this.#parts.memory.confirm();

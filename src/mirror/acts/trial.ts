@@ -53,7 +53,7 @@ export class Trial {
     this.#mayUpload = true;
   }
 
-  /** To be called when the key is another one than what is recorded was uploaded with: what it may do is not known. */
+  /** To be called when the key has changed: nobody knows what the new one may do. */
   keyChanged(): void {
     this.#mayUpload = false;
     this.#grantedAtMs = Number.NEGATIVE_INFINITY;
@@ -62,7 +62,7 @@ export class Trial {
 
   /**
    * To be called before many paths ask the API at a time, each for itself. Unless something was granted lately, one
-   * request is made for all of them first. Returns what it met; null: they may ask. Throws the signal's reason.
+   * request is made for all of them first. Returns the fault of that request; null: they may ask. Throws the signal's reason.
    */
   async beforeMany(): Promise<Fault | null> {
     const isAssured = this.#parts.clock.monotonicMs() - this.#grantedAtMs <= ASSURED_MS;

@@ -33,7 +33,7 @@ export class UploadAdmission {
     this.#parts = parts;
   }
 
-  /** Null: it may be sent now. */
+  /** Null: the path's file may be sent now. */
   async unlessAdmitted(path: MirrorPath, signal: AbortSignal): Promise<Next | null> {
     const { halts, notes, scope, api } = this.#parts;
     try {
@@ -69,7 +69,7 @@ export class UploadAdmission {
   }
 }
 
-/** Nothing is wrong with the file: it waits until the lane moves again. */
+/** Nothing is wrong with the path's file: the path waits until the lane moves again. */
 export function waitForApi(
   { apiHalts, governor, notes }: Pick<AdmissionParts, 'apiHalts' | 'governor' | 'notes'>,
   path: MirrorPath,

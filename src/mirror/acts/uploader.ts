@@ -156,7 +156,7 @@ export class Uploader {
     }
   }
 
-  /** The server says that it stored the file: carries out what `judgeReply` makes of that. */
+  /** The server says that it stored the file: carries out the verdict of `judgeReply`. */
   async #answered(attempt: Attempt, reply: RemoteFile, sha256: string, signal: AbortSignal): Promise<Next> {
     const { index, clock, view, config } = this.#parts;
     const { path, stat, rules, supersedes } = attempt.job;
@@ -198,7 +198,7 @@ export class Uploader {
     }
   }
 
-  /** Null: it is not shown (yet), or the question failed. */
+  /** What the server shows of this one file; null: nothing yet, or the question failed. */
   async #lookUp(id: FileId, signal: AbortSignal): Promise<RemoteFile | null> {
     try {
       return await this.#parts.api.retrieve(id, signal);

@@ -30,7 +30,7 @@ export function intentSent(path: MirrorPath, intent: Intent): Change {
   return { intents: { [path]: { ...intent, sent: true } } };
 }
 
-/** The search for what became of it has begun. `sinceMs`: unix milliseconds by the server's clock. */
+/** The search for what became of the attempt has begun. `sinceMs`: unix milliseconds by the server's clock. */
 export function intentSearchedFor(path: MirrorPath, intent: Intent, sinceMs: number): Change {
   return { intents: { [path]: { ...intent, lookedSinceMs: sinceMs } } };
 }
@@ -40,7 +40,7 @@ export function intentCleared(path: MirrorPath): Change {
   return { intents: { [path]: null } };
 }
 
-/** The reply to the attempt named an id that another file has: it is looked for, but never sent again by itself. */
+/** The reply named an id that another file has: the upload is searched for, and the version never sent again by itself. */
 export function intentAnswered(path: MirrorPath, intent: Intent, id: FileId): Change {
   return { intents: { [path]: { ...intent, answered: id } } };
 }
@@ -85,11 +85,11 @@ export function uploaded(view: ManifestView, upload: Upload): Change {
   };
   const files: Record<MirrorPath, Entry | null> = { [path]: entry };
   const garbage: Record<FileId, Garbage | null> = keptFreed(view, path);
-  // It may have been kept aside while the server's word about it was in doubt.
+  // This id may have been kept aside while the server's word about its file was in doubt.
   if (view.garbage.has(remote.id)) garbage[remote.id] = null;
   const old = view.files.get(path);
   if (old !== undefined) garbage[old.id] = garbageOf(path, old, 'replaced', now);
-  // Only if it still is that entry: a new file at the old path may have one of its own by now.
+  // Only if the old path still has that entry: a new file at the old path may have one of its own by now.
   if (supersedes !== null && view.files.get(supersedes.path)?.id === supersedes.entry.id) {
     files[supersedes.path] = null;
     garbage[supersedes.entry.id] = garbageOf(supersedes.path, supersedes.entry, 'replaced', now);
@@ -176,7 +176,7 @@ export function versionHeld(view: ManifestView, version: HeldVersion): Change {
   };
 }
 
-/** The held version is there under another stat: it stays held. */
+/** The held version has another stat now: it stays held. */
 export function holdRefreshed(path: MirrorPath, rejection: Rejection, stat: StatToken): Change {
   return { rejected: { [path]: { ...rejection, stat } } };
 }
@@ -247,7 +247,7 @@ export function discarded(
   return { garbage: { [remote.id]: garbage }, intents: { [path]: null } };
 }
 
-/** The server stored the file, but not as it was asked to: its id is garbage, and the version is not tried again. */
+/** The server stored the file otherwise than asked: its id is garbage, and the version is not tried again. */
 export function discardedAndRejected(view: ManifestView, remote: RemoteFile, refusal: Refusal): Change {
   const sent: Sent = { purpose: refusal.rules.purpose, bytes: sizeOf(refusal.stat) };
   const discard = discarded(refusal.path, remote, sent, 'mismatch', refusal.now);

@@ -16,7 +16,7 @@ export type SearchVerdict =
   | { readonly kind: 'adopt'; readonly file: RemoteFile }
   /** Nothing was stored, as far as anything tells. */
   | { readonly kind: 'send-anew' }
-  /** It was surely stored, or one of several may be it: another copy would be one too many. */
+  /** The upload was surely stored, or one of several files may be it: another copy would be one too many. */
   | { readonly kind: 'hold'; readonly rule: HoldRule };
 
 /**
@@ -48,7 +48,7 @@ export function rivalsOf(
   return [...rivals.values()].filter((intent) => oneList || intent.purpose === purpose);
 }
 
-/** Held because one of the listed files may be it, and nobody could tell which. */
+/** Whether a version is held because one of the listed files may be its upload, and nobody could tell which. */
 function isLost(rejection: Rejection): boolean {
   return isHold(rejection) && rejection.kept === undefined;
 }
@@ -86,7 +86,7 @@ function retryHint(path: MirrorPath): string {
 const CLOCK_SLACK_MS = 60_000;
 
 /**
- * How much of the search is over already, milliseconds: what an earlier run has spent on it. Both times are unix
+ * How many milliseconds of a search an earlier run has spent already. Both times are unix
  * milliseconds by the server's clock; null: not known, and the search begins anew.
  */
 export function searchedMs(sinceMs: number | null, nowMs: number | null): number {

@@ -10,7 +10,7 @@ import type {
   ReplyField,
 } from '../../contract/types.ts';
 
-/** Of this very id: by the time it is recorded, the path may have another one. */
+/** Concerns this very id: by the time the correction is recorded, the path may have another one. */
 export interface ExpiryCorrection {
   readonly path: MirrorPath;
   readonly id: FileId;

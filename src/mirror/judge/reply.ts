@@ -40,7 +40,7 @@ export function judgeReply(evidence: ReplyEvidence): ReplyVerdict {
   const remote = truthOf(evidence);
   const contradiction = contradictionOf({ purpose: rules.purpose, bytes }, remote, trusted);
   if (contradiction !== null) {
-    // It says itself that it existed before the attempt.
+    // By the server's own word, this file existed before the attempt.
     if (!mayBeSince(remote, evidence.sinceMs)) return { kind: 'of-another' };
     return { kind: 'contradicts', remote, contradiction };
   }

@@ -2,13 +2,13 @@ import type { Fault } from '../../contract/faults.ts';
 
 /** What is done after an attempt to upload one version has failed. */
 export type AfterFault =
-  /** The server may have stored it: what became of it is found out before anything else. */
+  /** The server may have stored the file: what became of the attempt is found out before anything else. */
   | 'search'
   /** Nothing was stored, and whose the refusal is, must be found out (`refusal.ts`). */
   | 'trial'
   /** The file could not be read as announced: what is there now is looked at. */
   | 'read-anew'
-  /** Nothing is wrong with the file: it waits until the lane moves again. */
+  /** Nothing is wrong with the file: its path waits until the lane moves again. */
   | 'lane-waits'
   /** This version is sent again later, whatever the others do. */
   | 'file-waits';
