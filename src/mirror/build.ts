@@ -132,7 +132,7 @@ export function buildEngine(parts: MirrorParts, { abort, stopTaking, broke }: En
   const verifier = new Verifier({ ...questions, trial, scope, storage });
   const verifications = new VerifySchedule({ ...world, verifier });
   const pool = new WorkerPool({ ...world, worker, abort, stopTaking });
-  const scanner = new Scanner({ ...world, deleter });
+  const scanner = new Scanner({ ...world, deleter, storage });
   const scans = new ScanSchedule({ ...world, scanner, root });
   const quiet = new Quiet({ ...world, deleter, collector, governors, scope });
   const loop = new TimerLoop({

@@ -14,6 +14,7 @@ import type {
 import { forgetRejections } from './judge/retry.ts';
 import type { MirrorSettings } from '../contract/settings.ts';
 import { statusOf } from './loop/status.ts';
+import { STORAGE } from './waiting/topics.ts';
 import type { MirrorPath } from '../contract/types.ts';
 
 /**
@@ -78,6 +79,8 @@ export class Mirror implements MirrorControl {
     this.#engine.config.settings = settings;
     this.#engine.config.local = local;
     this.#engine.worklist.sortAnew();
+    // By other rules, what waits for room may not be sent at all.
+    this.#engine.worklist.signal(STORAGE);
     this.#engine.loop.reconsider();
     if (settings.verifyMs !== verifyMs) this.#engine.verifications.resume();
     this.#engine.scope.reconsider();

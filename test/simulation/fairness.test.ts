@@ -15,7 +15,7 @@ const RULES: Omit<FolderRules, 'folder' | 'purpose' | 'priority'> = {
 };
 
 /** A folder of high priority that gets more files than may be sent, all the time. */
-function floodedWorld(): LongWorld<ReturnType<typeof startMirror>> {
+function floodedWorld(rescanMs = 0): LongWorld<ReturnType<typeof startMirror>> {
   const world = new LongWorld({
     seed: 7,
     settings: {
@@ -29,7 +29,7 @@ function floodedWorld(): LongWorld<ReturnType<typeof startMirror>> {
       graceMs: 10_000,
       maxDeleteFraction: 0.5,
       minDeleteCount: 10,
-      rescanMs: 0,
+      rescanMs,
       verifyMs: 0,
       lookMs: 10_000,
       trustReply: allTrusted,
@@ -43,23 +43,26 @@ function floodedWorld(): LongWorld<ReturnType<typeof startMirror>> {
   return world;
 }
 
-test('a folder of higher priority that never rests does not keep a file of a lower one waiting for ever', async () => {
-  const world = floodedWorld();
-  world.start();
-  let written = 0;
-  const isSent = (): boolean => world.manifest.files.has('user_data/patient.jsonl');
-  for (let minute = 0; minute < 180 && !isSent(); minute += 1) {
-    // By then hundreds wait already, in every place that there is.
-    if (minute === 15) world.disk.write('user_data/patient.jsonl', contentOf(1, 100));
-    for (let count = 0; count < 90; count += 1) {
-      written += 1;
-      world.disk.write(`batch/${written}.jsonl`, contentOf(written + 1, 100));
+test.each([0, 600_000])(
+  'a folder of higher priority that never rests does not keep a file of a lower one waiting for ever, with a rescan every %i ms',
+  async (rescanMs) => {
+    const world = floodedWorld(rescanMs);
+    world.start();
+    let written = 0;
+    const isSent = (): boolean => world.manifest.files.has('user_data/patient.jsonl');
+    for (let minute = 0; minute < 180 && !isSent(); minute += 1) {
+      // By then hundreds wait already, in every place that there is.
+      if (minute === 15) world.disk.write('user_data/patient.jsonl', contentOf(1, 100));
+      for (let count = 0; count < 90; count += 1) {
+        written += 1;
+        world.disk.write(`batch/${written}.jsonl`, contentOf(written + 1, 100));
+      }
+      await world.pass(60_000, 1_000);
     }
-    await world.pass(60_000, 1_000);
-  }
-  expect(isSent()).toBe(true);
-  expect(world.safety.violations).toEqual([]);
-});
+    expect(isSent()).toBe(true);
+    expect(world.safety.violations).toEqual([]);
+  },
+);
 
 test('what comes late into a folder of higher priority goes before a long backlog of a lower one', async () => {
   const world = floodedWorld();

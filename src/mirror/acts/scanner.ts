@@ -1,3 +1,5 @@
+import { isPlace } from '../waiting/sending-room.ts';
+import { STORAGE } from '../waiting/topics.ts';
 import type { Worklist } from '../waiting/worklist.ts';
 import type { PathNotes } from '../memory/path-notes.ts';
 import type { Pause } from '../memory/following.ts';
@@ -9,6 +11,7 @@ import { needOf, needOfSkip } from '../../contract/attention.ts';
 import { serverNowSeconds } from '../memory/times.ts';
 import { type Reloadable, rulesOf } from '../memory/reloadable.ts';
 import type { Deleter } from './deleter.ts';
+import type { Storage } from './storage.ts';
 import { isWithin, isWithinAny } from '../../contract/mirror-path.ts';
 import { isAtRest } from '../judge/expiry.ts';
 import { skipText } from '../judge/skip-text.ts';
@@ -37,6 +40,7 @@ interface Parts {
   readonly totals: Totals;
   readonly view: ManifestView;
   readonly deleter: Deleter;
+  readonly storage: Pick<Storage, 'holds'>;
   readonly worklist: Worklist;
 }
 
@@ -85,7 +89,7 @@ export class Scanner {
         ) {
           seen.addPath(item.path);
           await this.noteArrival(item.path, item.stat);
-          mark(item.path);
+          if (!this.#isInLine(item.path, item.stat)) mark(item.path);
         }
       }
     }
@@ -102,6 +106,12 @@ export class Scanner {
     if (under === null)
       for (const path of this.#toldOutside) if (!seen.has(path)) this.#toldOutside.delete(path);
     return { files, dirty, tookMs: clock.monotonicMs() - startedMs };
+  }
+
+  /** Its turn to be looked at comes by itself, and no sooner because it is still there. */
+  #isInLine(path: MirrorPath, stat: StatToken): boolean {
+    const topic = this.#parts.worklist.topicOf(path);
+    return isPlace(topic) || (topic === STORAGE && this.#parts.storage.holds(path, stat));
   }
 
   /** Tells the deleter when a file without entry has the identity of an entry elsewhere: perhaps a rename. */

@@ -61,7 +61,12 @@ export class Storage {
 
   /** Why this version, which was held before, still has no room; null: it has, or was not held. */
   stillHeld(path: MirrorPath, stat: StatToken): string | null {
-    return this.#held.get(path) === stat ? this.#refusal(sizeOf(stat)) : null;
+    return this.holds(path, stat) ? this.#refusal(sizeOf(stat)) : null;
+  }
+
+  /** Whether it is this version that waits for room. */
+  holds(path: MirrorPath, stat: StatToken): boolean {
+    return this.#held.get(path) === stat;
   }
 
   /** The path has nothing to send any more, or is let through. */

@@ -15,6 +15,10 @@ export function placeTopic(sizeBytes: number): Topic {
   return sizeBytes < LARGE_BYTES ? SMALL_TOPIC : LARGE_TOPIC;
 }
 
+export function isPlace(topic: Topic | null): boolean {
+  return topic === SMALL_TOPIC || topic === LARGE_TOPIC;
+}
+
 interface Guest {
   readonly priority: number;
   readonly isLarge: boolean;
