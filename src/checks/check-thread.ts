@@ -135,6 +135,6 @@ function startWorker(): Worker {
   // Compiled or run from source: the neighbour has the same extension.
   const file = new URL(`./check-worker${extname(import.meta.url)}`, import.meta.url);
   return new Worker(file, {
-    resourceLimits: { maxYoungGenerationSizeMb: 12, maxOldGenerationSizeMb: HEAP_MB },
+    resourceLimits: { maxYoungGenerationSizeMb: 6, maxOldGenerationSizeMb: HEAP_MB },
   });
 }

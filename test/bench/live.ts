@@ -144,7 +144,9 @@ export const flush: Bench = {
       const flushing = start(
         await verbCommand(['flush', '--timeout', '3600'], { ...tree, baseUrl: sink.url, settings }),
       );
-      await sleep(2_000);
+      // It looks at everything first, once.
+      await sleep(5_000);
+      await untilQuiet(daemon.pid);
       const beside = await busyPercent(daemon.pid, REST_MS);
       flushing.kill();
       return {
