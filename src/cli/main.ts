@@ -1,12 +1,11 @@
 /** The command line: one file a verb below `verbs/`. Verbs know the parts that `compose` gives them, and none of the engine's acts. */
-import { optionsHelp, readArguments, verbHelp, type Options } from './arguments.ts';
+import yargs, { type Argv } from 'yargs';
 import { didYouMean } from '../contract/nearest-name.ts';
 import { plainInvocation, withCommands, type Invocation } from '../contract/command.ts';
 import { Fault } from '../contract/faults.ts';
 import type { LogLevel } from '../service/logger.ts';
 import { printable, redactor } from '../contract/shown-text.ts';
 import { ownPackage } from '../service/own-package.ts';
-import { aligned } from '../service/table.ts';
 import { StopRequest } from '../service/signals.ts';
 import { createContext, type Compose, type Context } from './context.ts';
 import { exitCode, exitCodeOf } from './exit-code.ts';
@@ -17,17 +16,18 @@ import { verbs } from './verbs.ts';
 const globalOptions = {
   config: {
     type: 'string',
+    requiresArg: true,
     describe: 'Configuration file (default: ./files-mirror.json, if there)',
   },
-  root: { type: 'string', describe: 'The mirrored folder' },
-  'state-dir': { type: 'string', describe: 'Where the manifest lives' },
+  root: { type: 'string', requiresArg: true, describe: 'The mirrored folder' },
+  'state-dir': { type: 'string', requiresArg: true, describe: 'Where the manifest lives' },
   'log-level': {
-    type: 'string',
     choices: ['debug', 'info', 'warn', 'error'],
     default: 'info',
+    requiresArg: true,
     describe: 'How much is logged',
   },
-} as const satisfies Options;
+} as const;
 
 /**
  * Runs one command line and returns the exit code. Facts go to stdout, everything else to stderr: one line for a
@@ -49,9 +49,9 @@ export async function main(
       );
     }
     verb = entry === undefined ? null : (await entry.load()).verb;
-    const args = parse(argv, name, verb);
-    if (args['help'] === true || args['version'] === true) {
-      await print(io, args['help'] === true ? helpText(name, verb) : `${ownPackage().version}\n`);
+    const { args, output } = await parse(argv, name, verb);
+    if (output !== '') {
+      await print(io, `${output}\n`);
       return exitCode.done;
     }
     if (name === null || verb === null) throw new UsageError('no verb given; see: files-mirror --help');
@@ -87,35 +87,79 @@ function verbName(argv: readonly string[]): string | null {
   return null;
 }
 
-/** Throws `UsageError`, which says where the help is. */
-function parse(
-  argv: readonly string[],
-  name: string | null,
-  verb: Verb | null,
-): Readonly<Record<string, unknown>> {
-  try {
-    const operands = verb?.operands ?? {};
-    return readArguments(argv, name, { operands, options: { ...globalOptions, ...verb?.options } });
-  } catch (error) {
-    if (!(error instanceof UsageError) || error.message.endsWith('?')) throw error;
-    const help = name === null ? 'files-mirror --help' : `files-mirror ${name} --help`;
-    throw new UsageError(`${error.message}; see: ${help}`);
-  }
+interface Parsed {
+  readonly args: Readonly<Record<string, unknown>>;
+  /** What `--help` and `--version` print. */
+  readonly output: string;
 }
 
-function helpText(name: string | null, verb: Verb | null): string {
-  if (name !== null && verb !== null) {
-    const described = { operands: verb.operands, options: { ...verb.options, ...globalOptions } };
-    return `${verbHelp(name, verbs.get(name)?.summary ?? '', described)}\n`;
+/** Throws `UsageError`. */
+async function parse(argv: readonly string[], name: string | null, verb: Verb | null): Promise<Parsed> {
+  const parser = yargs()
+    .scriptName('files-mirror')
+    .locale('en')
+    .usage('$0 <verb> [options]\n\nKeeps a local folder and the OpenAI Files API the same.')
+    .parserConfiguration({
+      'camel-case-expansion': false,
+      'dot-notation': false,
+      'parse-positional-numbers': false,
+      'short-option-groups': false,
+    })
+    .options(globalOptions)
+    .version(ownPackage().version)
+    .alias('help', 'h')
+    .epilogue('A file that is dropped into batch/ is uploaded with purpose batch, and so on; see the README.')
+    .wrap(110)
+    .strict()
+    .fail((message: string | null, error: Error | undefined) => {
+      const help = name === null ? 'files-mirror --help' : `files-mirror ${name} --help`;
+      const hint = usageMessage(message ?? error?.message ?? 'bad arguments', argv, verb);
+      throw new UsageError(hint.endsWith('?') ? hint : `${hint}; see: ${help}`);
+    });
+  for (const [other, { summary }] of verbs) {
+    if (other === name && verb !== null)
+      parser.command(`${other} ${verb.operands}`.trim(), summary, (builder) => withOptions(builder, verb));
+    else parser.command(other, summary);
   }
-  const rows = [...verbs].map(([each, { summary }]) => [`  ${each}`, summary]);
-  return `${[
-    'files-mirror <verb> [options]',
-    'Keeps a local folder and the OpenAI Files API the same.',
-    `Verbs:\n${aligned(rows)}`,
-    optionsHelp(globalOptions),
-    'A file that is dropped into batch/ is uploaded with purpose batch, and so on; see the README.',
-  ].join('\n\n')}\n`;
+  let output = '';
+  const args = await parser.parseAsync([...argv], {}, (_error, _args, text) => {
+    output = text;
+  });
+  return { args: withoutRepeats(args, verb), output };
+}
+
+/**
+ * Of an option that was given twice the last one counts, as everywhere. QUIRK: yargs' own setting for that
+ * (`duplicate-arguments-array`) takes all but the last of a list of operands away as well.
+ */
+function withoutRepeats(args: Parsed['args'], verb: Verb | null): Parsed['args'] {
+  return Object.fromEntries(
+    Object.entries(args).map(([key, value]) => {
+      const isList = key === '_' || verb?.positionals[key]?.array === true;
+      return [key, Array.isArray(value) && !isList ? value.at(-1) : value];
+    }),
+  );
+}
+
+function withOptions(builder: Argv, verb: Verb): Argv {
+  for (const [key, positional] of Object.entries(verb.positionals)) builder.positional(key, positional);
+  return builder.options(verb.options);
+}
+
+/** yargs' words, on one line, in ours where theirs do not help. */
+function usageMessage(message: string, argv: readonly string[], verb: Verb | null): string {
+  const line = message.trim().replaceAll(/\s*\n\s*/g, ' ');
+  const unknown = /^Unknown arguments?: ([^,]+)/.exec(line)?.[1];
+  if (unknown !== undefined) {
+    const given = argv.find((argument) => argument.replace(/^-+/, '').split('=')[0] === unknown) ?? unknown;
+    if (!given.startsWith('-')) return `unexpected argument "${given}"`;
+    const known = [...Object.keys(globalOptions), ...Object.keys(verb?.options ?? {}), 'help', 'version'];
+    return `unknown option "${given.split('=')[0]}"${didYouMean(unknown, known, '--')}`;
+  }
+  if (line.startsWith('Not enough non-option arguments')) return `missing ${verb?.operands ?? 'verb'}`;
+  const choice = /^Invalid values: Argument: (.+), Given: (.+), Choices: (.+)$/.exec(line);
+  if (choice !== null) return `bad ${choice[1]} ${choice[2]}: expected one of ${choice[3]}`;
+  return line.charAt(0).toLowerCase() + line.slice(1);
 }
 
 interface Failure {

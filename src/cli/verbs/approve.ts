@@ -3,7 +3,8 @@ import { printFacts } from '../io.ts';
 import { defineVerb, jsonOption, UsageError } from '../verb.ts';
 
 export const verb = defineVerb({
-  operands: { folder: { describe: 'Only this purpose folder; without it, all of them' } },
+  operands: '[folder]',
+  positionals: { folder: { type: 'string', describe: 'Only this purpose folder; without it, all of them' } },
   options: jsonOption,
   async run({ folder, json }, context) {
     const { config } = await context.loadConfig();

@@ -36,13 +36,15 @@ type Finding = Awaited<ReturnType<Compose['checkFile']>>['findings'][number];
 
 /** Exit code: 1 if a file would be refused. */
 export const verb = defineVerb({
-  operands: {
-    path: { isRequired: true, isList: true, describe: 'Files, and folders to walk through' },
+  operands: '<path..>',
+  positionals: {
+    path: { type: 'string', array: true, demandOption: true, describe: 'Files, and folders to walk through' },
   },
   options: {
     ...jsonOption,
     purpose: {
       type: 'string',
+      requiresArg: true,
       describe:
         'Whose rules count (default: those of the nearest folder that bears the name of a purpose folder)',
     },

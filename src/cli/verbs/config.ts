@@ -5,10 +5,11 @@ import { printFacts, printJson } from '../io.ts';
 import { defineVerb, jsonOption } from '../verb.ts';
 
 export const verb = defineVerb({
-  operands: {
+  operands: '<action>',
+  positionals: {
     action: {
       choices: ['check', 'show', 'schema'],
-      isRequired: true,
+      demandOption: true,
       describe: 'check: is it right? show: what is in force, as JSON; schema: the JSON Schema of the file',
     },
   },

@@ -8,9 +8,10 @@ import { defineVerb, jsonOption, UsageError } from '../verb.ts';
 export const verb = defineVerb({
   options: {
     ...jsonOption,
-    port: { type: 'number', default: 0, describe: 'Port on 127.0.0.1; 0 is any free one' },
+    port: { type: 'number', default: 0, requiresArg: true, describe: 'Port on 127.0.0.1; 0 is any free one' },
     'data-dir': {
       type: 'string',
+      requiresArg: true,
       describe: 'Where files live across restarts (default: nowhere)',
     },
     'require-key': {
@@ -21,6 +22,7 @@ export const verb = defineVerb({
     dialect: {
       type: 'string',
       default: 'openai',
+      requiresArg: true,
       describe: 'Which server to be like: openai, azure, groq …',
     },
     readable: {

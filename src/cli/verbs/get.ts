@@ -12,11 +12,13 @@ import { mirrorPathOf } from '../path-argument.ts';
 import { defineVerb, UsageError } from '../verb.ts';
 
 export const verb = defineVerb({
-  operands: { id: { isRequired: true, describe: 'A file id, or a mirrored path' } },
+  operands: '<id>',
+  positionals: { id: { type: 'string', demandOption: true, describe: 'A file id, or a mirrored path' } },
   options: {
     output: {
       type: 'string',
       alias: 'o',
+      requiresArg: true,
       describe: 'Write to this file instead of stdout',
     },
   },

@@ -11,8 +11,9 @@ import { notMirroredText, stateText, untilTimeIsUp } from '../time-is-up.ts';
 import { defineVerb, jsonOption, timeoutOption, timeoutMsOf } from '../verb.ts';
 
 export const verb = defineVerb({
-  operands: {
-    path: { isRequired: true, describe: 'batch/a.jsonl, or a file below the root' },
+  operands: '<path>',
+  positionals: {
+    path: { type: 'string', demandOption: true, describe: 'batch/a.jsonl, or a file below the root' },
   },
   options: {
     ...jsonOption,

@@ -28,7 +28,8 @@ interface Deletion {
 }
 
 export const verb = defineVerb({
-  operands: {
+  operands: '[action]',
+  positionals: {
     action: { choices: ['delete'], describe: 'delete: delete these remote files now, and no others' },
   },
   options: jsonOption,

@@ -19,14 +19,16 @@ interface Retry {
 
 /** Exit code: 1 if paths are named and nothing at or below them was rejected or failed. */
 export const verb = defineVerb({
-  operands: {
+  operands: '[path..]',
+  positionals: {
     path: {
-      isList: true,
+      type: 'string',
+      array: true,
       describe: 'Rejected files, or folders of them; without, all that the API has refused',
     },
   },
   options: jsonOption,
-  async run({ path: named, json }, context) {
+  async run({ path: named = [], json }, context) {
     const { config } = await context.loadConfig();
     const wanted = named.length === 0 ? null : named.map((path) => pathOrFolder(path, config, context));
     const retry = await retryThem(wanted, config, context);
