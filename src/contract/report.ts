@@ -122,7 +122,7 @@ export interface MirrorControl {
   /** Resolves when the path is synced or has a final reason not to be. Rejects with the signal's reason. */
   waitFor(path: MirrorPath, signal: AbortSignal): Promise<PathReport>;
   /** Releases the deletes that a `mass-delete` halt holds: of one folder, or all (null). Returns how many. */
-  approve(folder: string | null): number;
+  approve(folder: string | null): Promise<number>;
   pause(): void;
   resume(): void;
   /**

@@ -157,8 +157,8 @@ export class Mirror implements MirrorControl {
     return await this.#whileItRuns(signal, (over) => this.#engine.quiet.untilKnown(path, over));
   }
 
-  approve(folder: string | null): number {
-    const count = this.#engine.deleter.approve(folder);
+  async approve(folder: string | null): Promise<number> {
+    const count = await this.#engine.deleter.approve(folder);
     this.#engine.wakeup.now();
     return count;
   }

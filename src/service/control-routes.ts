@@ -33,9 +33,9 @@ export function mirrorRoutes(control: MirrorControl): readonly ControlRoute[] {
     { kind: 'list', route: 'GET /v1/list', handle: () => control.reports() },
     value('POST /v1/flush', ({ signal }) => control.flush(signal)),
     value('POST /v1/wait', ({ body, signal }) => control.waitFor(text(body['path'], 'path'), signal)),
-    value('POST /v1/approve', ({ body }) => {
+    value('POST /v1/approve', async ({ body }) => {
       const folder = body['folder'] ?? null;
-      return { approved: control.approve(folder === null ? null : text(folder, 'folder')) };
+      return { approved: await control.approve(folder === null ? null : text(folder, 'folder')) };
     }),
     value('POST /v1/pause', () => {
       control.pause();

@@ -91,8 +91,12 @@ test('a file that is back while a mass delete is judged is not held', async () =
 
 test('deletes that are approved while they are judged are not held again', async () => {
   const { deleter, notes, happening } = await emptied();
-  happening.whileLooking = () => expect(deleter.approve(null)).toBe(3);
+  const approved: Promise<number>[] = [];
+  happening.whileLooking = () => {
+    approved.push(deleter.approve(null));
+  };
   await deleter.tick(false);
+  expect(await Promise.all(approved)).toEqual([3]);
   expect(paths.map((path) => notes.stateOf(path))).toEqual(['deleting', 'deleting', 'deleting']);
 });
 

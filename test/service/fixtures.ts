@@ -116,7 +116,7 @@ export class FakeControl implements MirrorControl {
     return wanted ?? ['batch/a.jsonl', 'batch/b.jsonl'];
   }
 
-  approve(folder: string | null): number {
+  async approve(folder: string | null): Promise<number> {
     this.told.push(`approve ${folder}`);
     return 3;
   }

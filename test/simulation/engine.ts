@@ -49,7 +49,7 @@ export function startMirror(ports: SimPorts): MirrorEngine {
       await mirror.stop(15_000);
       queue.close();
     },
-    approve: () => mirror.approve(null),
+    approve: () => void mirror.approve(null),
   };
 }
 

@@ -299,7 +299,7 @@ describe('files that disappeared together', () => {
     await world.pass(60_000, 0);
     expect(held(world)).toBe(true);
     const { mirror } = world.engine;
-    expect(mirror.approve(null)).toBe(30);
+    expect(await mirror.approve(null)).toBe(30);
     expect(mirror.status().counts.held).toBe(0);
     const flushed = mirror.flush(new AbortController().signal);
     await world.pass(120_000, 0);

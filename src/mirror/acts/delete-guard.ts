@@ -54,8 +54,8 @@ export class DeleteGuard {
    * Releases what the `mass-delete` halts hold. Returns how many deletes that were. What was let go before is approved
    * with them: it was a part of what the person was shown.
    */
-  approve(folder: string | null): number {
-    const { letGo, notes } = this.#parts;
+  async approve(folder: string | null): Promise<number> {
+    const { letGo, notes, pause } = this.#parts;
     const isAll = folder === null && this.#verdict.halts.some((halt) => halt.folder === null);
     const folders = new Set<string>();
     let count = 0;
@@ -66,6 +66,7 @@ export class DeleteGuard {
       notes.set(missing.path, 'deleting', 'its delete is approved');
       folders.add(missing.folder);
       count += 1;
+      if (count % PATHS_PER_TURN === 0) await pause();
     }
     for (const each of folders) letGo.forgive(isAll ? null : each);
     return count;

@@ -112,8 +112,8 @@ export class Deleter {
   }
 
   /** See `DeleteGuard.approve`. */
-  approve(folder: string | null): number {
-    return this.#guard.approve(folder);
+  async approve(folder: string | null): Promise<number> {
+    return await this.#guard.approve(folder);
   }
 
   /**

@@ -77,6 +77,8 @@ export class Following {
     for (const [change, replaced] of this.#missed) this.#follow(change, replaced);
     this.#missed = [];
     this.#isComplete = true;
+    // Or it would keep what it has gone through.
+    this.#steps = null;
   }
 
   #follow({ files = {} }: Change, replaced: Replaced): void {

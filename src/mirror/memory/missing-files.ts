@@ -26,7 +26,7 @@ type Kept = Facts & Pick<Missing, 'path' | 'folder' | 'sinceMs'>;
 /** The missing files of one folder, by what is to be asked of them. */
 class MissingInFolder {
   readonly counts = noDeletes();
-  readonly all = new Set<MirrorPath>();
+  size = 0;
   /** Neither approved nor a part of a mass delete. */
   readonly open = new Set<MirrorPath>();
   /** Open ones of which it is not said that a guard holds them. */
@@ -37,23 +37,25 @@ class MissingInFolder {
   readonly approved = new Set<MirrorPath>();
 
   enter(file: Kept): void {
-    if (!file.livesOn) count(this.counts, file, 1);
-    this.all.add(file.path);
-    for (const set of this.#setsOf(file)) set.add(file.path);
+    this.size += 1;
+    if (file.livesOn) return;
+    count(this.counts, file, 1);
+    const isReady = file.isRipe && !file.inDoubt;
+    if (file.approved) {
+      if (isReady) this.approved.add(file.path);
+    } else if (file.trip === null) {
+      this.open.add(file.path);
+      if (!file.isTold) this.untold.add(file.path);
+      if (isReady) this.ripe.add(file.path);
+    }
   }
 
   leave(file: Kept): void {
-    if (!file.livesOn) count(this.counts, file, -1);
-    this.all.delete(file.path);
-    for (const set of this.#setsOf(file)) set.delete(file.path);
-  }
-
-  #setsOf({ livesOn, approved, trip, inDoubt, isRipe, isTold }: Kept): Set<MirrorPath>[] {
-    const isReady = isRipe && !inDoubt;
-    if (livesOn) return [];
-    if (approved) return isReady ? [this.approved] : [];
-    if (trip !== null) return [];
-    return [this.open, ...(isTold ? [] : [this.untold]), ...(isReady ? [this.ripe] : [])];
+    this.size -= 1;
+    if (file.livesOn) return;
+    count(this.counts, file, -1);
+    if (file.approved) this.approved.delete(file.path);
+    else if (file.trip === null) for (const set of [this.open, this.untold, this.ripe]) set.delete(file.path);
   }
 }
 
@@ -114,7 +116,7 @@ export class MissingFiles {
     if (file === undefined) return;
     const folder = this.#folderOf(file);
     folder.leave(file);
-    if (folder.all.size === 0) this.#folders.delete(file.folder);
+    if (folder.size === 0) this.#folders.delete(file.folder);
     this.#files.delete(path);
     this.#young.delete(path);
   }
