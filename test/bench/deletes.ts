@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { request } from 'undici';
+import type { MirrorStatus } from '../../src/contract/report.ts';
 import type { Bench } from './support/bench.ts';
 import { costOf, runMeasured } from './support/measured-process.ts';
 import { type MirroredTree, mirroredTree, remembered } from './support/mirrored-tree.ts';
@@ -69,7 +70,7 @@ async function approvedDeletes(sink: Sink, tree: MirroredTree, count: number): P
   const home = { ...tree, baseUrl: sink.url, settings: SETTINGS };
   const daemon = await Daemon.start(home);
   try {
-    while ((await waitingDeletes(home)) < count) await sleep(500);
+    while ((await heldDeletes(home)) < count) await sleep(500);
     const before = costOf(daemon.pid);
     await runVerb(['approve'], home);
     const approvedMs = nowMs();
@@ -84,9 +85,10 @@ async function approvedDeletes(sink: Sink, tree: MirroredTree, count: number): P
   }
 }
 
-async function waitingDeletes(home: MirrorHome): Promise<number> {
+async function heldDeletes(home: MirrorHome): Promise<number> {
   const { stdout } = await runMeasured(await verbCommand(['status', '--json'], home), [0, 3, 5]);
-  return (JSON.parse(stdout) as { readonly waitingDeletes?: number }).waitingDeletes ?? 0;
+  const { waitingDeletes = 0, halts = [] } = JSON.parse(stdout) as Partial<MirrorStatus>;
+  return halts.some(({ name }) => name === 'mass-delete') ? waitingDeletes : 0;
 }
 
 /** What one delete takes when nothing else is done: the same requests, over as many connections. */

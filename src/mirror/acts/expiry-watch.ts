@@ -41,13 +41,15 @@ export class ExpiryWatch {
   #doneUntil = Number.NEGATIVE_INFINITY;
   /** What was recorded since, and was due before. */
   readonly #late = new Set<MirrorPath>();
-  #nextMs = 0;
+  #nextMs: number;
   #isMarking = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#folders = parts.config.settings.folders;
     this.#renewals = new Renewals(parts.view, this.#folders, parts.pause);
+    // What is due by now is marked by the scan at the start: a pass over what is unchanged need not sort all entries.
+    this.#nextMs = parts.clock.monotonicMs() + PERIOD_MS;
     parts.ledger.subscribe((change, replaced) => {
       this.#renewals.apply(change, replaced);
       this.#noteLate(change);

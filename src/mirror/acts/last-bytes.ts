@@ -2,6 +2,9 @@ import { intentSent } from '../judge/fold.ts';
 import type { Ledger } from '../memory/ledger.ts';
 import type { ManifestView, MirrorPath } from '../../contract/types.ts';
 
+/** One for all: to make one costs more than all else that is done here. */
+const OVER = new DOMException('the attempt is over', 'AbortError');
+
 /**
  * Hands over the last bytes of an attempt's body only after the intent says, durably, that they may be on their way.
  * INVARIANT: once `over` has resolved, this writes nothing more, or a cleared intent would come back.
@@ -31,7 +34,7 @@ export class LastBytes {
 
   /** To be called when the attempt has ended, however it did, and awaited before anything is recorded of it. */
   async over(): Promise<void> {
-    this.#over.abort(new DOMException('the attempt is over', 'AbortError'));
+    this.#over.abort(OVER);
     await this.#writing.catch(() => {});
   }
 
