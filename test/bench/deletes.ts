@@ -11,6 +11,8 @@ const FILES = 100_000;
 const FEW = 10_000;
 const MANY_ENTRIES = 1_000_000;
 const CONCURRENCY = 8;
+/** So often in a row the daemon must be found with nothing to do but to wait for the approval. */
+const CALM_LOOKS = 10;
 /** Far less than any API over a network takes. */
 const DELETE_MS = 5;
 const SETTINGS = {
@@ -70,7 +72,11 @@ async function approvedDeletes(sink: Sink, tree: MirroredTree, count: number): P
   const home = { ...tree, baseUrl: sink.url, settings: SETTINGS };
   const daemon = await Daemon.start(home);
   try {
-    while ((await heldDeletes(home)) < count) await sleep(500);
+    // While a scan runs, nothing is deleted; the watcher asks for one when it has begun.
+    for (let calm = 0; calm < CALM_LOOKS;) {
+      await sleep(500);
+      calm = (await heldDeletes(home)) < count ? 0 : calm + 1;
+    }
     const before = costOf(daemon.pid);
     await runVerb(['approve'], home);
     const approvedMs = nowMs();
@@ -87,8 +93,8 @@ async function approvedDeletes(sink: Sink, tree: MirroredTree, count: number): P
 
 async function heldDeletes(home: MirrorHome): Promise<number> {
   const { stdout } = await runMeasured(await verbCommand(['status', '--json'], home), [0, 3, 5]);
-  const { waitingDeletes = 0, halts = [] } = JSON.parse(stdout) as Partial<MirrorStatus>;
-  return halts.some(({ name }) => name === 'mass-delete') ? waitingDeletes : 0;
+  const { waitingDeletes = 0, halts = [], phase } = JSON.parse(stdout) as Partial<MirrorStatus>;
+  return phase !== 'scanning' && halts.some(({ name }) => name === 'mass-delete') ? waitingDeletes : 0;
 }
 
 /** What one delete takes when nothing else is done: the same requests, over as many connections. */

@@ -234,8 +234,9 @@ describe.concurrent('kinds and permissions', { timeout: SCENARIO_TIMEOUT_MS }, (
     await chmod(mirror.at('batch/inner'), 0o000);
     context.onTestFinished(() => chmod(mirror.at('batch/inner'), 0o755));
     await mirror.untilStatus(({ counts }) => counts.skipped > 0);
-    expect((await mirror.flush()).problems).toMatchObject([{ path: 'batch/inner', state: 'skipped' }]);
-    await mirror.untilStatus(({ phase }) => phase === 'idle');
+    // A file below it may have been looked at before the folder was found to be closed: then it is told as well.
+    const folder = expect.objectContaining({ path: 'batch/inner', state: 'skipped' }) as unknown;
+    expect((await mirror.flush()).problems).toContainEqual(folder);
     await chmod(mirror.at('batch/inner'), 0o755);
     await mirror.untilStatus(({ counts }) => counts.skipped === 0);
     await mirror.write('batch/inner/a.jsonl', batchFile(3));
