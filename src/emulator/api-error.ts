@@ -35,6 +35,15 @@ export function noSuchFile(id: string): ApiError {
   return new ApiError(404, `No such File object: ${id}`, { param: 'id' });
 }
 
+export function noSuchBatch(id: string): ApiError {
+  return new ApiError(404, `No batch found with id '${id}'.`);
+}
+
+export function missingParameter(param: string): ApiError {
+  const code = 'missing_required_parameter';
+  return new ApiError(400, `Missing required parameter: '${param}'.`, { param, code });
+}
+
 export function missingKey(): ApiError {
   return new ApiError(
     401,

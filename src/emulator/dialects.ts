@@ -2,6 +2,9 @@
  * How compatible servers differ, as data, each with the document that says so. The emulator branches on these fields
  * and on no name of a server. Where a document is silent, a server is as strict as any is known to be.
  */
+import type { BatchRules } from './batch-rules.ts';
+import { batchRules } from './batch-rules.ts';
+
 const MEGABYTE = 1_000_000;
 const MEBIBYTE = 1024 * 1024;
 const DAY_SECONDS = 24 * 60 * 60;
@@ -54,6 +57,8 @@ export interface Dialect {
   /** The `status` field in the reply to an upload; later replies say `processed`. */
   readonly uploadedStatus: 'processed' | 'pending';
   readonly list: ListRules;
+  /** Null: it has no `/batches`, or one that is nothing like OpenAI's. */
+  readonly batches: BatchRules | null;
   /** Purposes whose contents are not given out. */
   readonly guardedPurposes: readonly string[];
   readonly canDelete: boolean;
@@ -97,6 +102,7 @@ const openai: Dialect = {
     overLimit: 'refused',
     envelope: 'cursor',
   },
+  batches: batchRules.openai,
   guardedPurposes: ['assistants', 'vision', 'user_data'],
   canDelete: true,
   id: { prefix: 'file-', characters: 32 },
@@ -128,6 +134,7 @@ const azureV1: Dialect = {
   purposes: ['assistants', 'batch', 'fine-tune', 'vision', 'evals'],
   expiryBounds: { minSeconds: 14 * DAY_SECONDS, maxSeconds: 30 * DAY_SECONDS },
   batchExpiresAfterSeconds: null,
+  batches: batchRules['azure-v1'],
 };
 
 const known = {
@@ -142,6 +149,7 @@ const known = {
     uploadReplyStatus: 201,
     uploadedStatus: 'pending',
     list: { ...wholeList, parameters: ['purpose'] },
+    batches: batchRules.azure,
   },
 
   'azure-v1': azureV1,
@@ -154,6 +162,7 @@ const known = {
     maxFileBytes: 100 * MEGABYTE,
     expiry: 'refused',
     list: { ...wholeList, unknown: 'refused' },
+    batches: batchRules.groq,
     id: { prefix: 'file_01', characters: 24 },
   },
 
@@ -172,6 +181,7 @@ const known = {
       overLimit: 'capped',
       envelope: 'token',
     },
+    batches: null,
     id: { prefix: 'file_', characters: 32 },
   },
 
@@ -182,6 +192,7 @@ const known = {
     maxFileBytes: 100 * MEGABYTE,
     expiry: 'refused',
     list: wholeList,
+    batches: batchRules.moonshot,
     id: { prefix: '', characters: 20 },
   },
 
@@ -201,6 +212,7 @@ const known = {
       maxLimit: 100,
       envelope: 'has-more',
     },
+    batches: batchRules.zhipu,
     id: { prefix: 'file-', characters: 24 },
   },
 
@@ -219,6 +231,7 @@ const known = {
       maxLimit: 2000,
       envelope: 'has-more',
     },
+    batches: batchRules.dashscope,
     id: { prefix: 'file-fe-', characters: 24 },
   },
 
@@ -227,6 +240,7 @@ const known = {
     ...openai,
     moreFields: ['custom_llm_provider', 'target_model_names', 'model'],
     list: wholeList,
+    batches: batchRules.litellm,
     id: { prefix: 'bGl0ZWxsbV9wcm94eTo', characters: 319 },
   },
 
@@ -244,8 +258,12 @@ const known = {
       maxLimit: 100,
       envelope: 'bare',
     },
+    batches: batchRules.cerebras,
     id: { prefix: 'file', characters: 22 },
   },
+
+  /** Source: Perplexity's "Batches" and "Files", as far as they differ: a key makes a repeated creation safe. */
+  perplexity: { ...other, purposes: ['batch'], batches: batchRules.perplexity },
 
   /** Like OpenAI, but for one thing. */
   'no-expiry': { ...openai, expiry: 'refused', batchExpiresAfterSeconds: null },

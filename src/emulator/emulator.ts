@@ -1,5 +1,5 @@
 /**
- * A faithful local Files API over plain HTTP: the embedded default when there is no API key, and the server of
+ * A faithful local Files and Batch API over plain HTTP: the embedded default when there is no API key, and the server of
  * the tests, which may meddle with requests and see behind the counter. It knows nothing of the mirror.
  */
 import { randomUUID } from 'node:crypto';
@@ -12,61 +12,22 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import type { Authorization } from './access.ts';
 import { checkKey, shownKey } from './access.ts';
 import { ApiError, tooManyUploads } from './api-error.ts';
-import type { Dialect, DialectName, ListRules } from './dialects.ts';
-import { dialects } from './dialects.ts';
+import { routeBatches } from './batches-routes.ts';
+import type { Desk } from './desk.ts';
+import { openDesk } from './desk.ts';
+import type { Dialect } from './dialects.ts';
+import type { EmulatorOptions } from './emulator-options.ts';
 import { Exchange } from './exchange.ts';
-import { FileStore } from './file-store.ts';
-import { meddleNot, type Meddle } from './meddling.ts';
-import type { FilesContext } from './files-routes.ts';
+import type { FileStore } from './file-store.ts';
 import { routeFiles } from './files-routes.ts';
 import type { Reply } from './reply.ts';
 import type { OpenRequest } from './logged-request.ts';
+import type { StoredBatch } from './stored-batch.ts';
 import type { StoredFile } from './stored-file.ts';
-import { UploadWindow } from './upload-window.ts';
 
-/** The server's own clock: for `created_at`, expiry and the `Date` header, and for the upload limit. */
-interface EmulatorClock {
-  /** Unix milliseconds. May jump. */
-  nowMs(): number;
-  /** Never jumps. Default: `performance.now()`. */
-  monotonicMs?(): number;
-}
-
-export interface EmulatorOptions {
-  /** Default: `127.0.0.1`. */
-  readonly host?: string;
-  /** Default 0: any free port. */
-  readonly port?: number;
-  /** Where files live across restarts. Default: a temporary folder that `close` removes. */
-  readonly dataDir?: string;
-  /** Default `any`: a key must be shown, no matter which. */
-  readonly authorization?: Authorization;
-  /** Which server to be like. Default: `openai`. */
-  readonly dialect?: DialectName;
-  /** Uploads in any 60 s before a 429; null: no limit. Default: 1,000. */
-  readonly uploadsPerMinute?: number | null;
-  /** Bytes of all files together before the quota 400; null: no limit. Default: 2.5 TB. */
-  readonly storageBytes?: number | null;
-  /** Pages of a listing are never longer than this, whatever `limit` asks for. Default: no such bound. */
-  readonly maxPageSize?: number;
-  /** How its listing differs from the dialect's. */
-  readonly list?: Partial<ListRules>;
-  /**
-   * True: `GET /files/{id}/content` gives every file's content, which is useful locally. False: only that of the
-   * purposes that the server gives out, at OpenAI neither assistants nor vision nor user_data. Default: false.
-   */
-  readonly contentReadable?: boolean;
-  /** True: contents are neither hashed nor kept, only metadata; for measuring clients. Default: false. */
-  readonly discard?: boolean;
-  readonly clock?: EmulatorClock;
-  /** Told of errors that the emulator did not expect; the request got a 500. */
-  readonly onInternalError?: (error: unknown) => void;
-  /** What befalls each request; for tests. Default: nothing. */
-  readonly meddle?: Meddle;
-}
+export type { EmulatorOptions } from './emulator-options.ts';
 
 export interface Emulator {
   /** The base URL of the API, its path included: `http://127.0.0.1:PORT/v1`. */
@@ -75,19 +36,24 @@ export interface Emulator {
   readonly store: FileStore;
   /** All files that exist now, oldest first. */
   files(): readonly StoredFile[];
+  readonly batches: {
+    /** All batches, oldest first, as they were when they were last asked for. */
+    all(): readonly StoredBatch[];
+    /** Does everything that is due by the clock, however long it takes. */
+    settle(): Promise<void>;
+    /** Removes a batch behind everyone's back. False when there is none. */
+    remove(id: string): boolean;
+  };
   /** Ends all connections and stops. */
   close(): Promise<void>;
 }
-
-const UPLOADS_PER_MINUTE = 1000;
-const STORAGE_BYTES = 2_500_000_000_000;
-const systemClock: EmulatorClock = { nowMs: () => Date.now() };
 
 /** Starts the server. Throws when the port is taken or the data folder cannot be used. */
 export async function startEmulator(options: EmulatorOptions = {}): Promise<Emulator> {
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'files-emulator-'));
   const desk = openDesk(options, dataDir);
   const { store, dialect } = desk.files;
+  const { batches, runner } = desk.batches;
   const running = new Set<Promise<void>>();
   // Slow uploads are the client's affair, and an idle connection outlives the pauses that clients make.
   const server = createServer({ requestTimeout: 0, keepAliveTimeout: 65_000 }, (request, response) => {
@@ -97,6 +63,8 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
   });
   const clearAway = async (): Promise<void> => {
     await Promise.all(running);
+    await runner.close();
+    batches.close();
     await store.close();
     if (options.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
   };
@@ -121,46 +89,12 @@ export async function startEmulator(options: EmulatorOptions = {}): Promise<Emul
     url: `${originOf(server.address() as AddressInfo)}${dialect.basePath}`,
     files: () => [...store.sorted()],
     store,
-    close: () => (closing ??= close()),
-  };
-}
-
-/** What every request needs. */
-interface Desk {
-  readonly files: FilesContext;
-  readonly window: UploadWindow;
-  readonly authorization: Authorization;
-  readonly monotonicMs: () => number;
-  readonly nowMs: () => number;
-  readonly meddle: Meddle;
-  readonly onInternalError: (error: unknown) => void;
-}
-
-function openDesk(options: EmulatorOptions, dataDir: string): Desk {
-  const {
-    clock = systemClock,
-    discard = false,
-    storageBytes = STORAGE_BYTES,
-    uploadsPerMinute = UPLOADS_PER_MINUTE,
-  } = options;
-  const nowMs = (): number => clock.nowMs();
-  const named = dialects[options.dialect ?? 'openai'];
-  const dialect: Dialect = { ...named, list: { ...named.list, ...options.list } };
-  const store = new FileStore({ dataDir, id: dialect.id, discard, nowMs });
-  return {
-    files: {
-      store,
-      dialect,
-      contentReadable: options.contentReadable ?? false,
-      storageBytes,
-      maxPageSize: options.maxPageSize ?? Infinity,
+    batches: {
+      all: () => batches.all(),
+      settle: () => runner.settle(),
+      remove: (id) => batches.remove(id),
     },
-    nowMs,
-    meddle: options.meddle ?? meddleNot,
-    window: new UploadWindow(uploadsPerMinute),
-    authorization: options.authorization ?? 'any',
-    monotonicMs: () => clock.monotonicMs?.() ?? performance.now(),
-    onInternalError: options.onInternalError ?? (() => {}),
+    close: () => (closing ??= close()),
   };
 }
 
@@ -201,6 +135,12 @@ async function serve(desk: Desk, request: IncomingMessage, response: ServerRespo
     checkKey(key, desk.authorization);
     checkQuery(entry, files.dialect);
     if (waitMs !== null) throw tooManyUploads(desk.window.limit, Math.ceil(waitMs / 1000));
+    const { basePath, batches } = files.dialect;
+    if (
+      batches !== null &&
+      /^\/batches(?:\/|$)/.test(path.slice(path.startsWith(basePath) ? basePath.length : 0))
+    )
+      return routeBatches(desk.batches, exchange);
     return routeFiles(files, exchange);
   }, desk.onInternalError);
 }

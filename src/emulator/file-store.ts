@@ -6,9 +6,9 @@ import { join } from 'node:path';
 
 import type { ContentSpool } from './content-spool.ts';
 import { CountingSpool, HashingSpool } from './content-spool.ts';
-import { FileJournal } from './file-journal.ts';
+import { RecordJournal } from './record-journal.ts';
 import type { StoredFile } from './stored-file.ts';
-import { agePosition } from './stored-file.ts';
+import { agePosition, storedFileSchema } from './stored-file.ts';
 
 export interface FileStoreOptions {
   readonly dataDir: string;
@@ -26,6 +26,8 @@ export interface NewFile {
   readonly filename: string;
   /** Null: never. */
   readonly expiresAfterSeconds: number | null;
+  /** Unix milliseconds. Default: now. */
+  readonly createdAtMs?: number;
 }
 
 /**
@@ -34,7 +36,7 @@ export interface NewFile {
  */
 export class FileStore {
   readonly #options: FileStoreOptions;
-  readonly #journal: FileJournal;
+  readonly #journal: RecordJournal<StoredFile>;
   readonly #contentDir: string;
   readonly #incomingDir: string;
   readonly #byId = new Map<string, StoredFile>();
@@ -55,7 +57,10 @@ export class FileStore {
     mkdirSync(this.#contentDir, { recursive: true, mode: 0o700 });
     rmSync(this.#incomingDir, { recursive: true, force: true });
     mkdirSync(this.#incomingDir, { mode: 0o700 });
-    const { journal, files } = FileJournal.open(join(options.dataDir, 'files.jsonl'));
+    const { journal, records: files } = RecordJournal.open(
+      join(options.dataDir, 'files.jsonl'),
+      storedFileSchema,
+    );
     this.#journal = journal;
     for (const file of files) this.#remember(file);
     const known = new Set(files.map(({ id }) => contentName(id)));
@@ -90,13 +95,12 @@ export class FileStore {
   /** Stores what the spool received. */
   async commit(
     spool: ContentSpool,
-    { purpose, filename, expiresAfterSeconds }: NewFile,
+    { purpose, filename, expiresAfterSeconds, createdAtMs = this.#options.nowMs() }: NewFile,
   ): Promise<StoredFile> {
-    const id = this.#newId();
+    const id = newId(this.#options.id);
     const bytes = spool.bytes;
     const sha256 = spool.sha256();
     await spool.moveTo(join(this.#contentDir, contentName(id)));
-    const createdAtMs = this.#options.nowMs();
     const createdAt = Math.floor(createdAtMs / 1000);
     const expiresAt = expiresAfterSeconds === null ? null : createdAt + expiresAfterSeconds;
     const sequence = this.#nextSequence;
@@ -106,9 +110,15 @@ export class FileStore {
     return file;
   }
 
+  /** Where the content lies; null when contents are discarded. */
+  contentPath(file: StoredFile): string | null {
+    return file.sha256 === null ? null : join(this.#contentDir, contentName(file.id));
+  }
+
   /** The content as a stream; null when contents are discarded. */
   readContent(file: StoredFile): ReadStream | null {
-    return file.sha256 === null ? null : createReadStream(join(this.#contentDir, contentName(file.id)));
+    const path = this.contentPath(file);
+    return path === null ? null : createReadStream(path);
   }
 
   /** False when there is no such file. */
@@ -124,13 +134,6 @@ export class FileStore {
   async close(): Promise<void> {
     await Promise.all(this.#unlinking);
     this.#journal.close();
-  }
-
-  #newId(): string {
-    const { prefix, characters } = this.#options.id;
-    let random = '';
-    while (random.length < characters) random += randomUUID().replaceAll('-', '');
-    return prefix + random.slice(0, characters);
   }
 
   #remember(file: StoredFile): void {
@@ -168,6 +171,12 @@ export class FileStore {
     for (const file of kept) this.#sorted.push(file);
     this.#soonestExpiry = soonest;
   }
+}
+
+export function newId({ prefix, characters }: FileStoreOptions['id']): string {
+  let random = '';
+  while (random.length < characters) random += randomUUID().replaceAll('-', '');
+  return prefix + random.slice(0, characters);
 }
 
 /** File systems take names of up to 255 bytes; some gateways' ids are longer. */

@@ -21,6 +21,8 @@ export interface FilesContext {
   /** Bytes of all files together; null: no limit. */
   readonly storageBytes: number | null;
   readonly maxPageSize: number;
+  /** Has what batches are to have stored by now. */
+  readonly catchUp: () => Promise<void>;
 }
 
 /** Does what the request asks for. Throws `ApiError`. */
@@ -35,10 +37,12 @@ export async function routeFiles(context: FilesContext, exchange: Exchange): Pro
     if (method === 'POST') return upload(context, exchange);
     if (method !== 'GET') throw methodNotAllowed(method, path, 'GET, POST');
     await exchange.passStage('body');
+    await context.catchUp();
     return list(context, exchange);
   }
   exchange.entry.id = id;
   await exchange.passStage('body');
+  await context.catchUp();
   if (route.groups?.['content'] !== undefined) {
     if (method !== 'GET') throw methodNotAllowed(method, path, 'GET');
     return download(context, exchange, id);

@@ -1,5 +1,5 @@
 /** What a server's list takes and gives, by the rules of its dialect. */
-import { ApiError } from './api-error.ts';
+import { ApiError, missingParameter } from './api-error.ts';
 import { boundedInteger } from './bounded-integer.ts';
 import type { ListRules } from './dialects.ts';
 import type { StoredFile } from './stored-file.ts';
@@ -22,9 +22,7 @@ export function listQuery(query: Readonly<Record<string, string>>, rules: ListRu
       throw new ApiError(400, `Unknown query parameter: '${name}'.`, { param: name });
   }
   if (rules.required !== null && known[rules.required] === undefined) {
-    const param = rules.required;
-    const code = 'missing_required_parameter';
-    throw new ApiError(400, `Missing required parameter: '${param}'.`, { param, code });
+    throw missingParameter(rules.required);
   }
   const { order = rules.order, purpose = null, pagination_token: token } = known;
   if (order !== 'asc' && order !== 'desc') {

@@ -20,7 +20,7 @@ export interface LoggedRequest {
   readonly bytes: number | null;
   /** Uploads: of the whole content, lower-case hex; null when it never was complete. */
   readonly sha256: string | null;
-  /** The file it is about: of the path, or the one an upload created. */
+  /** The file or batch it is about: of the path, or the one that was created. */
   readonly id: string | null;
   /** True when the connection ended before the reply was sent completely, by whichever side. */
   readonly aborted: boolean;

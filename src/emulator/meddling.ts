@@ -1,6 +1,7 @@
 /** The seam through which tests make the server fail. The emulator itself lets every request take its course. */
 import type { Reply } from './reply.ts';
 import type { OpenRequest } from './logged-request.ts';
+import type { StoredBatch } from './stored-batch.ts';
 import type { StoredFile } from './stored-file.ts';
 
 /**
@@ -28,6 +29,16 @@ export interface Listed {
   readonly endless: boolean;
 }
 
+/** What a listing of batches is made of. */
+export interface ListedBatches {
+  /** Oldest first. */
+  readonly batches: readonly StoredBatch[];
+  readonly maxPageSize: number;
+  readonly endless: boolean;
+  /** As they were at this time, unix milliseconds. */
+  readonly atMs: number;
+}
+
 /** What befalls one request. Each of these may throw an `Interruption`. */
 export interface Meddling {
   pass(stage: Stage): Promise<void>;
@@ -36,8 +47,9 @@ export interface Meddling {
   /** So much of the body has arrived. `announcedBytes`: by its `Content-Length`; 0 without. */
   received(bytes: number, announcedBytes: number): void;
   list(listed: Listed): Listed;
-  /** True: the server does not know this file yet. */
-  hides(file: StoredFile): boolean;
+  listBatches(listed: ListedBatches): ListedBatches;
+  /** True: the server does not know this file, or batch, yet. */
+  hides(stored: { readonly createdAtMs: number }): boolean;
   /** What goes out in place of a reply. */
   reply(reply: Reply): Reply;
 }
@@ -57,6 +69,7 @@ const NOTHING: Meddling = {
   named: async () => {},
   received: () => {},
   list: (listed) => listed,
+  listBatches: (listed) => listed,
   hides: () => false,
   reply: (reply) => reply,
 };

@@ -1,20 +1,24 @@
-/** A file as the emulator keeps it. */
-export interface StoredFile {
-  readonly id: string;
-  readonly purpose: string;
-  readonly filename: string;
-  readonly bytes: number;
+import { z } from 'zod';
+
+export const storedFileSchema = z.strictObject({
+  id: z.string(),
+  purpose: z.string(),
+  filename: z.string(),
+  bytes: z.int(),
   /** Lower-case hex; null when the emulator was told to discard contents. */
-  readonly sha256: string | null;
+  sha256: z.string().nullable(),
   /** Unix seconds. */
-  readonly createdAt: number;
+  createdAt: z.int(),
   /** The same instant in unix milliseconds, for rules finer than a second. */
-  readonly createdAtMs: number;
+  createdAtMs: z.number(),
   /** Unix seconds; null when the file does not expire. */
-  readonly expiresAt: number | null;
+  expiresAt: z.int().nullable(),
   /** Order of storing; settles the order within one second. */
-  readonly sequence: number;
-}
+  sequence: z.int(),
+});
+
+/** A file as the emulator keeps it. */
+export type StoredFile = Readonly<z.infer<typeof storedFileSchema>>;
 
 /** The file as the API describes it: `expires_at` is absent, not null, when the file does not expire. */
 export function fileObject(file: StoredFile, status: 'processed' | 'pending'): Record<string, unknown> {

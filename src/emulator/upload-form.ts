@@ -1,5 +1,5 @@
 /** The form of `POST /files`: reading it from the wire, and the rules it must obey. */
-import { ApiError } from './api-error.ts';
+import { ApiError, missingParameter } from './api-error.ts';
 import { boundedInteger } from './bounded-integer.ts';
 import type { ContentSpool } from './content-spool.ts';
 import type { Dialect } from './dialects.ts';
@@ -144,11 +144,7 @@ function requestedExpiry(fields: ReadonlyMap<string, string>, dialect: Dialect):
     throw new ApiError(400, "Additional properties are not allowed ('expires_after' was unexpected)");
   }
   if (anchor === undefined || seconds === undefined) {
-    const param = anchor === undefined ? 'expires_after.anchor' : 'expires_after.seconds';
-    throw new ApiError(400, `Missing required parameter: '${param}'.`, {
-      param,
-      code: 'missing_required_parameter',
-    });
+    throw missingParameter(anchor === undefined ? 'expires_after.anchor' : 'expires_after.seconds');
   }
   if (anchor !== 'created_at') {
     throw new ApiError(400, `Invalid value: '${anchor}'. Supported values are: 'created_at'.`, {

@@ -1,6 +1,6 @@
-/** An emulator in a process of its own, to be killed. Tells its parent where uploads go. */
-import { startEmulator } from '../../src/emulator/emulator.ts';
+/** An emulator in a process of its own, to be killed. Tells its parent where uploads go. Its second argument is JSON of more options. */
+import { startEmulator } from '../support/faulty-emulator.ts';
 
-const [dataDir = ''] = process.argv.slice(2);
-const { url } = await startEmulator({ dataDir });
+const [dataDir = '', options = '{}'] = process.argv.slice(2);
+const { url } = await startEmulator({ dataDir, ...(JSON.parse(options) as object) });
 process.send?.(`${url}/files`);

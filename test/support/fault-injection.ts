@@ -4,6 +4,7 @@
  */
 import type { Stage } from '../../src/emulator/meddling.ts';
 import type { LoggedRequest } from '../../src/emulator/logged-request.ts';
+import type { StoredBatch } from '../../src/emulator/stored-batch.ts';
 import type { StoredFile } from '../../src/emulator/stored-file.ts';
 
 /** With a rule that matches by file name, `arrival` is when that name is here, the content unread. */
@@ -31,13 +32,15 @@ export type FaultAct =
   | { readonly kind: 'rewrite'; readonly patch: (reply: Record<string, unknown>) => unknown }
   /** Cuts the reply's body to its first bytes; its `Content-Length` says so too, it just is no JSON any more. */
   | { readonly kind: 'truncate'; readonly keepBytes: number }
+  /** Resets the connection once so many bytes of the reply's body are sent, which its `Content-Length` says is longer. */
+  | { readonly kind: 'cut'; readonly afterBytes: number }
   /** Sends the reply's body so many bytes at a time. */
   | { readonly kind: 'drip'; readonly chunkBytes: number; readonly everyMs: number }
-  /** Listings (and with `retrieve`, `GET /files/{id}` too) know a new file only so long after it was stored. */
+  /** Listings (and with `retrieve`, the `GET` of one too) know a new file or batch only so long after it was stored. */
   | { readonly kind: 'list-lag'; readonly ms: number; readonly retrieve: boolean }
-  /** Pages of a listing have at most so many files. */
+  /** Pages of a listing have at most so many files, or batches. */
   | { readonly kind: 'list-short'; readonly files: number }
-  /** Listings show the files as they were when the fault was added. */
+  /** Listings show the files, or batches, as they were when the fault was added. */
   | { readonly kind: 'list-stale' }
   /** Every page of a listing is its first one and promises another. */
   | { readonly kind: 'list-endless' };
@@ -71,7 +74,15 @@ export interface Fault {
 /** An act with what it has to remember. */
 export type ArmedAct =
   | Exclude<FaultAct, { kind: 'list-stale' }>
-  | { readonly kind: 'list-stale'; readonly files: readonly StoredFile[] };
+  | ({ readonly kind: 'list-stale' } & StoredNow);
+
+/** What is stored at one moment, in copies. */
+export interface StoredNow {
+  readonly files: readonly StoredFile[];
+  readonly batches: readonly StoredBatch[];
+  /** Unix milliseconds. */
+  readonly atMs: number;
+}
 
 interface ArmedFault {
   readonly match: FaultMatch;
@@ -81,18 +92,16 @@ interface ArmedFault {
 }
 
 export class FaultInjector {
-  readonly #currentFiles: () => readonly StoredFile[];
+  readonly #storedNow: () => StoredNow;
   readonly #faults = new Set<ArmedFault>();
 
-  /** `currentFiles`: a copy of what is stored now. */
-  constructor(currentFiles: () => readonly StoredFile[]) {
-    this.#currentFiles = currentFiles;
+  constructor(storedNow: () => StoredNow) {
+    this.#storedNow = storedNow;
   }
 
   /** Rules strike together, in the order in which they were added. */
   add({ match = {}, act, times = Infinity }: FaultRule): Fault {
-    const armedAct: ArmedAct =
-      act.kind === 'list-stale' ? { kind: 'list-stale', files: this.#currentFiles() } : act;
+    const armedAct: ArmedAct = act.kind === 'list-stale' ? { kind: 'list-stale', ...this.#storedNow() } : act;
     const fault: ArmedFault = { match, act: armedAct, times, hits: 0 };
     this.#faults.add(fault);
     return {

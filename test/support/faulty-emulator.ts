@@ -4,7 +4,13 @@ import { Readable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RequestLog } from './request-log.ts';
 import * as plain from '../../src/emulator/emulator.ts';
-import { Interruption, type Connection, type Listed, type Meddling } from '../../src/emulator/meddling.ts';
+import {
+  Interruption,
+  type Connection,
+  type Listed,
+  type ListedBatches,
+  type Meddling,
+} from '../../src/emulator/meddling.ts';
 import { jsonReply, textOf, type Reply } from '../../src/emulator/reply.ts';
 import type { OpenRequest } from '../../src/emulator/logged-request.ts';
 import type { StoredFile } from '../../src/emulator/stored-file.ts';
@@ -39,8 +45,12 @@ export async function startEmulator({
   ...options
 }: EmulatorOptions = {}): Promise<Emulator> {
   const requests = new RequestLog(requestLogLimit);
-  const faults = new FaultInjector(() => emulator.files());
   const nowMs = (): number => options.clock?.nowMs() ?? Date.now();
+  const faults = new FaultInjector(() => ({
+    files: emulator.files(),
+    batches: emulator.batches.all(),
+    atMs: nowMs(),
+  }));
   const emulator = await plain.startEmulator({
     ...options,
     meddle: (request, connection) => {
@@ -108,13 +118,22 @@ class FaultyCourse implements Meddling {
     return { files, maxPageSize, endless };
   }
 
-  hides(file: StoredFile): boolean {
-    return this.#acts.some((act) => act.kind === 'list-lag' && act.retrieve && this.#lags(act.ms, file));
+  listBatches(listed: ListedBatches): ListedBatches {
+    let { batches, maxPageSize, endless, atMs } = listed;
+    for (const act of this.#acts) {
+      if (act.kind === 'list-stale') ({ batches, atMs } = act);
+      if (act.kind === 'list-lag') batches = batches.filter((batch) => !this.#lags(act.ms, batch));
+      if (act.kind === 'list-short') maxPageSize = Math.min(maxPageSize, act.files);
+      if (act.kind === 'list-endless') endless = true;
+    }
+    return { batches, maxPageSize, endless, atMs };
+  }
+
+  hides(stored: { readonly createdAtMs: number }): boolean {
+    return this.#acts.some((act) => act.kind === 'list-lag' && act.retrieve && this.#lags(act.ms, stored));
   }
 
   reply(reply: Reply): Reply {
-    const { body } = reply;
-    if (body.kind === 'stream') return reply;
     let changed = reply;
     for (const act of this.#acts) {
       if (act.kind === 'rewrite' && changed.body.kind === 'json')
@@ -123,13 +142,16 @@ class FaultyCourse implements Meddling {
           body: { kind: 'json', value: act.patch(changed.body.value as Record<string, unknown>) },
         };
     }
-    const truncate = this.#act('truncate');
-    const drip = this.#act('drip');
-    if ((truncate === undefined && drip === undefined) || changed.body.kind === 'stream') return changed;
-    const bytes = Buffer.from(textOf(changed.body)).subarray(0, truncate?.keepBytes);
-    const { chunkBytes = bytes.length, everyMs = 0 } = drip ?? {};
-    const stream = Readable.from(drops(bytes, chunkBytes, everyMs, this.#connection.ended));
-    return { ...changed, body: { kind: 'stream', stream, bytes: bytes.length } };
+    const way: Way = {
+      keepBytes: this.#act('truncate')?.keepBytes ?? Infinity,
+      cutAfterBytes: this.#act('cut')?.afterBytes ?? Infinity,
+      drip: this.#act('drip') ?? null,
+    };
+    if (way.keepBytes === Infinity && way.cutAfterBytes === Infinity && way.drip === null) return changed;
+    const whole = changed.body.kind === 'stream' ? changed.body : wholeOf(textOf(changed.body));
+    const bytes = Math.min(whole.bytes, way.keepBytes);
+    const stream = Readable.from(meddledWith(whole.stream, bytes, way, this.#connection));
+    return { ...changed, body: { kind: 'stream', stream, bytes } };
   }
 
   #strike(when: 'arrived' | 'named'): readonly ArmedAct[] {
@@ -159,8 +181,8 @@ class FaultyCourse implements Meddling {
     throw new Interruption(null);
   }
 
-  #lags(ms: number, file: StoredFile): boolean {
-    return file.createdAtMs + ms > this.#nowMs();
+  #lags(ms: number, stored: { readonly createdAtMs: number }): boolean {
+    return stored.createdAtMs + ms > this.#nowMs();
   }
 
   #act<K extends ArmedAct['kind']>(kind: K): Extract<ArmedAct, { kind: K }> | undefined {
@@ -168,16 +190,51 @@ class FaultyCourse implements Meddling {
   }
 }
 
-async function* drops(
-  bytes: Buffer,
-  chunkBytes: number,
-  everyMs: number,
-  signal: AbortSignal,
-): AsyncGenerator<Buffer> {
-  for (let sent = 0; sent < bytes.length; sent += chunkBytes) {
-    yield bytes.subarray(sent, sent + chunkBytes);
-    if (everyMs > 0) await sleep(everyMs, undefined, { signal });
+/** A reset discards what the other side has not read yet. */
+const CUT_AFTER_MS = 50;
+
+/** What befalls a reply on its way. */
+interface Way {
+  /** Its body is only so long. */
+  readonly keepBytes: number;
+  /** The connection is reset once so many bytes are sent. */
+  readonly cutAfterBytes: number;
+  readonly drip: { readonly chunkBytes: number; readonly everyMs: number } | null;
+}
+
+function wholeOf(text: string): { readonly stream: AsyncIterable<Buffer>; readonly bytes: number } {
+  const buffer = Buffer.from(text);
+  return { stream: Readable.from([buffer]), bytes: buffer.length };
+}
+
+/** The first `keepBytes` of it, as slowly and as far as the way goes. */
+async function* meddledWith(
+  chunks: AsyncIterable<Buffer>,
+  keepBytes: number,
+  { cutAfterBytes, drip }: Way,
+  connection: Connection,
+): AsyncGenerator<Buffer, void> {
+  let sent = 0;
+  for await (const chunk of chunks) {
+    const size = drip?.chunkBytes ?? chunk.length;
+    for (let start = 0; start < chunk.length && sent < keepBytes; start += size) {
+      const most = start + Math.min(keepBytes, cutAfterBytes) - sent;
+      const piece = chunk.subarray(start, Math.min(start + size, most));
+      sent += piece.length;
+      yield piece;
+      if (drip !== null) await sleep(drip.everyMs, undefined, { signal: connection.ended });
+      if (sent >= cutAfterBytes) await cutOff(connection);
+    }
+    if (sent >= keepBytes) return;
   }
+}
+
+/** What was written before goes out first. */
+async function cutOff(connection: Connection): Promise<never> {
+  await sleep(CUT_AFTER_MS);
+  connection.reset();
+  if (!connection.ended.aborted) await once(connection.ended, 'abort');
+  throw new Error('cut off by an injected fault');
 }
 
 function stageOf(act: ArmedAct): FaultStage | null {

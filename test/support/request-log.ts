@@ -25,6 +25,11 @@ export class RequestLog {
     return this.all().filter((entry) => entry.method === 'POST' && entry.path.endsWith('/files'));
   }
 
+  /** The attempts to create a batch: `POST …/batches`. */
+  submissions(): readonly LoggedRequest[] {
+    return this.all().filter((entry) => entry.method === 'POST' && entry.path.endsWith('/batches'));
+  }
+
   deletes(): readonly LoggedRequest[] {
     return this.all().filter((entry) => entry.method === 'DELETE');
   }
