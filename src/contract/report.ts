@@ -1,4 +1,5 @@
 /** What the engine says about itself. These shapes go out as JSON (`status --json`, `list --json`): they are a contract. */
+import type { BatchTotals } from './batch-report.ts';
 import type { Need, ProblemGroup } from './attention.ts';
 import type { FileId, Halt, MirrorPath, PathState } from './types.ts';
 
@@ -85,6 +86,11 @@ export interface MirrorStatus {
   readonly problems: readonly PathReport[];
   readonly problemsTotal: number;
   readonly problemGroups: readonly ProblemGroup[];
+}
+
+/** What the whole program says of itself. */
+export interface AppStatus extends MirrorStatus {
+  readonly batches: BatchTotals;
 }
 
 export interface FlushResult {

@@ -1,6 +1,7 @@
 /**
  * The words of the mirror as plain values. Nothing here does anything; every other room speaks in these types.
  */
+import type { BatchMemory, BatchRecord, SubmissionId } from './batch.ts';
 
 /** A path relative to the root, `/`-separated, e.g. `batch/2026/a.jsonl`. Its first part is the purpose folder. */
 export type MirrorPath = string;
@@ -112,6 +113,9 @@ export interface Change {
   readonly intents?: Readonly<Record<MirrorPath, Intent | null>>;
   readonly garbage?: Readonly<Record<FileId, Garbage | null>>;
   readonly rejected?: Readonly<Record<MirrorPath, Rejection | null>>;
+  readonly batches?: Readonly<Record<SubmissionId, BatchRecord | null>>;
+  /** Replaces the whole of it. */
+  readonly batchMemory?: BatchMemory;
 }
 
 /** What came and went in one minute of one folder, so that minutes can be put together (`LetGo`). */
@@ -252,9 +256,12 @@ export interface FolderRules {
 
 export type HaltName = 'root' | 'mass-delete' | 'auth' | 'scope' | 'quota' | 'state' | 'storage' | 'paused';
 
-/** A named state in which a class of actions stops until its cause ends or a person approves. */
-export interface Halt {
-  readonly name: HaltName;
+/**
+ * A named state in which a class of actions stops until its cause ends or a person approves. The engine's own, or one
+ * of batches.
+ */
+export interface Halt<Name extends string = HaltName | 'mass-submit'> {
+  readonly name: Name;
   /** Unix seconds by the local clock. */
   readonly since: number;
   /** What happened, in one line. */

@@ -2,13 +2,16 @@
  * From what went wrong on the wire to what the engine shall do about it. Pure: values in, a `Fault` out.
  */
 import { Fault } from '../contract/faults.ts';
-import type { FaultDetails, Outcome } from '../contract/faults.ts';
+import type { Outcome } from '../contract/faults.ts';
 import { oneLine, redactor } from '../contract/shown-text.ts';
 
+import { isOfBatches, judgeBatchRefusal } from './batch-refusals.ts';
 import { headerOf, parseRetryAfterMs } from './retry-after.ts';
 import type { ReplyHeaders } from './retry-after.ts';
-import { readServerError } from './server-error.ts';
+import { deniesAddress, namesQuota, readServerError } from './server-error.ts';
 import type { ServerError } from './server-error.ts';
+import { LANE_RETRY } from './verdict.ts';
+import type { Verdict } from './verdict.ts';
 
 /**
  * How far a request had come. `connecting`: nothing was sent. `sending`: something, but less than the
@@ -18,7 +21,8 @@ export type Progress = 'connecting' | 'sending' | 'sent';
 
 /** What is known about the request that failed. */
 export interface RequestContext {
-  readonly action: 'upload' | 'read' | 'delete';
+  /** `create`: a batch; `cancel`: its end. */
+  readonly action: 'upload' | 'read' | 'delete' | 'create' | 'cancel';
   readonly method: 'GET' | 'POST' | 'DELETE';
   /** Below the base URL and without the query, e.g. `/files`. */
   readonly path: string;
@@ -43,11 +47,6 @@ export interface Break {
   readonly code: string;
   readonly message: string;
 }
-
-type Verdict = Pick<FaultDetails, 'disposition' | 'rule' | 'halt' | 'scope'>;
-
-/** A failure that any request would meet now: one probe at a time is enough to see when it is over. */
-const LANE_RETRY = { disposition: 'retry', scope: 'lane' } as const;
 
 /** Judges a reply whose status is not the one that was hoped for. `nowMs`: unix milliseconds. */
 export function classifyReply(reply: ReplyFacts, context: RequestContext, nowMs: number): Fault {
@@ -114,12 +113,10 @@ export function isAbsence(reply: ReplyFacts): boolean {
   return reply.status === 404 && !deniesAddress(readServerError(reply.body));
 }
 
-function deniesAddress(error: ServerError): boolean {
-  return error.form === 'html' || error.code === 'unknown_url' || /^Invalid URL\b/i.test(error.message);
-}
-
 function judgeReply(status: number, error: ServerError, context: RequestContext, saysWhen: boolean): Verdict {
   if (status < 400) return { ...LANE_RETRY, rule: 'redirect' };
+  const ofBatches = isOfBatches(context.path) ? judgeBatchRefusal(status, error, context.action) : null;
+  if (ofBatches !== null) return ofBatches;
   if (status === 401) return { disposition: 'halt', halt: 'auth', rule: 'auth' };
   if (isQuota(status, error, context)) return { disposition: 'halt', halt: 'quota', rule: 'quota' };
   if (status === 403) return { disposition: 'halt', halt: 'auth', rule: 'auth' };
@@ -130,8 +127,12 @@ function judgeReply(status: number, error: ServerError, context: RequestContext,
   if (status === 407) return { ...LANE_RETRY, rule: 'proxy' };
   if (status === 503 && saysWhen) return { ...LANE_RETRY, rule: 'server-503' };
   // A refusal says something about the file only when a file was sent; any other request is simply repeated.
-  const passes = status >= 500 || PASSING_STATUSES.has(status) || context.action !== 'upload';
+  const passes = status >= 500 || PASSING_STATUSES.has(status) || !sends(context);
   return { disposition: passes ? 'retry' : 'skip', rule: `server-${status}` };
+}
+
+function sends({ action }: RequestContext): boolean {
+  return action === 'upload' || action === 'create';
 }
 
 /** Request timeout, conflict, misdirected request, too early, client gone: the same request may succeed later. */
@@ -140,32 +141,27 @@ const PASSING_STATUSES: ReadonlySet<number> = new Set([408, 409, 421, 425, 499])
 /**
  * Whether a server that answers so may have stored the body that it took: it, or something on the way, gave up on
  * itself (5xx), on the time (408, 499), or found that the same was going on already (409). A 4xx that names the quota
- * is a plain no, and so is a conflict over a delete: that file is in use.
+ * is a plain no, and so is a conflict over a delete: that file is in use. A batch costs money: there a redirect is no
+ * plain no either.
  */
-function leavesOpen(status: number, { halt }: Verdict, { action }: RequestContext): boolean {
+function leavesOpen(status: number, { halt }: Verdict, context: RequestContext): boolean {
   if (status >= 500) return true;
   if (halt === 'quota') return false;
-  return status === 408 || status === 499 || (status === 409 && action === 'upload');
+  if (status < 400) return context.action === 'create';
+  return status === 408 || status === 499 || (status === 409 && sends(context));
 }
 
 function isWrongUrl(status: number, error: ServerError, context: RequestContext): boolean {
   if (status !== 404 && status !== 405 && status !== 410) return false;
-  return context.path === '/files' || deniesAddress(error);
+  return context.path === '/files' || context.path === '/batches' || deniesAddress(error);
 }
-
-const QUOTA_CODES: ReadonlySet<string> = new Set([
-  'insufficient_quota',
-  'insufficient_balance',
-  'billing_hard_limit_reached',
-  'billing_not_active',
-]);
 
 /** Statuses with which servers say that the project's storage is full; the text decides. */
 const QUOTA_TEXT_STATUSES: ReadonlySet<number> = new Set([400, 403, 409, 413, 422]);
 
 function isQuota(status: number, error: ServerError, context: RequestContext): boolean {
   if (status === 402 || status === 507) return true;
-  if (status < 500 && (QUOTA_CODES.has(error.code ?? '') || QUOTA_CODES.has(error.type ?? ''))) return true;
+  if (status < 500 && namesQuota(error)) return true;
   if (context.action !== 'upload' || !QUOTA_TEXT_STATUSES.has(status)) return false;
   // What the server quotes is ours, not its own word: `storage-limit.jsonl` is no quota.
   const own = context.remoteName === null ? error.message : error.message.replaceAll(context.remoteName, '');
@@ -235,6 +231,7 @@ function judgeBreak(problem: Break, progress: Progress): Verdict & { readonly wo
 
 /** What a failure without a clear answer left behind. A body shorter than its `Content-Length` stores nothing. */
 function perhaps(context: RequestContext): Outcome {
+  if (context.action === 'create') return context.progress === 'connecting' ? 'refused' : 'unknown';
   return context.action !== 'read' && context.progress === 'sent' ? 'unknown' : 'refused';
 }
 

@@ -1,10 +1,13 @@
 /** The Files API over HTTP: the front door of this room, which knows neither paths nor the manifest. */
 import type { Dispatcher } from 'undici';
+import type { BatchesApi } from '../contract/batch.ts';
 import type { Clock, FilesApi, ListRequest, UploadRequest } from '../contract/ports.ts';
 import type { FileId, RemoteFile } from '../contract/types.ts';
 import { parseBaseUrl } from './base-url.ts';
-import { badReply, isAbsence } from './classify.ts';
-import type { ReplyFacts, RequestContext } from './classify.ts';
+import { askForObject, isAnswer, MAX_OBJECT_BYTES, readOrRaise } from './answers.ts';
+import { HttpBatches } from './batches-client.ts';
+import type { BatchDialect } from './batches-client.ts';
+import { badReply } from './classify.ts';
 import { proxiesFor } from './proxies.ts';
 import type { ProxyEnvironment } from './proxies.ts';
 import { openContent } from './content.ts';
@@ -16,7 +19,7 @@ import { listPages } from './listing.ts';
 import { PageAsker } from './page-asker.ts';
 import type { ListParameters } from './page-asker.ts';
 import { readFileReply, readListReply, saysDeleted } from './replies.ts';
-import type { ListPage, Reading } from './replies.ts';
+import type { ListPage } from './replies.ts';
 import { requestHeaders } from './request-headers.ts';
 import type { HeaderOptions } from './request-headers.ts';
 import { isSuccess, Sender } from './sender.ts';
@@ -47,12 +50,16 @@ export interface FilesClientOptions
   readonly purposes?: readonly string[];
   /** Files a page of a listing; null (the default) is 1,000, and fewer where the server refuses that. */
   readonly pageSize?: number | null;
+  /** Where the server's batches differ from OpenAI's. */
+  readonly batches?: BatchDialect;
   readonly clock: Clock;
   /** Where `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY` are looked up. Default: this process's environment. */
   readonly env?: ProxyEnvironment;
 }
 
 export interface FilesClient extends FilesApi, AsyncDisposable {
+  /** The batches of the same server, over the same connections, by the same clock. */
+  readonly batches: BatchesApi;
   /**
    * Opens a file's content for reading. `chunks` may be read once, and must be read or the signal be aborted.
    * Throws `Fault`, or the signal's reason, here and while reading.
@@ -61,9 +68,6 @@ export interface FilesClient extends FilesApi, AsyncDisposable {
   /** Closes every connection. Requests that still run fail. */
   close(): Promise<void>;
 }
-
-/** One object, or an error, is under 1 kB; a proxy's error page may be more. */
-const MAX_OBJECT_BYTES = 1024 * 1024;
 
 /** A server that ignores `limit` may send every file it has; 64 MB are some 150,000. */
 const MAX_LIST_BYTES = 64 * 1024 * 1024;
@@ -96,7 +100,8 @@ export function createFilesClient(options: FilesClientOptions): FilesClient {
   };
   const fields = { more: uploadFields, expiry };
   const purposes = listParameters === 'by-purpose' ? (options.purposes ?? []) : [];
-  return new HttpFilesClient({ sender, connect, close, throttle, clock, asker, purposes, fields });
+  const batches = new HttpBatches(sender, options.batches ?? {});
+  return new HttpFilesClient({ sender, connect, close, throttle, clock, asker, purposes, fields, batches });
 }
 
 interface ClientParts {
@@ -109,13 +114,16 @@ interface ClientParts {
   /** What a listing of all purposes is made of; empty where it can be asked for at once. */
   readonly purposes: readonly string[];
   readonly fields: ServerFields;
+  readonly batches: BatchesApi;
 }
 
 class HttpFilesClient implements FilesClient {
+  readonly batches: BatchesApi;
   readonly #parts: ClientParts;
 
   constructor(parts: ClientParts) {
     this.#parts = parts;
+    this.batches = parts.batches;
   }
 
   async upload(request: UploadRequest, signal: AbortSignal): Promise<RemoteFile> {
@@ -143,14 +151,7 @@ class HttpFilesClient implements FilesClient {
 
   async retrieve(id: FileId, signal: AbortSignal): Promise<RemoteFile | null> {
     const get: ApiRequest = { action: 'read', method: 'GET', path: pathOf(id) };
-    const reply = await this.#parts.sender.send(
-      { ...get, maxReplyBytes: MAX_OBJECT_BYTES },
-      signal,
-      isAnswer,
-    );
-    if (!isSuccess(reply)) return null;
-    const context = this.#parts.sender.context(get, reply.progress);
-    return readOrRaise(readFileReply(reply.body), 'with no file object', reply, context);
+    return await askForObject(this.#parts.sender, get, readFileReply, 'with no file object', signal);
   }
 
   async delete(id: FileId, signal: AbortSignal): Promise<'deleted' | 'absent'> {
@@ -198,14 +199,4 @@ class HttpFilesClient implements FilesClient {
 
 function pathOf(id: FileId): string {
   return `/files/${encodeURIComponent(id)}`;
-}
-
-/** A success, or the API's word that there is no such file. */
-function isAnswer(reply: ReplyFacts): boolean {
-  return isSuccess(reply) || isAbsence(reply);
-}
-
-function readOrRaise<T>(reading: Reading<T>, what: string, reply: ReplyFacts, context: RequestContext): T {
-  if ('value' in reading) return reading.value;
-  throw badReply(`${what} (${reading.problem})`, reply, context);
 }

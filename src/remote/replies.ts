@@ -3,12 +3,17 @@
  * can be read is never lost because of what stands beside it.
  */
 import type { RemoteFile } from '../contract/types.ts';
-
-/** A JSON object, as far as it is one. */
-type Fields = Readonly<Record<string, unknown>>;
-
-/** A reading that names what stood in its way. */
-export type Reading<T> = { readonly value: T } | { readonly problem: string };
+import {
+  fieldsOf,
+  kindOf,
+  parseJson,
+  readFlag,
+  readId,
+  readSize,
+  readText,
+  readTime,
+} from './reply-fields.ts';
+import type { Fields, Reading } from './reply-fields.ts';
 
 /** An entry of a listing whose id cannot be read, so that nothing can be done with it. */
 export interface UnreadableEntry {
@@ -43,9 +48,7 @@ export function readFileReply(text: string): Reading<RemoteFile> {
 
 /** A reply that lists files. */
 export function readListReply(text: string): Reading<ListPage> {
-  const parsed = parseJson(text);
-  if ('problem' in parsed) return parsed;
-  const found = findEntries(parsed.value);
+  const found = readEntries(text);
   if ('problem' in found) return found;
   const { entries, reply } = found.value;
   const files: RemoteFile[] = [];
@@ -63,9 +66,8 @@ export function readListReply(text: string): Reading<ListPage> {
     value: {
       files,
       unreadable,
-      hasMore: readFlag(reply['has_more'] ?? reply['hasMore']),
       total: readSize(reply['total']),
-      next: nextQueryOf(reply),
+      ...continuationOf(reply),
       last: last ?? (readText(reply['last_id']) || (files.at(-1)?.id ?? null)),
     },
   };
@@ -74,7 +76,18 @@ export function readListReply(text: string): Reading<ListPage> {
 /** Under what names servers put the entries of a listing; the first that is there wins. */
 const ENTRY_NAMES = ['data', 'value', 'files', 'items', 'results'] as const;
 
-interface Entries {
+/** What a reply lists, of whatever kind. */
+export function readEntries(text: string): Reading<Entries> {
+  const parsed = parseJson(text);
+  return 'problem' in parsed ? parsed : findEntries(parsed.value);
+}
+
+/** How a listing goes on, as its page says. */
+export function continuationOf(reply: Fields): Pick<ListPage, 'hasMore' | 'next'> {
+  return { hasMore: readFlag(reply['has_more'] ?? reply['hasMore']), next: nextQueryOf(reply) };
+}
+
+export interface Entries {
   readonly entries: readonly unknown[];
   /** The object that they are in, which says whether there is more. */
   readonly reply: Fields;
@@ -123,11 +136,6 @@ function nextQueryOf(reply: Fields): Readonly<Record<string, string>> | null {
   return null;
 }
 
-function readFlag(value: unknown): boolean | null {
-  if (typeof value === 'boolean') return value;
-  return value === 'true' ? true : value === 'false' ? false : null;
-}
-
 /** Does this reply to a DELETE with a good status say that the file is gone? Nothing at all is a yes. */
 export function saysDeleted(text: string, id: string): boolean {
   if (text.trim() === '') return true;
@@ -137,21 +145,6 @@ export function saysDeleted(text: string, id: string): boolean {
   if (reply['deleted'] === true) return true;
   const named = readId(reply);
   return 'value' in named && named.value === id;
-}
-
-/** The value of a JSON text, with or without a byte order mark. */
-function parseJson(text: string): Reading<unknown> {
-  const json = text.startsWith('\ufeff') ? text.slice(1) : text;
-  if (json.trim() === '') return { problem: 'it is empty' };
-  try {
-    return { value: JSON.parse(json) };
-  } catch {
-    return { problem: 'it is no JSON' };
-  }
-}
-
-function fieldsOf(value: unknown): Fields | null {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : null;
 }
 
 /** Some servers put their object into an envelope, which may have an id of its own. */
@@ -165,22 +158,6 @@ function unwrapped(value: unknown): Fields | null {
   return outer;
 }
 
-/**
- * An id is opaque: of any length and alphabet. It must be able to stand in a URL, where `.` and `..` would be steps
- * and half a surrogate pair is nothing, and to be the key of an object.
- */
-function readId(object: Fields): Reading<string> {
-  const name = 'id' in object || !('file_id' in object) ? 'id' : 'file_id';
-  const raw = object[name];
-  const id = typeof raw === 'number' && Number.isSafeInteger(raw) ? String(raw) : raw;
-  if (typeof id !== 'string') return { problem: `"${name}" is ${kindOf(id)}` };
-  if (id === '') return { problem: `"${name}" is empty` };
-  if (id === '.' || id === '..' || id === '__proto__' || !id.isWellFormed()) {
-    return { problem: `"${name}" cannot be part of a URL` };
-  }
-  return { value: id };
-}
-
 function described(object: Fields): Omit<RemoteFile, 'id'> {
   const expiresAt = readTime(object['expires_at']);
   return {
@@ -191,38 +168,4 @@ function described(object: Fields): Omit<RemoteFile, 'id'> {
     filename: readText(object['filename']),
     purpose: readText(object['purpose']),
   };
-}
-
-function readText(value: unknown): string | null {
-  return typeof value === 'string' ? value : null;
-}
-
-function readSize(value: unknown): number | null {
-  const size = typeof value === 'string' && /^\d+$/.test(value) ? Number(value) : value;
-  return typeof size === 'number' && Number.isSafeInteger(size) && size >= 0 ? size : null;
-}
-
-/** Unix times beyond this, in the year 5138, are milliseconds. */
-const LAST_UNIX_SECOND = 1e11;
-
-/** Unix seconds from a number or a text of one, with or without a fraction, or from an ISO time. */
-function readTime(value: unknown): number | null {
-  const number = typeof value === 'string' ? timeOfText(value.trim()) : value;
-  if (typeof number !== 'number' || !Number.isFinite(number)) return null;
-  return Math.floor(number > LAST_UNIX_SECOND ? number / 1000 : number);
-}
-
-function timeOfText(text: string): number {
-  if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text);
-  if (!/^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}|$)/.test(text)) return Number.NaN;
-  // Without a zone it is UTC, as servers mean it; `Date.parse` would take it for local time.
-  const zoned = /(Z|[+-]\d{2}:?\d{2})$/i.test(text) || text.length === 10 ? text : `${text}Z`;
-  return Date.parse(zoned.replace(' ', 'T')) / 1000;
-}
-
-function kindOf(value: unknown): string {
-  if (value === undefined) return 'missing';
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return 'a list';
-  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }

@@ -35,9 +35,7 @@ export function requestHeaders(options: HeaderOptions): RequestHeaders {
   if (options.project !== null) own.set('openai-project', options.project);
   for (const [name, value] of Object.entries(options.headers)) own.set(name.toLowerCase(), value);
   for (const [name, value] of own) {
-    if (!isHeaderName(name) || !isHeaderValue(value)) {
-      throw new TypeError(`not a header that can be sent: ${JSON.stringify(name)}`);
-    }
+    assertSendable(name, value);
   }
   const fixed = [...own].flat();
   const named = [...own].filter(([name]) => SECRET_NAME.test(name)).map(([, value]) => value);
@@ -58,6 +56,12 @@ export function requestHeaders(options: HeaderOptions): RequestHeaders {
       return key === null ? fixedSecrets : [key, ...fixedSecrets];
     },
   };
+}
+
+/** Throws `TypeError` when this is no header. The value never appears in it. */
+export function assertSendable(name: string, value: string): void {
+  if (isHeaderName(name) && isHeaderValue(value)) return;
+  throw new TypeError(`not a header that can be sent: ${JSON.stringify(name)}`);
 }
 
 function unsendableKey(): Fault {

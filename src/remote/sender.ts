@@ -21,6 +21,8 @@ export interface ApiRequest {
   readonly path: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly remoteName?: string;
+  /** More headers, names and values in turn. */
+  readonly headers?: readonly string[];
 }
 
 export interface SendRequest extends ApiRequest {
@@ -120,7 +122,7 @@ export class Sender {
       method: request.method,
       origin: address.origin,
       path: address.target(request.path, request.query),
-      headers: headers.make(formHeaders),
+      headers: headers.make([...formHeaders, ...(request.headers ?? [])]),
       // The longest silence: no byte taken from us, none received.
       headersTimeout: timeoutMs,
       bodyTimeout: timeoutMs,

@@ -24,6 +24,23 @@ export function readServerError(body: string): ServerError {
   return { message: text, type: null, code: null, form: 'text' };
 }
 
+/** True when it says "no such address" rather than "no such thing". */
+export function deniesAddress(error: ServerError): boolean {
+  return error.form === 'html' || error.code === 'unknown_url' || /^Invalid URL\b/i.test(error.message);
+}
+
+const QUOTA_CODES: ReadonlySet<string> = new Set([
+  'insufficient_quota',
+  'insufficient_balance',
+  'billing_hard_limit_reached',
+  'billing_not_active',
+]);
+
+/** True when it says that the project has no credit, or no more of something. */
+export function namesQuota({ code, type }: ServerError): boolean {
+  return QUOTA_CODES.has(code ?? '') || QUOTA_CODES.has(type ?? '');
+}
+
 function fromJson(json: Record<string, unknown>): Omit<ServerError, 'form'> {
   const inner = json['error'];
   const source = isObject(inner) ? inner : json;

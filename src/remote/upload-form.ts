@@ -3,7 +3,7 @@ import { formFrame, gatherForm, streamForm } from './multipart.ts';
 import type { FormFrame, ServerFields } from './multipart.ts';
 import type { Throttle } from './throttle.ts';
 
-/** The body of one upload attempt. */
+/** The body of one attempt. */
 export interface UploadForm {
   readonly contentType: string;
   readonly totalBytes: number;
@@ -23,6 +23,16 @@ export interface FormParts {
   readonly fields: ServerFields;
 }
 
+/** A body of JSON, sent in one write. */
+export function jsonForm(value: unknown): UploadForm {
+  return wholeForm('application/json', Buffer.from(JSON.stringify(value)));
+}
+
+function wholeForm(contentType: string, form: Buffer): UploadForm {
+  const totalBytes = form.byteLength;
+  return { contentType, totalBytes, body: () => form, failure: () => null, throttledMs: () => 0 };
+}
+
 /** Up to this size a form is read into memory and sent in one write. */
 const SMALL_FORM_BYTES = 256 * 1024;
 
@@ -40,8 +50,7 @@ export async function prepareForm(
   if (frame.totalBytes > SMALL_FORM_BYTES) return largeForm(frame, request.body, throttle, clock);
   const form = await gatherForm(frame, request.body, signal);
   await throttle?.take(form.byteLength, signal);
-  const { contentType, totalBytes } = frame;
-  return { contentType, totalBytes, body: () => form, failure: () => null, throttledMs: () => 0 };
+  return wholeForm(frame.contentType, form);
 }
 
 function largeForm(
