@@ -10,7 +10,7 @@ import { readLines } from './text-lines.ts';
 /*
  * A header, then one change a line:
  *
- *   {"version":1,"mirrorId":"…","base":4711,"crc32":"…"}
+ *   {"version":2,"mirrorId":"…","base":4711,"crc32":"…"}
  *   {"seq":4712,"durable":4711,"at":1763766000123,"intents":{"batch/a.jsonl":{…}},"crc32":"…"}
  *
  * `crc32` covers the line before it. `durable` is the last change that was known to be on the disk when the line

@@ -2,6 +2,7 @@ import type { Adapter } from 'lowdb';
 import type { Clock } from '../contract/ports.ts';
 import { replacedBy } from '../contract/replaced.ts';
 import type { Recorded } from '../contract/types.ts';
+import { manifestVersion } from './manifest-schema.ts';
 import { journalHeader, journalLines } from './journal-format.ts';
 import type { PendingChange } from './journal-format.ts';
 import { journalName, loadManifest, snapshotName } from './load-manifest.ts';
@@ -204,11 +205,13 @@ export class JournaledFile implements Adapter<ManifestData> {
     }
   }
 
-  async #openJournal({ data, journal }: LoadedManifest): Promise<void> {
+  async #openJournal({ data, journal, version }: LoadedManifest): Promise<void> {
     if (journal === null) return this.#replaceJournal(data.mirrorId, data.seq, 0);
     const file = await this.#files.open(journalName, 'update');
     if (file === null) throw new Error('the journal vanished while it was opened');
-    this.#journal = { file, headerBytes: journal.headerBytes, endBytes: journal.endBytes, suspect: false };
+    const { headerBytes, endBytes } = journal;
+    // What an older program wrote becomes this one's with the first change: no line of ours stands behind its header.
+    this.#journal = { file, headerBytes, endBytes, suspect: version < manifestVersion };
     if (journal.sizeBytes === journal.endBytes) return;
     await file.truncate(journal.endBytes);
     await file.sync();

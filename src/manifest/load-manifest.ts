@@ -4,7 +4,6 @@ import { Damage, damagedManifest } from './manifest-fault.ts';
 import { replayJournal } from './journal-format.ts';
 import type { ReplayedJournal } from './journal-format.ts';
 import { readSnapshot } from './snapshot-format.ts';
-import type { ReadSnapshot } from './snapshot-format.ts';
 import type { ManifestData } from './manifest-data.ts';
 import type { StateFile, StateFiles } from './state-files.ts';
 
@@ -14,6 +13,8 @@ export const journalName = 'manifest.journal';
 export interface LoadedManifest {
   readonly data: ManifestData;
   readonly snapshotBytes: number;
+  /** Of the older of the two files. */
+  readonly version: number;
   /** The snapshot is a person's work and bears no checksum. */
   readonly handwritten: boolean;
   /** Null: there was none, which is accepted for a handwritten snapshot alone. */
@@ -33,7 +34,9 @@ export async function loadManifest(files: StateFiles): Promise<LoadedManifest | 
   if (snapshot === null) return refuseUnlessNew(files, journal);
   if (journal === null && !snapshot.handwritten)
     throw damagedManifest(files.pathOf(journalName), journalLost);
-  return { ...loadedSnapshot(snapshot), journal };
+  const { data, sizeBytes: snapshotBytes, handwritten } = snapshot;
+  const version = Math.min(snapshot.version, journal?.header.version ?? snapshot.version);
+  return { data, snapshotBytes, version, handwritten, journal };
 }
 
 const journalLost = new Damage(
@@ -41,10 +44,6 @@ const journalLost = new Damage(
   'nothing was changed or sent. Restore it; if it is lost for good, remove the last field `crc32` from ' +
     `manifest.json to go on with what that holds, and compare it with the API: ${command('verify')}`,
 );
-
-function loadedSnapshot({ data, sizeBytes, handwritten }: ReadSnapshot): Omit<LoadedManifest, 'journal'> {
-  return { data, snapshotBytes: sizeBytes, handwritten };
-}
 
 function refuseUnlessNew(files: StateFiles, journal: ReplayedJournal | null): null {
   // INVARIANT: a new manifest's journal is made before its snapshot, and nothing is committed before both exist.

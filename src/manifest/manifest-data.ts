@@ -1,3 +1,5 @@
+import { NO_BATCH_MEMORY } from '../contract/batch.ts';
+import type { BatchMemory, BatchRecord, SubmissionId } from '../contract/batch.ts';
 import type {
   Change,
   Entry,
@@ -10,8 +12,8 @@ import type {
 } from '../contract/types.ts';
 import { AttemptLog } from './attempt-log.ts';
 
-/** The four maps of a manifest, in the order in which the snapshot holds them. */
-export const sectionNames = ['files', 'intents', 'garbage', 'rejected'] as const;
+/** The maps of a manifest, in the order in which the snapshot holds them; version 1 had no `batches`. */
+export const sectionNames = ['files', 'intents', 'garbage', 'rejected', 'batches'] as const;
 export type SectionName = (typeof sectionNames)[number];
 
 /** The whole manifest in memory. Only `applyChange` changes it. */
@@ -24,6 +26,8 @@ export interface ManifestData extends ManifestView {
   readonly intents: Map<MirrorPath, Intent>;
   readonly garbage: Map<FileId, Garbage>;
   readonly rejected: Map<MirrorPath, Rejection>;
+  readonly batches: Map<SubmissionId, BatchRecord>;
+  batchMemory: BatchMemory;
 }
 
 export function emptyData(mirrorId: string, seq = 0, attempts: readonly number[] = []): ManifestData {
@@ -35,6 +39,8 @@ export function emptyData(mirrorId: string, seq = 0, attempts: readonly number[]
     intents: new Map(),
     garbage: new Map(),
     rejected: new Map(),
+    batches: new Map(),
+    batchMemory: NO_BATCH_MEMORY,
   };
 }
 
@@ -48,6 +54,8 @@ export function applyChange(data: ManifestData, change: Change, seq: number, atM
   patch(data.intents, change.intents);
   patch(data.garbage, change.garbage);
   patch(data.rejected, change.rejected);
+  patch(data.batches, change.batches);
+  if (change.batchMemory !== undefined) data.batchMemory = change.batchMemory;
   data.seq = seq;
 }
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Manifest } from '../contract/ports.ts';
+import { NO_BATCH_MEMORY } from '../contract/batch.ts';
 import { remembersNothing } from '../contract/remembers-nothing.ts';
 import { NO_MEMORY } from '../contract/types.ts';
 import { admitApi, nameOf, writeApiRecord } from './api-identity.ts';
@@ -88,8 +88,9 @@ async function copyFile(name: string, from: StateFiles, to: StateFiles): Promise
  * Only the mirror's id stays. A crash on the way leaves a part, and the API identity as it was, so that the next
  * start does the rest.
  */
-async function forgetEverything(manifest: Manifest): Promise<void> {
+async function forgetEverything(manifest: ManifestStore): Promise<void> {
   await manifest.remember(NO_MEMORY);
+  await manifest.commit({ batchMemory: NO_BATCH_MEMORY });
   for (const section of sectionNames) {
     const keys = [...manifest[section].keys()];
     for (let at = 0; at < keys.length; at += keysPerChange) {

@@ -1,8 +1,10 @@
 import * as z from 'zod';
+import { batchMemory, batchRecord } from './batch-schema.ts';
 import type { Entry, Garbage, Intent, Rejection, RemoteFile } from '../contract/types.ts';
 
-/** The version of the files this program writes, and the only one it reads. */
-export const manifestVersion = 1;
+/** The version of the files that this program writes. It reads version 1 too, which had no batches. */
+export const manifestVersion = 2;
+const version = z.union([z.literal(1), z.literal(manifestVersion)]);
 
 const seconds = z.number().nonnegative();
 const wallMs = z.number().nonnegative();
@@ -66,12 +68,12 @@ const rejection = z.strictObject({
 }) satisfies z.ZodType<Rejection>;
 
 /**
- * The public format of `manifest.json`, version 1. Scripts may read it; entries are keyed by path, garbage by
- * file id. `seq` counts the changes contained: `manifest.journal` holds those after it, one a line, each a merge
- * patch of the four maps (a value sets the key, null removes it).
+ * The public format of `manifest.json`, version 2. Scripts may read it; entries are keyed by path, garbage by
+ * file id, batches by the id of their submission. `seq` counts the changes contained: `manifest.journal` holds those
+ * after it, one a line, each a merge patch of the maps (a value sets the key, null removes it).
  */
 export const manifestSchema = z.strictObject({
-  version: z.literal(manifestVersion),
+  version,
   mirrorId: z.uuid(),
   seq: z.int().nonnegative(),
   /** When upload attempts of the last 61 s ended, unix milliseconds; the upload window survives a restart by it. */
@@ -80,6 +82,9 @@ export const manifestSchema = z.strictObject({
   intents: z.record(z.string(), intent),
   garbage: z.record(z.string(), garbage),
   rejected: z.record(z.string(), rejection),
+  batches: z.record(z.string(), batchRecord).default({}),
+  /** What was spent on batches of late. */
+  batchMemory: batchMemory,
   /**
    * CRC-32 (lower-case hex) of everything before the last line, as the program wrote it. A person who edits the
    * file removes this field: without it, the whole file is checked against this schema instead.
@@ -88,13 +93,15 @@ export const manifestSchema = z.strictObject({
 });
 
 /** The first line of a snapshot. */
-export const snapshotHeaderSchema = manifestSchema
-  .pick({ version: true, mirrorId: true, seq: true })
-  .extend({ attempts: z.array(wallMs), files: z.strictObject({}) });
+export const snapshotHeaderSchema = manifestSchema.pick({ version: true, mirrorId: true, seq: true }).extend({
+  attempts: z.array(wallMs),
+  batchMemory: batchMemory,
+  files: z.strictObject({}),
+});
 
 /** The first line of a journal. `base`: the number of the last change that is not in it. */
 export const journalHeaderSchema = z.strictObject({
-  version: z.literal(manifestVersion),
+  version,
   mirrorId: z.uuid(),
   base: z.int().nonnegative(),
 });

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { Low } from 'lowdb';
 import { isErrno } from '../contract/errno.ts';
+import type { BatchMemory, BatchRecord, SubmissionId } from '../contract/batch.ts';
 import { changesNothing } from '../contract/changes-nothing.ts';
 import { Fault } from '../contract/faults.ts';
 import type { Clock, Manifest } from '../contract/ports.ts';
@@ -143,6 +144,14 @@ export class ManifestStore implements Manifest {
 
   get rejected(): ReadonlyMap<MirrorPath, Rejection> {
     return this.#low.data.rejected;
+  }
+
+  get batches(): ReadonlyMap<SubmissionId, BatchRecord> {
+    return this.#low.data.batches;
+  }
+
+  get batchMemory(): BatchMemory {
+    return this.#low.data.batchMemory;
   }
 
   get memory(): Memory {

@@ -1,5 +1,6 @@
 import { isErrno } from '../contract/errno.ts';
 import { Fault } from '../contract/faults.ts';
+import type { BatchesView } from '../contract/batch.ts';
 import type { ManifestView } from '../contract/types.ts';
 import { journalName, loadManifest, snapshotName } from './load-manifest.ts';
 import { unusable, unusableStateDir } from './manifest-fault.ts';
@@ -9,7 +10,7 @@ import type { StateFiles } from './state-files.ts';
 const tries = 5;
 
 /** What was remembered when it was read; it does not follow later changes. */
-export interface ManifestSnapshot extends ManifestView {
+export interface ManifestSnapshot extends ManifestView, BatchesView {
   /** Number of the last change contained. */
   readonly seq: number;
 }

@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { ZodError } from 'zod';
+import type { BatchMemory } from '../contract/batch.ts';
 import { Damage, newerVersion } from './manifest-fault.ts';
 import { emptyData, sectionNames } from './manifest-data.ts';
 import type { ManifestData, SectionName } from './manifest-data.ts';
@@ -10,12 +11,13 @@ import { readLines, readTail } from './text-lines.ts';
 /*
  * One JSON object, one entry a line:
  *
- *   {"version":1,"mirrorId":"…","seq":4711,"attempts":[],"files":{
+ *   {"version":2,"mirrorId":"…","seq":4711,"attempts":[],"batchMemory":{…},"files":{
  *   "batch/a.jsonl":{…},
  *   "batch/b.jsonl":{…}
  *   },"intents":{
  *   },"garbage":{
  *   },"rejected":{
+ *   },"batches":{
  *   },"crc32":"0123abcd"}
  *
  * The checksum covers every byte before the last line. A file that bears the right one is as this program wrote
@@ -34,6 +36,7 @@ export interface SnapshotCut {
   readonly mirrorId: string;
   readonly seq: number;
   readonly attempts: readonly number[];
+  readonly batchMemory: BatchMemory;
   readonly sections: Readonly<Record<SectionName, SectionCut>>;
 }
 
@@ -55,11 +58,13 @@ export function cutOf(data: ManifestData, nowMs: number): SnapshotCut {
     mirrorId: data.mirrorId,
     seq: data.seq,
     attempts: data.attempts.recent(nowMs),
+    batchMemory: data.batchMemory,
     sections: {
       files: cut('files'),
       intents: cut('intents'),
       garbage: cut('garbage'),
       rejected: cut('rejected'),
+      batches: cut('batches'),
     },
   };
 }
@@ -80,6 +85,7 @@ export async function writeSnapshot(file: StateFile, cut: SnapshotCut): Promise<
 
 export interface ReadSnapshot {
   readonly data: ManifestData;
+  readonly version: number;
   /** True when a person vouches for the content: it bears no checksum, and was validated entry by entry. */
   readonly handwritten: boolean;
   readonly sizeBytes: number;
@@ -92,7 +98,8 @@ export async function readSnapshot(file: StateFile): Promise<ReadSnapshot> {
   await refuseNewerVersion(file);
   const seal = sealPattern.exec(await readTail(file, sizeBytes, sealBytes));
   if (seal?.[1] === undefined) {
-    return { data: await readHandwritten(file, sizeBytes), handwritten: true, sizeBytes };
+    const data = await readHandwritten(file, sizeBytes);
+    return { data, version: manifestVersion, handwritten: true, sizeBytes };
   }
   let checksum = 0;
   const loader = new SnapshotLoader();
@@ -102,11 +109,11 @@ export async function readSnapshot(file: StateFile): Promise<ReadSnapshot> {
     loader.take(block.lines);
   }
   if (hex(checksum) !== seal[1]) throw editedOrDamaged();
-  return { data: loader.finish(), handwritten: false, sizeBytes };
+  return { data: loader.finish(), version: loader.version, handwritten: false, sizeBytes };
 }
 
-function* pieces({ mirrorId, seq, attempts, sections }: SnapshotCut): Generator<string> {
-  const header = { version: manifestVersion, mirrorId, seq, attempts, files: {} };
+function* pieces({ mirrorId, seq, attempts, batchMemory, sections }: SnapshotCut): Generator<string> {
+  const header = { version: manifestVersion, mirrorId, seq, attempts, batchMemory, files: {} };
   yield `${JSON.stringify(header).slice(0, -2)}\n`;
   for (const name of sectionNames) {
     if (name !== 'files') yield sectionStart(name);
@@ -129,6 +136,7 @@ function sectionStart(name: SectionName): string {
 /** Takes the lines of a snapshot one block after the other. */
 class SnapshotLoader {
   #data: ManifestData | null = null;
+  version = manifestVersion;
   #section = 0;
   /** Pairs not parsed yet, as the beginning of a JSON array. */
   #waiting = '';
@@ -136,7 +144,7 @@ class SnapshotLoader {
 
   take(lines: readonly string[]): void {
     for (const line of lines) {
-      if (this.#data === null) this.#data = dataFromHeader(line);
+      if (this.#data === null) [this.#data, this.version] = dataFromHeader(line);
       else if (line.startsWith('"')) this.#takeEntry(line);
       else this.#takeSectionStart(line);
     }
@@ -144,7 +152,7 @@ class SnapshotLoader {
 
   finish(): ManifestData {
     this.#parseWaiting();
-    if (this.#data === null || this.#section !== sectionNames.length - 1) throw editedOrDamaged();
+    if (this.#data === null || this.#section !== sectionsOf(this.version) - 1) throw editedOrDamaged();
     return this.#data;
   }
 
@@ -182,10 +190,16 @@ function pairText(line: string): string {
   return JSON.stringify(Object.entries(parseJson(`{${line.slice(0, end)}}`) as object)[0]);
 }
 
-function dataFromHeader(line: string): ManifestData {
+/** The data as its header says, and its version. */
+function dataFromHeader(line: string): [ManifestData, number] {
   const header = snapshotHeaderSchema.safeParse(parseJson(`${line}}}`));
   if (!header.success) throw editedOrDamaged();
-  return emptyData(header.data.mirrorId, header.data.seq, header.data.attempts);
+  const { mirrorId, seq, attempts, batchMemory, version } = header.data;
+  return [{ ...emptyData(mirrorId, seq, attempts), batchMemory }, version];
+}
+
+function sectionsOf(version: number): number {
+  return version === 1 ? sectionNames.length - 1 : sectionNames.length;
 }
 
 /** Whatever else a newer program writes, it begins with its version. */
@@ -206,7 +220,8 @@ async function readHandwritten(file: StateFile, sizeBytes: number): Promise<Mani
   const parsed = manifestSchema.safeParse(json);
   if (!parsed.success) throw new Damage(`is not a valid manifest: ${firstIssue(parsed.error)}`);
   if (parsed.data.crc32 !== undefined) throw editedOrDamaged();
-  const data = emptyData(parsed.data.mirrorId, parsed.data.seq, parsed.data.attempts);
+  const { mirrorId, seq, attempts, batchMemory } = parsed.data;
+  const data = { ...emptyData(mirrorId, seq, attempts), batchMemory };
   for (const name of sectionNames) {
     const section = data[name] as Map<string, unknown>;
     for (const [key, value] of Object.entries(parsed.data[name])) section.set(key, value);

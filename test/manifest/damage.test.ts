@@ -107,8 +107,8 @@ const cases: readonly Case[] = [
   },
   {
     name: 'a snapshot of a newer version',
-    damage: (d) => edit(d, json, (t) => t.replace('"version":1', '"version":2')),
-    says: /newer files-mirror \(format 2\).*Run that version/,
+    damage: (d) => edit(d, json, (t) => t.replace('"version":2', '"version":3')),
+    says: /newer files-mirror \(format 3\).*Run that version/,
   },
   {
     name: 'a newer snapshot laid out otherwise',
@@ -172,7 +172,7 @@ const cases: readonly Case[] = [
   },
   {
     name: 'a journal of a newer version',
-    damage: (d) => edit(d, journal, (t) => t.replace('"version":1', '"version":2')),
+    damage: (d) => edit(d, journal, (t) => t.replace('"version":2', '"version":3')),
     says: /manifest\.journal was written by a newer/,
   },
   {

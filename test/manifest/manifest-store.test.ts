@@ -120,7 +120,7 @@ describe('a snapshot', () => {
     const text = readFileSync(join(stateDir, 'manifest.json'), 'utf8');
     const parsed = manifestSchema.parse(JSON.parse(text));
     expect(parsed).toMatchObject({
-      version: 1,
+      version: 2,
       mirrorId: store.mirrorId,
       seq: 2,
       ...(contentOf(store) as object),
