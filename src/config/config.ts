@@ -1,3 +1,4 @@
+import type { BatchSettings } from '../contract/batch-settings.ts';
 import type { FolderRules } from '../contract/types.ts';
 import type { ConfigFile } from './schema.ts';
 
@@ -12,6 +13,7 @@ export interface Config {
   readonly limits: Readonly<ConfigFile['limits']>;
   readonly watch: Readonly<ConfigFile['watch']>;
   readonly deletes: Readonly<ConfigFile['deletes']>;
+  readonly batches: BatchSettings;
   /** 0: never by itself. */
   readonly verifyHours: number;
   /** The purpose folders that are mirrored, in the order of their names. */

@@ -1,5 +1,6 @@
 import { isHeaderName } from '../contract/http-header.ts';
 import { isLoopback } from '../contract/loopback.ts';
+import { batchProblems } from './batch-checks.ts';
 import { headerSourceProblems } from './header-values.ts';
 import { isPublicHost, plainHost } from './http-hosts.ts';
 import { ownAddressOf } from './presets.ts';
@@ -35,6 +36,7 @@ export function crossChecks(config: ConfigFile, baseUrlGiven: boolean): readonly
     ...headerSourceProblems(config.api.headers),
     ...uploadFieldProblems(config.api),
     ...expiryProblems(config),
+    ...batchProblems(config),
   ];
 }
 

@@ -36,6 +36,8 @@ export interface LoadedConfig {
   readonly file: string | null;
   /** False when nobody said where the API is, so that it is the default. */
   readonly baseUrlGiven: boolean;
+  /** Some folder says whether its files are submitted as batches. */
+  readonly submitGiven: boolean;
 }
 
 /** Read in the current folder when neither `--config` nor `FILES_MIRROR_CONFIG` names a file. */
@@ -67,7 +69,10 @@ export async function loadConfig(surroundings: ConfigSurroundings): Promise<Load
   const { config, problems: later } = resolved(parsed.data, source, surroundings);
   const problems = [...crossChecks(parsed.data, baseUrlGiven), ...later];
   if (problems.length > 0) throw configFault(problems.map(locate).join('\n'));
-  return { config, file: source.file, baseUrlGiven };
+  const submitGiven = Object.values(parsed.data.folders).some(
+    (folder) => folder !== false && folder.submit !== undefined,
+  );
+  return { config, file: source.file, baseUrlGiven, submitGiven };
 }
 
 interface Source {
@@ -143,6 +148,7 @@ function resolved(
       limits: file.limits,
       watch: file.watch,
       deletes: file.deletes,
+      batches: { ...file.batches, submitFolders: submitFolders(file, folders) },
       verifyHours: file.verifyHours,
       folders,
     },
@@ -154,6 +160,19 @@ function resolved(
       ...(file.api.deletes ? [] : deleteProblems(file.folders)),
     ],
   };
+}
+
+function submitFolders(
+  { folders }: ConfigFile,
+  mirrored: Config['folders'],
+): Config['batches']['submitFolders'] {
+  const names = mirrored.map(({ folder }) => folder);
+  return new Set(
+    names.filter((name) => {
+      const folder = folders[name];
+      return folder !== undefined && folder !== false && folder.submit === true;
+    }),
+  );
 }
 
 /** A folder that is to mirror deletes at a server that cannot is a contradiction; the default for all folders is none. */

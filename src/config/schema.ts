@@ -1,27 +1,12 @@
 import { z } from 'zod';
+import { batchesSchema, submitSetting } from './batches-schema.ts';
 import { presetNames } from './preset-names.ts';
+import { choice, oneDaySeconds, seconds, setting, text } from './setting.ts';
 
 /**
  * The one description of the configuration file. From it come the types, the defaults, the checks, the JSON
  * Schema (`config schema`) and the table in the README. Every object is strict: an unknown key is an error.
  */
-
-/** Longest wait a key may ask for: a timer cannot be set for more than 2^31 ms, about 24.8 days. */
-const longestSeconds = 2_000_000;
-const oneDaySeconds = 86_400;
-
-/** A key that is always there, with its default. */
-function setting<T extends z.ZodType>(type: T, standard: z.util.NoUndefined<z.output<T>>, meaning: string) {
-  return type.default(standard).describe(meaning);
-}
-
-/** A key that may be left out. */
-function choice<T extends z.ZodType>(type: T, meaning: string) {
-  return type.optional().describe(meaning);
-}
-
-const text = z.string().min(1);
-const seconds = (min: number, max: number = longestSeconds) => z.number().min(min).max(max);
 
 const expirySchema = z.strictObject({
   field: setting(text, 'expires_after', 'The form field that asks the server to expire a file.'),
@@ -216,6 +201,7 @@ const folderSchema = z.strictObject({
     requestsSchema,
     "What the server demands of batch lines, where it differs from OpenAI's Batch API.",
   ),
+  submit: submitSetting,
   deletes: choice(
     z.strictObject({ mode: deletesMode.optional().describe('As `deletes.mode`, for this folder alone.') }),
     'What differs from `deletes` in this folder.',
@@ -234,6 +220,7 @@ export const configSchema = z.strictObject({
   limits: limitsSchema.prefault({}),
   watch: watchSchema.prefault({}),
   deletes: deletesSchema.prefault({}),
+  batches: batchesSchema.prefault({}),
   verifyHours: setting(
     z.number().min(0).max(500),
     24,

@@ -24,6 +24,7 @@ export function shownConfig(config: Config): unknown {
     limits: config.limits,
     watch: config.watch,
     deletes: config.deletes,
+    batches: withoutFolders(config.batches),
     verifyHours: config.verifyHours,
     folders: {
       ...Object.fromEntries(
@@ -32,9 +33,18 @@ export function shownConfig(config: Config): unknown {
       ...Object.fromEntries(
         config.folders.map(({ folder, deletes, ...rules }) => [
           folder,
-          { ...rules, deletes: { mode: deletes } },
+          {
+            ...rules,
+            ...(rules.purpose === 'batch' ? { submit: config.batches.submitFolders.has(folder) } : {}),
+            deletes: { mode: deletes },
+          },
         ]),
       ),
     },
   };
+}
+
+/** Which folders are submitted is told with each folder. */
+function withoutFolders({ submitFolders: _folders, ...batches }: Config['batches']): unknown {
+  return batches;
 }

@@ -10,12 +10,28 @@ import type { Problem } from './problems.ts';
  * mounted must still find its state.
  */
 export function defaultStateDir(root: string, env: Environment, homeDir: string): string {
-  const fromSystemd = env['STATE_DIRECTORY']?.split(':')[0];
-  if (fromSystemd !== undefined && isAbsolute(fromSystemd)) return fromSystemd;
+  return fromSystemd(env) ?? join(ownStateHome(env, homeDir), shortHash(root));
+}
+
+/** Where `batch run FILE` keeps what it needs to go on, whatever folder it is called in. `file`: absolute. */
+export function runDirectory(file: string, env: Environment, homeDir: string): string {
+  return join(fromSystemd(env) ?? ownStateHome(env, homeDir), 'runs', shortHash(file));
+}
+
+function fromSystemd(env: Environment): string | null {
+  const first = env['STATE_DIRECTORY']?.split(':')[0];
+  return first !== undefined && isAbsolute(first) ? first : null;
+}
+
+function ownStateHome(env: Environment, homeDir: string): string {
   const fromXdg = env['XDG_STATE_HOME'];
   // The specification says that a relative path is to be ignored.
   const stateHome = fromXdg !== undefined && isAbsolute(fromXdg) ? fromXdg : join(homeDir, '.local', 'state');
-  return join(stateHome, 'files-mirror', createHash('sha256').update(root).digest('hex').slice(0, 16));
+  return join(stateHome, 'files-mirror');
+}
+
+function shortHash(path: string): string {
+  return createHash('sha256').update(path).digest('hex').slice(0, 16);
 }
 
 /** Our own writes must never look like changes of the mirrored folder, nor the other way round. */
