@@ -14,6 +14,7 @@ import { million } from './million.ts';
 import { record } from './record.ts';
 import { smallFiles } from './small-files.ts';
 import { startUp } from './start-up.ts';
+import { batchResults } from './results.ts';
 import { type Bench, isMet } from './support/bench.ts';
 import { useProgram } from './support/program.ts';
 import { median } from './support/statistics.ts';
@@ -32,6 +33,7 @@ const benches: readonly Bench[] = [
   record,
   exit,
   checkBatch,
+  batchResults,
   latency,
   atRest,
   held,
