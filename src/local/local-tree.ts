@@ -18,6 +18,8 @@ import { scanTree } from './scan.ts';
 
 export interface LocalTreeOptions extends Omit<LookOptions, 'disk' | 'lookAtRoot'> {
   readonly checks: ContentChecks;
+  /** A first-level folder that is the program's own, and passed over in silence. */
+  readonly ownFolder?: string;
   readonly disk?: Disk;
 }
 
@@ -28,7 +30,7 @@ export interface ScannedTree extends LocalTree {
 }
 
 export function createLocalTree(options: LocalTreeOptions): ScannedTree {
-  const { root, clock, folders, rules, checks, disk = realDisk } = options;
+  const { root, clock, folders, ownFolder, rules, checks, disk = realDisk } = options;
   const rootGuard = new RootGuard(root, disk);
   const hashes = new HashThread();
   const looks = new Looks({ ...options, disk, lookAtRoot: () => rootGuard.lookAgain() });
@@ -52,7 +54,8 @@ export function createLocalTree(options: LocalTreeOptions): ScannedTree {
       const detail = rules.trouble();
       if (under === null && detail !== null)
         yield [{ kind: 'skipped', path: IGNORE_FILE, reason: 'unreadable', detail }];
-      yield* scanTree({ root, folders, rules, disk }, under, signal);
+      const own = ownFolder === undefined ? {} : { ownFolder };
+      yield* scanTree({ root, folders, ...own, rules, disk }, under, signal);
       if (under === null) lastScanMs = clock.monotonicMs() - startedMs;
     },
     lastScanMs: () => lastScanMs,

@@ -20,6 +20,8 @@ export interface ScanOptions {
   readonly root: string;
   /** First-level folders that are mirrored. */
   readonly folders: readonly string[];
+  /** A first-level folder that is the program's own, and passed over in silence. */
+  readonly ownFolder?: string;
   readonly rules: IgnoreRules;
   readonly disk?: Disk;
 }
@@ -59,14 +61,16 @@ type Step = ScanItem | null;
 class Walk {
   readonly #root: string;
   readonly #folders: readonly string[];
+  readonly #ownFolder: string | null;
   readonly #rules: IgnoreRules;
   readonly #disk: Disk;
   /** Directories still to be listed. */
   readonly #pending: MirrorPath[] = [];
 
-  constructor({ root, folders, rules, disk = realDisk }: ScanOptions) {
+  constructor({ root, folders, ownFolder, rules, disk = realDisk }: ScanOptions) {
     this.#root = root;
     this.#folders = folders;
+    this.#ownFolder = ownFolder ?? null;
     this.#rules = rules;
     this.#disk = disk;
   }
@@ -153,7 +157,7 @@ class Walk {
       }
       return { kind: 'unlistable', path, reason: describeError(error) };
     }
-    if (stat === undefined) return null;
+    if (stat === undefined || path === this.#ownFolder) return null;
     const isDirectory = stat.isDirectory();
     const rule = this.#rules.test(path, isDirectory);
     if (rule !== null) return { kind: 'ignored', path, rule };

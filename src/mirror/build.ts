@@ -6,6 +6,7 @@ import { ExpiryWatch } from './acts/expiry-watch.ts';
 import { Inquiry } from './acts/inquiry.ts';
 import { LaneGovernor } from './acts/lane-governor.ts';
 import { Reader } from './acts/reader.ts';
+import { LifeEnder } from './acts/life-ender.ts';
 import { Resolver } from './acts/resolver.ts';
 import { RootGuard } from './acts/root-guard.ts';
 import { Scanner } from './acts/scanner.ts';
@@ -24,6 +25,7 @@ import type {
   Manifest,
   SendQueue,
 } from '../contract/ports.ts';
+import { NO_USES, type FileUses } from '../contract/file-uses.ts';
 import type { MirrorSettings } from '../contract/settings.ts';
 import type { Stay } from './judge/halt-advice.ts';
 import { LetGo } from './judge/let-go.ts';
@@ -57,6 +59,8 @@ export interface MirrorParts {
   /** Whether it goes on when a halt ends: what is advised depends on it. */
   readonly stay: Stay;
   readonly listener: Listener;
+  /** Who else of this program uses remote files; none by default. */
+  readonly uses?: FileUses;
 }
 
 /** How the engine ends. */
@@ -73,7 +77,7 @@ export type Engine = ReturnType<typeof buildEngine>;
 
 /** Makes the parts of the engine, each after those that it works with. Nothing runs yet. */
 export function buildEngine(parts: MirrorParts, { abort, stopTaking, broke }: Endings) {
-  const { clock, manifest, queue, listener, apiMemory, api } = parts;
+  const { clock, manifest, queue, listener, apiMemory, api, uses = NO_USES } = parts;
   const config: Reloadable = { settings: parts.settings, local: parts.local };
   const pause = (): Promise<void> => clock.sleep(0, abort);
   const index = new IdentityIndex(manifest, pause);
@@ -105,7 +109,7 @@ export function buildEngine(parts: MirrorParts, { abort, stopTaking, broke }: En
     sendingRoom: new SendingRoom(),
     wakeup: new Wakeup(clock),
   };
-  const world = { clock, pause, api, queue, listener, signal: abort, broke, ...memory, ...waiting };
+  const world = { clock, pause, api, queue, listener, uses, signal: abort, broke, ...memory, ...waiting };
   const apiHalts = new ApiHalts(world);
   const trial = new Trial(world);
   const governors = {
@@ -152,6 +156,8 @@ export function buildEngine(parts: MirrorParts, { abort, stopTaking, broke }: En
     ...world,
     ...guards,
     apiMemory,
+    collector,
+    lifeEnder: new LifeEnder(world),
     governors,
     deleter,
     verifications,

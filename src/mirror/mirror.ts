@@ -15,7 +15,7 @@ import { forgetRejections } from './judge/retry.ts';
 import type { MirrorSettings } from '../contract/settings.ts';
 import { statusOf } from './loop/status.ts';
 import { STORAGE } from './waiting/topics.ts';
-import type { MirrorPath } from '../contract/types.ts';
+import type { FileId, MirrorPath } from '../contract/types.ts';
 
 /**
  * The engine, as others see it: paths that want a look go through the worklist to workers; a timer loop does what is
@@ -116,6 +116,16 @@ export class Mirror implements MirrorControl {
   async ended(): Promise<void> {
     await this.#running;
     if (this.#fatal !== null) throw this.#fatal;
+  }
+
+  /** Remote files that were in use may not be any more: those that wait to be deleted are looked at again. */
+  filesReleased(): void {
+    this.#engine.collector.released();
+  }
+
+  /** Deletes this remote file of the path; the local one stays, and its time is over until it changes. Throws `Fault`. */
+  async endLife(path: MirrorPath, id: FileId, signal: AbortSignal): Promise<void> {
+    await this.#engine.lifeEnder.end(path, id, signal);
   }
 
   status(): MirrorStatus {

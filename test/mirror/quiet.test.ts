@@ -1,3 +1,4 @@
+import { NO_USES } from '../../src/contract/file-uses.ts';
 import { expect, test } from 'vitest';
 import { Quiet } from '../../src/mirror/loop/quiet.ts';
 import type { FileId, Garbage } from '../../src/contract/types.ts';
@@ -15,6 +16,7 @@ const garbage: Garbage = {
 
 const untroubled = { trouble: () => null };
 const governors = { upload: untroubled, delete: untroubled, ask: untroubled };
+const uses = NO_USES;
 const scope = { isUnproven: () => false, trouble: () => null };
 
 /** A mirror with nothing to do but deleting one id after the other: whenever one is gone, there is a new one. */
@@ -50,7 +52,7 @@ function endlesslyReplacing() {
     waitingPaths: () => [],
   };
   const collector = { failuresOf: () => 0 };
-  return new Quiet({ ...world, deleter, collector, governors, scope } as never);
+  return new Quiet({ ...world, deleter, collector, governors, scope, uses } as never);
 }
 
 const signal = new AbortController().signal;
@@ -103,7 +105,7 @@ test.each(['flush', 'sync'] as const)(
       notes: { stateOf, problems: () => [] },
     };
     const deleter = { isWaiting: () => false, isHeld: () => false, waitingPaths: () => [] };
-    const quiet = new Quiet({ ...world, deleter, governors, scope } as never);
+    const quiet = new Quiet({ ...world, deleter, governors, scope, uses } as never);
     const wanted = verb === 'flush' ? new Set(worklist.paths()) : null;
     await expect(quiet.untilDone(wanted, signal)).rejects.toThrow('waited in vain');
     expect(asked).toBe(polls);

@@ -5,13 +5,14 @@ import type { Reloadable } from '../memory/reloadable.ts';
 import type { FilesApi, Clock, Listener, SendQueue } from '../../contract/ports.ts';
 import type { ApiHalts } from './api-halts.ts';
 import { type Fault, survivable } from '../../contract/faults.ts';
+import type { FileUses } from '../../contract/file-uses.ts';
 import { garbageDeleted, isSurelyOurs } from '../judge/fold.ts';
 import type { LaneGovernor } from './lane-governor.ts';
 import type { RootGuard } from './root-guard.ts';
 import { type ScopeGuard, UNSURE_MS } from './scope-guard.ts';
 import type { Trial } from './trial.ts';
 import type { FileId, Garbage, ManifestView } from '../../contract/types.ts';
-import { again, REST, Worklist } from '../waiting/worklist.ts';
+import { again, on, REST, Worklist, type Next, type Topic } from '../waiting/worklist.ts';
 
 /** Deletes that wait for their turn in the lane, or are under way. */
 const MAX_IN_LANE = 64;
@@ -21,6 +22,8 @@ const ENOUGH_FRESH = 64;
 const IN_USE_MS = 1_000;
 /** So much more urgent that a fresh one never waits for those that were refused. */
 const FRESH = 1_000_000;
+/** Signalled when something that was in use may not be any more. */
+const RELEASED: Topic = 'released';
 const REFUSED = 0;
 
 /** What it works with. */
@@ -40,6 +43,7 @@ interface Parts {
   readonly apiHalts: ApiHalts;
   readonly trial: Trial;
   readonly scope: ScopeGuard;
+  readonly uses: FileUses;
   /** Breaks off what is under way. */
   readonly signal: AbortSignal;
 }
@@ -71,6 +75,12 @@ export class Collector {
   /** The id was put on the garbage list, or may be deleted from now on. */
   #add(id: FileId): void {
     this.#line.mark(id);
+    this.#pump();
+  }
+
+  /** Something that was in use may not be any more. */
+  released(): void {
+    this.#line.signal(RELEASED);
     this.#pump();
   }
 
@@ -119,8 +129,14 @@ export class Collector {
     const garbage = this.#parts.view.garbage.get(id);
     // INVARIANT: what was only found by its looks in a listing is never deleted.
     const isWanted = garbage !== undefined && !garbage.hold && isSurelyOurs(garbage);
-    const waitMs = isWanted ? await this.#delete(id, garbage) : null;
-    this.#line.done(id, waitMs === null ? REST : again(waitMs));
+    this.#line.done(id, isWanted ? await this.#next(id, garbage) : REST);
+  }
+
+  async #next(id: FileId, garbage: Garbage): Promise<Next> {
+    // INVARIANT: a file that somebody of this program still uses is not deleted.
+    if (this.#parts.uses.userOf(id) !== null) return on(RELEASED);
+    const waitMs = await this.#delete(id, garbage);
+    return waitMs === null ? REST : again(waitMs);
   }
 
   /** Returns how long to wait before the next try; null: it is gone. */

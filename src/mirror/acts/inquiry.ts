@@ -1,6 +1,6 @@
 import { type Fault, survivable } from '../../contract/faults.ts';
 import type { Clock, Listener, Questions, SendQueue } from '../../contract/ports.ts';
-import type { Halt, ManifestView, MirrorPath, StatToken } from '../../contract/types.ts';
+import type { Halt, HaltName, ManifestView, MirrorPath, StatToken } from '../../contract/types.ts';
 import { forgotten, type Superseded } from '../judge/fold.ts';
 import { afterExpiry, isExpired } from '../judge/expiry.ts';
 import type { Failures } from '../memory/failures.ts';
@@ -134,7 +134,7 @@ export class Inquiry {
     return again(retryInMs);
   }
 
-  #waitsForEnd(path: MirrorPath, why: string, { name }: Halt): Next {
+  #waitsForEnd(path: MirrorPath, why: string, { name }: Halt<HaltName>): Next {
     return this.#waits(path, why, endOf(name));
   }
 

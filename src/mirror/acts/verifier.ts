@@ -1,3 +1,4 @@
+import type { FileUses } from '../../contract/file-uses.ts';
 import type { Ledger } from '../memory/ledger.ts';
 import type { Reloadable } from '../memory/reloadable.ts';
 import type { Questions, Clock, Listener } from '../../contract/ports.ts';
@@ -38,6 +39,7 @@ interface Parts {
   readonly trial: Trial;
   readonly scope: ScopeGuard;
   readonly storage: Storage;
+  readonly uses: FileUses;
   readonly lost: LostFiles;
 }
 
@@ -94,12 +96,18 @@ export class Verifier {
   }
 
   async #compare(signal: AbortSignal): Promise<Comparison> {
-    const { api, view } = this.#parts;
+    const { api, view, uses } = this.#parts;
     const { settings } = this.#parts.config;
     if (!(await this.#parts.scope.admits())) throw this.#parts.scope.refusal();
     const { files: listed, doubts } = await listEverything(api, signal);
     this.#tell(doubtLines(doubts));
-    const survey = surveyRemote(view, listed, serverNowSeconds(this.#parts), settings.trustReply);
+    const survey = surveyRemote(
+      view,
+      listed,
+      serverNowSeconds(this.#parts),
+      settings.trustReply,
+      uses.made(),
+    );
     this.#parts.storage.surveyed(survey);
     await this.#correctExpiry(survey);
     // A list that shows none of our files is rather one of another project than one from which all were deleted.

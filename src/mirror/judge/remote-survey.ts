@@ -29,12 +29,14 @@ export interface Survey {
   readonly checked: number;
 }
 
-/** Compares the manifest with a complete listing. Pure. `nowSeconds`: by the server's clock. `trusted`: what is compared. */
+/** Compares the manifest with a complete listing. Pure. `nowSeconds`: by the server's clock. `trusted`: what is compared.
+ * `made`: files of ours that no path has. */
 export function surveyRemote(
   view: ManifestView,
   listed: ReadonlyMap<FileId, RemoteFile>,
   nowSeconds: number,
   trusted: ReadonlySet<ReplyField>,
+  made: ReadonlySet<FileId>,
 ): Survey {
   const unseen: MirrorPath[] = [];
   const expired: MirrorPath[] = [];
@@ -57,7 +59,7 @@ export function surveyRemote(
     expired,
     differing,
     expiryCorrections,
-    usage: usageOf(view, listed),
+    usage: usageOf(view, listed, made),
     checked: view.files.size,
   };
 }
@@ -73,7 +75,11 @@ function differenceOf(entry: Entry, remote: RemoteFile, trusted: ReadonlySet<Rep
   }
 }
 
-function usageOf(view: ManifestView, listed: ReadonlyMap<FileId, RemoteFile>): readonly PurposeUsage[] {
+function usageOf(
+  view: ManifestView,
+  listed: ReadonlyMap<FileId, RemoteFile>,
+  made: ReadonlySet<FileId>,
+): readonly PurposeUsage[] {
   const owned = new Set<FileId>(view.garbage.keys());
   for (const entry of view.files.values()) owned.add(entry.id);
   const byPurpose = new Map<string, { -readonly [Key in keyof PurposeUsage]: PurposeUsage[Key] }>();
@@ -87,7 +93,7 @@ function usageOf(view: ManifestView, listed: ReadonlyMap<FileId, RemoteFile>): r
       unownedBytes: 0,
       unsizedFiles: 0,
     };
-    if (owned.has(file.id)) {
+    if (owned.has(file.id) || made.has(file.id)) {
       usage.ownedFiles += 1;
       usage.ownedBytes += file.bytes ?? 0;
     } else {

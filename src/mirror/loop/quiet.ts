@@ -9,6 +9,7 @@ import { needOf } from '../../contract/attention.ts';
 import type { Collector } from '../acts/collector.ts';
 import type { Deleter } from '../acts/deleter.ts';
 import type { Failures } from '../memory/failures.ts';
+import type { FileUses } from '../../contract/file-uses.ts';
 import { Fault } from '../../contract/faults.ts';
 import type { ApiTrouble, LaneGovernor } from '../acts/lane-governor.ts';
 import type { Lane, Clock } from '../../contract/ports.ts';
@@ -44,6 +45,7 @@ interface Parts {
   readonly collector: Collector;
   readonly governors: Readonly<Record<Lane, LaneGovernor>>;
   readonly failures: Failures;
+  readonly uses: FileUses;
   readonly scope: Pick<ScopeGuard, 'isUnproven' | 'trouble'>;
 }
 
@@ -95,7 +97,8 @@ export class Quiet {
     const trouble = this.#troubleOf('delete');
     for (const [id, garbage] of this.#parts.view.garbage) {
       const failures = this.#parts.collector.failuresOf(id);
-      if (garbage.hold || (failures === 0 && trouble === null)) continue;
+      if (garbage.hold || (failures === 0 && trouble === null) || this.#parts.uses.userOf(id) !== null)
+        continue;
       const { path, purpose, bytes } = garbage;
       const why = trouble ?? `tried ${failures} times`;
       const reason = `its remote file ${id} could not be deleted yet (${why})`;
@@ -221,7 +224,8 @@ export class Quiet {
     if (!settings.canDelete || halts.holds('delete') || this.#troubleOf('delete') !== null) return false;
     for (const [id, garbage] of view.garbage) {
       if (ids !== null && !ids.has(id)) continue;
-      if (!garbage.hold && this.#parts.collector.failuresOf(id) < FAILURES_TO_TELL) return true;
+      if (garbage.hold || this.#parts.uses.userOf(id) !== null) continue;
+      if (this.#parts.collector.failuresOf(id) < FAILURES_TO_TELL) return true;
     }
     return false;
   }

@@ -19,7 +19,7 @@ const HELD_LANES: Readonly<Record<HaltName, readonly Exclude<Lane, 'ask'>[]>> = 
 
 /** The halts in force, as values in one place. Raising one holds its lanes; ending it releases them. */
 export class HaltBoard {
-  readonly #halts = new Map<string, Halt>();
+  readonly #halts = new Map<string, Halt<HaltName>>();
   readonly #queue: SendQueue;
   readonly #listener: Listener;
   readonly #stay: Stay;
@@ -36,8 +36,8 @@ export class HaltBoard {
     this.#whenEnded.push(told);
   }
 
-  raise(raised: Omit<Halt, 'next'>): void {
-    const halt: Halt = { ...raised, next: haltAdvice(raised.name, raised.folder, this.#stay) };
+  raise(raised: Omit<Halt<HaltName>, 'next'>): void {
+    const halt: Halt<HaltName> = { ...raised, next: haltAdvice(raised.name, raised.folder, this.#stay) };
     const key = keyOf(halt.name, halt.folder);
     const known = this.#halts.get(key);
     this.#halts.set(key, known === undefined ? halt : { ...halt, since: known.since });
@@ -69,7 +69,7 @@ export class HaltBoard {
    * A halt under which nothing is sent by itself: neither uploads nor deletes, nor a question that only they need
    * answered. Null: there is none, besides that of the name `besides`.
    */
-  ofEverything(besides: HaltName | null = null): Halt | null {
+  ofEverything(besides: HaltName | null = null): Halt<HaltName> | null {
     for (const halt of this.#halts.values())
       if (halt.name !== besides && HELD_LANES[halt.name].length === 2) return halt;
     return null;
@@ -79,7 +79,7 @@ export class HaltBoard {
     return this.ofEverything() !== null;
   }
 
-  all(): readonly Halt[] {
+  all(): readonly Halt<HaltName>[] {
     return [...this.#halts.values()];
   }
 }

@@ -40,7 +40,7 @@ export interface AdoptParts {
    * Opens the manifest for recording. Only called when everything is known: a new manifest that stays empty would make
    * the next sync upload every file a second time. Null: a dry run, which writes nothing.
    */
-  readonly openManifest: (() => Promise<Manifest>) | null;
+  readonly openManifest: (() => Promise<Pick<Manifest, 'mirrorId' | 'commit'>>) | null;
   readonly clock: Clock;
   /** By the name of the purpose folder. */
   readonly folders: ReadonlyMap<string, FolderRules>;
@@ -219,7 +219,7 @@ async function readMatches(
 }
 
 /** All of it in as few records as a line of the journal should be long. */
-async function record(manifest: Manifest, changes: readonly Change[]): Promise<void> {
+async function record(manifest: Pick<Manifest, 'commit'>, changes: readonly Change[]): Promise<void> {
   for (let at = 0; at < changes.length; at += ENTRIES_PER_RECORD) {
     const some = changes.slice(at, at + ENTRIES_PER_RECORD);
     await manifest.commit({

@@ -1,5 +1,6 @@
 import { requireOwnScope } from '../acts/ask-scope.ts';
 import { type Fault, survivable } from '../../contract/faults.ts';
+import { NO_USES, type FileUses } from '../../contract/file-uses.ts';
 import { garbageDeleted, isSurelyOurs } from '../judge/fold.ts';
 import { asOneOnly } from '../judge/refusal.ts';
 import { requireOwnRoot } from '../acts/own-root.ts';
@@ -16,6 +17,7 @@ export interface ClearGarbageParts {
   readonly manifest: Manifest;
   readonly apiMemory: ApiMemory;
   readonly clock: Clock;
+  readonly uses?: FileUses;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface ClearGarbageParts {
  * deleted; or the signal's reason.
  */
 export async function clearGarbage(parts: ClearGarbageParts, signal: AbortSignal): Promise<number> {
-  const { local, manifest, clock } = parts;
+  const { local, manifest, clock, uses = NO_USES } = parts;
   await requireOwnRoot(local, manifest);
   await requireKnownScope(parts, signal);
   const owned = new Set([...manifest.files.values()].map(({ id }) => id));
@@ -34,7 +36,7 @@ export async function clearGarbage(parts: ClearGarbageParts, signal: AbortSignal
     let lastFault: Fault | null = null;
     for (const [id, garbage] of manifest.garbage) {
       // INVARIANT: what was only found by its looks in a listing is never deleted.
-      if (!isSurelyOurs(garbage)) continue;
+      if (!isSurelyOurs(garbage) || uses.userOf(id) !== null) continue;
       const fault = await deleteOne(parts, id, owned.has(id), signal);
       if (fault === null) gone += 1;
       else if (fault.disposition === 'halt') throw fault;
