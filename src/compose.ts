@@ -1,8 +1,10 @@
+import { usesOf } from './batches/in-use.ts';
 /**
  * Builds the parts and connects them, for one question or wish of the command line each. This file and the folder of
  * its name are the only ones that know all rooms.
  */
 import { Opened } from './compose/opened.ts';
+import { leavingAlone } from './compose/batches.ts';
 import {
   apiOf,
   emptyView,
@@ -30,12 +32,20 @@ import { requireOwnScope } from './mirror/acts/ask-scope.ts';
 import { LetGo } from './mirror/judge/let-go.ts';
 import type { PlannedAction } from './mirror/judge/planned.ts';
 import { forgetRejections } from './mirror/judge/retry.ts';
+import { NO_BATCHES, type BatchesView } from './contract/batch.ts';
 import type { ManifestView, MirrorPath } from './contract/types.ts';
 import type { FilesClient } from './remote/files-client.ts';
 import { systemClock } from './service/system-clock.ts';
 
 export type { MirrorApp };
+export { dryRunOf, moneyOf, readRequestsFile } from './compose/requests.ts';
+export { batchRules, RunFolder } from './compose/run-folder.ts';
+export { deleteMade, deliver, readSummary } from './compose/run-results.ts';
 export { checkFile } from './checks/check-file.ts';
+export { usesOf } from './batches/in-use.ts';
+export { recordedViews, totalsOf } from './batches/batch-views.ts';
+export { whyNoResults } from './compose/results-place.ts';
+export { plannedBatches, type PlannedBatch } from './compose/planned-batches.ts';
 export { dialectNames } from './emulator/dialects.ts';
 export { readApiIdentity as recordedApi } from './manifest/api-identity.ts';
 export { lockHolder as findHolder } from './manifest/state-lock.ts';
@@ -109,7 +119,9 @@ export async function adoptRemote(
     folders: settingsOf(config).folders,
   };
   const openManifest =
-    lock === null ? null : async () => opened.add(await openManifestFor(options, marked, lock));
+    lock === null
+      ? null
+      : async () => leavingAlone(opened.add(await openManifestFor(options, marked, lock)), config);
   const report = await adopt({ ...parts, openManifest }, signal);
   if (!dryRun) await (await openRecordedApi(config.stateDir, scope, false)).confirm();
   return report;
@@ -126,7 +138,10 @@ export async function deleteOrphans(options: MirrorOptions, signal: AbortSignal)
   const api = opened.add(createClient(config, () => apiKey));
   const apiMemory = await openRecordedApi(config.stateDir, scopeOf(options, apiKey), false);
   const { local } = createTree(config);
-  return await clearGarbage({ local, api, manifest, apiMemory, clock: systemClock }, signal);
+  return await clearGarbage(
+    { local, api, manifest, apiMemory, clock: systemClock, uses: usesOf(manifest.batches) },
+    signal,
+  );
 }
 
 /** Forgets, while no daemon runs, that files were rejected; see `forgetRejections`. Throws as `openMirror` does too. */
@@ -188,8 +203,8 @@ export async function checkScope(
 }
 
 /** What is remembered, read without a lock; an empty view when there is nothing yet. */
-export async function readState(stateDir: string): Promise<ManifestView> {
-  return (await readManifest(stateDir)) ?? emptyView(null);
+export async function readState(stateDir: string): Promise<ManifestView & BatchesView> {
+  return (await readManifest(stateDir)) ?? { ...emptyView(null), ...NO_BATCHES };
 }
 
 /** What its ids are worth to the configured API. Throws `Fault` (`config`) when they belong to another one. */

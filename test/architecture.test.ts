@@ -20,6 +20,7 @@ const ENGINE = [
 const PARTS = [
   'contract',
   ...ENGINE,
+  'batches',
   'checks',
   'local',
   'remote',
@@ -36,6 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(ENGINE.map((room, floor) => [room, ['contract', ...ENGINE.slice(0, floor)]])),
   // A loop of its own: what no engine runs for knows nothing of the engine's.
   'mirror/offline': ['contract', 'mirror/judge', 'mirror/memory', 'mirror/acts'],
+  batches: ['contract'],
   checks: ['contract'],
   local: ['contract'],
   remote: ['contract'],
@@ -111,6 +113,14 @@ describe('the house', () => {
   test('the engine and what it promises import nothing from outside their rooms, not even from Node', () => {
     const outside = imports
       .filter((each) => isEngine(each.room) && !(each.target.startsWith('.') && isEngine(roomOfImport(each))))
+      .map(({ file, target }) => `${file} imports ${target}`);
+    expect(outside).toEqual([]);
+  });
+
+  test('the loop of batches imports what is promised and itself alone; only its results know a disk', () => {
+    const outside = imports
+      .filter(({ file }) => file.startsWith('batches/') && !file.startsWith('batches/results/'))
+      .filter(({ target }) => !/^\.\/[\w-]+\.ts$|^\.\.\/contract\//.test(target))
       .map(({ file, target }) => `${file} imports ${target}`);
     expect(outside).toEqual([]);
   });

@@ -29,6 +29,14 @@ export async function goesToEmulator(
   return (await recordedApi(config.stateDir))?.kind === 'emulator';
 }
 
+/** At the emulator nothing costs money, and nobody wants to wait: unless it is said otherwise, batches go the whole road. */
+export function emulated({ config, submitGiven }: LoadedConfig): Config {
+  const { batches, folders } = config;
+  const ofBatches = folders.filter(({ purpose }) => purpose === 'batch').map(({ folder }) => folder);
+  const submitFolders = submitGiven ? batches.submitFolders : new Set(ofBatches);
+  return { ...config, batches: { ...batches, submitFolders, pollSeconds: batches.pollSeconds ?? 2 } };
+}
+
 /**
  * The configured API; or, where neither a key nor a base URL is given, the emulator, if the mirror went there so far.
  * Throws `Fault` with rule `config`, also when what is remembered belongs to another API.
@@ -38,7 +46,8 @@ export async function usedApi(context: Context): Promise<UsedApi> {
   const { config } = loaded;
   const { admitConfiguredApi } = await context.compose();
   const isEmulator = await goesToEmulator(loaded, context);
-  if (!isEmulator) await admitConfiguredApi(config);
+  if (isEmulator) return { config: emulated(loaded), isEmulator };
+  await admitConfiguredApi(config);
   return { config, isEmulator };
 }
 

@@ -1,4 +1,5 @@
 import { groupProblems, needOf } from '../contract/attention.ts';
+import type { BatchTotals } from '../contract/batch-report.ts';
 import type { PathReport } from '../contract/report.ts';
 import type { ManifestView, MirrorPath, PathState } from '../contract/types.ts';
 import { sizeOf } from '../contract/stat-token.ts';
@@ -76,6 +77,7 @@ export function lastKnownState(
   nowSeconds: number,
   canDelete: boolean,
   found: Exclude<FoundProcess, { kind: 'daemon' }>,
+  batches: BatchTotals,
 ): LastKnownState {
   let nextExpiry: LastKnownState['nextExpiry'] = null;
   for (const [path, { expiresAt }] of manifest.files) {
@@ -104,6 +106,7 @@ export function lastKnownState(
     problems: shown,
     problemsTotal: groups.reduce((sum, { count }) => sum + count, 0),
     problemGroups: groups,
+    batches,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { MirrorApp } from '../compose.ts';
 import { checkRoot } from '../config/root-folder.ts';
-import type { Listener } from '../contract/ports.ts';
+import type { AppListener } from '../contract/app-event.ts';
 import { logEvents } from '../service/event-log.ts';
 import { createLogger, type Logger } from '../service/logger.ts';
 import { askedApi } from './asked-api.ts';
@@ -17,7 +17,7 @@ async function createOneShotLogger(context: Context): Promise<Logger> {
 }
 
 /** For a verb that does its work without a mirror's engine: logs what happens. */
-export async function oneShotListener(context: Context, apiKey: string | null): Promise<Listener> {
+export async function oneShotListener(context: Context, apiKey: string | null): Promise<AppListener> {
   const logger = await createOneShotLogger(context);
   logger.hide(apiKey);
   return logEvents(logger);
@@ -30,14 +30,14 @@ export async function oneShotListener(context: Context, apiKey: string | null): 
 export async function mirrorOnce<T>(
   context: Context,
   work: (mirror: MirrorApp, signal: AbortSignal) => Promise<T>,
-  onEvent: Listener = () => {},
+  onEvent: AppListener = () => {},
 ): Promise<T> {
   const logger = await createOneShotLogger(context);
   await checkRoot((await context.loadConfig()).config.root);
   const { config, apiKey, isEmulator } = await askedApi(context);
   logger.hide(apiKey);
   const log = logEvents(logger);
-  const listener: Listener = (event) => {
+  const listener: AppListener = (event) => {
     onEvent(event);
     log(event);
   };

@@ -5,6 +5,7 @@ import { readHeaders } from '../config/header-values.ts';
 import { createIgnoreRules, type IgnoreRules } from '../local/ignore-rules.ts';
 import { createLocalTree, type ScannedTree } from '../local/local-tree.ts';
 import { createOpenWriters } from '../local/open-writers.ts';
+import { folderOf } from '../contract/mirror-path.ts';
 import type { MirrorSettings } from '../contract/settings.ts';
 import type { SendLimits } from '../queue/send-queue.ts';
 import { createFilesClient, type FilesClient } from '../remote/files-client.ts';
@@ -24,6 +25,7 @@ export function createTree(config: Config): { readonly local: ScannedTree; reado
     settleMs: watch.settleSeconds * 1000,
     clock: systemClock,
     folders: folders.map(({ folder }) => folder),
+    ownFolder: folderOf(config.batches.resultsFolder),
     rules,
     openWriters: createOpenWriters({ root, clock: systemClock }),
     checks: createContentChecks(),
@@ -33,7 +35,7 @@ export function createTree(config: Config): { readonly local: ScannedTree; reado
 
 /** Throws `Fault` with rule `config` when the value of a header cannot be had. */
 export function createClient(config: Config, apiKey: () => string | null): FilesClient {
-  const { api, limits } = config;
+  const { api, batches, limits } = config;
   const { headers, secrets } = readHeaders(api.headers, process.env);
   return createFilesClient({
     baseUrl: api.baseUrl,
@@ -50,6 +52,7 @@ export function createClient(config: Config, apiKey: () => string | null): Files
     listParameters: api.listParameters,
     purposes: [...new Set(config.folders.map(({ purpose }) => purpose))],
     pageSize: api.pageSize,
+    batches: { endpointMap: batches.endpointMap, idempotencyHeader: batches.idempotencyHeader },
     userAgent: `files-mirror/${ownPackage().version}`,
     clock: systemClock,
   });

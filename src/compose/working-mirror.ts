@@ -3,11 +3,15 @@ import type { Config } from '../config/config.ts';
 import type { RecordedApi } from '../manifest/api-memory.ts';
 import type { ManifestStore } from '../manifest/manifest-store.ts';
 import { Mirror } from '../mirror/mirror.ts';
-import type { FilesApi, Listener, Manifest } from '../contract/ports.ts';
-import type { FlushResult, MirrorControl } from '../contract/report.ts';
+import type { AppListener } from '../contract/app-event.ts';
+import type { BatchControl, WaitOutcome } from '../contract/batch-report.ts';
+import type { FilesApi, Manifest } from '../contract/ports.ts';
+import type { BatchDesk } from '../batches/batch-desk.ts';
+import type { AppStatus, FlushResult, MirrorControl } from '../contract/report.ts';
 import { LaneQueue } from '../queue/send-queue.ts';
 import { systemClock } from '../service/system-clock.ts';
 import type { Opened } from './opened.ts';
+import { openBatchDesk } from './batches.ts';
 import { createClient, createTree, limitsOf, settingsOf } from './parts.ts';
 import type { MirrorIdentity } from './remembered.ts';
 
@@ -17,7 +21,7 @@ const STOP_GRACE_MS = 15_000;
 /** What a mirror is opened with. */
 export interface MirrorOptions extends MirrorIdentity {
   readonly apiKey: string | null;
-  readonly listener: Listener;
+  readonly listener: AppListener;
 }
 
 /** What the engine's memory and its server are reached by. */
@@ -29,11 +33,18 @@ export interface OutwardPorts {
 /** A mirror, ready to work. */
 export interface MirrorApp {
   readonly control: MirrorControl;
+  readonly batches: BatchControl;
+  status(): AppStatus;
   /**
    * One pass until converged, or until only halts, persons or an API that does not answer are waited for.
-   * Throws `Fault` (`unreachable`) when the API did not answer several times in a row.
+   * Batches that are due are submitted, asked for and fetched as well. Throws `Fault` (`unreachable`) when the API did
+   * not answer several times in a row.
    */
   converge(signal: AbortSignal): Promise<FlushResult>;
+  /** What is due of batches now is done: the part of `converge` that is left after one more was asked for. */
+  settleBatches(signal: AbortSignal): Promise<void>;
+  /** Until all batches have ended, or only what waits for a person is left. Rejects when the engine breaks. */
+  waitForBatches(signal: AbortSignal): Promise<WaitOutcome>;
   /** How long ago the engine last went round, milliseconds: what grows and grows is one that is stuck. */
   sinceTickMs(): number;
   /** The daemon: watches and mirrors until the signal aborts and what is in flight has ended. */
@@ -48,11 +59,12 @@ export interface MirrorApp {
 
 /** The daemon, and one pass of it: the engine on its parts, and the watcher beside it. */
 export class WorkingMirror implements MirrorApp {
+  readonly batches: BatchDesk;
   readonly #mirror: Mirror;
   readonly #queue: LaneQueue;
   readonly #opened: Opened;
   readonly #memory: RecordedApi;
-  readonly #listener: Listener;
+  readonly #listener: AppListener;
   #config: Config;
   #apiKey: string | null;
   #tree: ReturnType<typeof createTree>;
@@ -79,6 +91,18 @@ export class WorkingMirror implements MirrorApp {
       recentAttemptsMs: manifest.recentAttempts(),
     });
     this.#tree = createTree(config);
+    this.batches = openBatchDesk({
+      config,
+      manifest,
+      api,
+      queue: this.#queue,
+      local: () => this.#tree.local,
+      listener: (event) => {
+        listener(event);
+        if (event.kind === 'batch-ended' || event.kind === 'results-written') this.#mirror.filesReleased();
+      },
+      endLife: (path, id, over) => this.#mirror.endLife(path, id, over),
+    });
     this.#mirror = new Mirror({
       clock: systemClock,
       local: this.#tree.local,
@@ -88,11 +112,18 @@ export class WorkingMirror implements MirrorApp {
       settings: settingsOf(config),
       stay: verb === 'run' ? 'daemon' : 'pass',
       listener,
+      uses: this.batches,
     });
   }
 
   get control(): MirrorControl {
     return this.#mirror;
+  }
+
+  status(): AppStatus {
+    const status = this.#mirror.status();
+    const halts = [...status.halts, ...this.batches.halts()];
+    return { ...status, halts, batches: this.batches.totals() };
   }
 
   sinceTickMs(): number {
@@ -101,7 +132,17 @@ export class WorkingMirror implements MirrorApp {
 
   async converge(signal: AbortSignal): Promise<FlushResult> {
     this.#start();
-    return await Promise.race([this.#mirror.converge(signal), this.#untilBroken()]);
+    return await Promise.race([this.#pass(signal), this.#untilBroken()]);
+  }
+
+  async settleBatches(signal: AbortSignal): Promise<void> {
+    this.#start();
+    await Promise.race([this.batches.settled(signal), this.#untilBroken()]);
+  }
+
+  async waitForBatches(signal: AbortSignal): Promise<WaitOutcome> {
+    this.#start();
+    return await Promise.race([this.batches.wait(null, signal), this.#untilBroken()]);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -113,7 +154,7 @@ export class WorkingMirror implements MirrorApp {
       await Promise.race([aborted(signal), watching, this.#untilBroken()]);
     } finally {
       over.abort();
-      await this.#mirror.stop(STOP_GRACE_MS);
+      await this.#stop();
     }
     await watching;
   }
@@ -127,11 +168,12 @@ export class WorkingMirror implements MirrorApp {
     this.#tree = tree;
     this.#queue.setLimits(limitsOf(config));
     this.#mirror.reconfigure(settingsOf(config), this.#tree.local);
+    this.batches.reconfigure(config.batches);
     this.#rewatch.abort();
   }
 
   async close(): Promise<void> {
-    await this.#mirror.stop(STOP_GRACE_MS);
+    await this.#stop();
     this.#queue.close();
     await this.#opened.close();
   }
@@ -140,6 +182,18 @@ export class WorkingMirror implements MirrorApp {
     if (this.#started) return;
     this.#started = true;
     this.#mirror.start();
+    this.batches.start();
+  }
+
+  async #pass(signal: AbortSignal): Promise<FlushResult> {
+    const { problems, halts } = await this.#mirror.converge(signal);
+    await this.batches.settled(signal);
+    return { problems, halts: [...halts, ...this.batches.halts()] };
+  }
+
+  async #stop(): Promise<void> {
+    await this.batches.stop();
+    await this.#mirror.stop(STOP_GRACE_MS);
   }
 
   /** Watches, and starts over with the current configuration whenever that was replaced. */
@@ -170,7 +224,7 @@ export class WorkingMirror implements MirrorApp {
 
   /** Rejects when the engine broke; never resolves. */
   async #untilBroken(): Promise<never> {
-    await this.#mirror.ended();
+    await Promise.race([this.#mirror.ended(), this.batches.ended()]);
     return await new Promise<never>(() => {});
   }
 }

@@ -1,8 +1,9 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { errnoOf } from '../contract/errno.ts';
 import { fatalFault, Fault } from '../contract/faults.ts';
-import type { FlushResult, MirrorStatus, PathReport, VerifyReport } from '../contract/report.ts';
+import type { AppStatus, FlushResult, PathReport, VerifyReport } from '../contract/report.ts';
 import type { MirrorPath } from '../contract/types.ts';
+import { batchClient, type BatchClient } from './batch-client.ts';
 import type { ControlError } from './control-server.ts';
 import { findControlSocket } from './control-socket.ts';
 import { heartbeat, type Heartbeat } from './heartbeat.ts';
@@ -14,7 +15,8 @@ import { heartbeat, type Heartbeat } from './heartbeat.ts';
  */
 export interface DaemonClient {
   readonly pid: number;
-  status(): Promise<MirrorStatus>;
+  readonly batches: BatchClient;
+  status(): Promise<AppStatus>;
   report(path: MirrorPath): Promise<PathReport | null>;
   list(): AsyncIterable<PathReport>;
   /** `timeoutMs` null: as long as it takes. */
@@ -73,12 +75,14 @@ export async function connectDaemon(
   };
   const post = (name: string, body: Readonly<Record<string, unknown>> = {}) =>
     asked(`POST /v1/${name}`, body);
+  const listed = (route: string) => listItems(socketPath, route, watched);
   return {
     pid,
-    status: async () => (await asked('GET /v1/status')) as MirrorStatus,
+    batches: batchClient({ asked, listed }),
+    status: async () => (await asked('GET /v1/status')) as AppStatus,
     report: async (path) =>
       (await asked(`GET /v1/report?path=${encodeURIComponent(path)}`)) as PathReport | null,
-    list: () => listReports(socketPath, watched),
+    list: () => listed('GET /v1/list') as AsyncIterable<PathReport>,
     flush: async (timeoutMs) => (await post('flush', { timeoutMs })) as FlushResult,
     waitFor: async (path, timeoutMs) => (await post('wait', { path, timeoutMs })) as PathReport,
     approve: async (folder) => ((await post('approve', { folder })) as { approved: number }).approved,
@@ -133,14 +137,18 @@ async function ask(
 }
 
 /** One item a line, as the server writes it: the list may be far larger than a text should be. */
-async function* listReports(socketPath: string, watched: () => Heartbeat): AsyncIterable<PathReport> {
+async function* listItems(
+  socketPath: string,
+  route: string,
+  watched: () => Heartbeat,
+): AsyncIterable<unknown> {
   using pulse = watched();
-  const response = await send(socketPath, 'GET /v1/list', pulse.signal);
+  const response = await send(socketPath, route, pulse.signal);
   let complete = false;
   try {
     for await (const line of linesOf(response)) {
       if (line === ']') complete = true;
-      else if (line !== '[') yield JSON.parse(line.endsWith(',') ? line.slice(0, -1) : line) as PathReport;
+      else if (line !== '[') yield JSON.parse(line.endsWith(',') ? line.slice(0, -1) : line);
     }
   } catch (error) {
     throw connectionFault(error, pulse.signal);

@@ -1,6 +1,8 @@
 import { counted, formatBytes, formatDuration } from '../contract/quantities.ts';
-import type { Clock, DeletedWhy, Listener, MirrorEvent } from '../contract/ports.ts';
+import type { AppEvent, AppListener } from '../contract/app-event.ts';
+import type { Clock, DeletedWhy } from '../contract/ports.ts';
 import type { LogFields, Logger, LogLevel } from './logger.ts';
+import { batchMessage } from './batch-text.ts';
 import { printable } from '../contract/shown-text.ts';
 import { systemClock } from './system-clock.ts';
 
@@ -10,13 +12,17 @@ interface LogLine {
   readonly fields: LogFields;
 }
 
-const levels: Readonly<Record<MirrorEvent['kind'], LogLevel>> = {
+const levels: Readonly<Record<AppEvent['kind'], LogLevel>> = {
   uploaded: 'info',
   moved: 'info',
   deleted: 'info',
   expired: 'info',
   resumed: 'info',
   scanned: 'info',
+  'batch-submitted': 'info',
+  'batch-progress': 'debug',
+  'batch-ended': 'info',
+  'results-written': 'info',
   rejected: 'warn',
   skipped: 'warn',
   failed: 'warn',
@@ -42,7 +48,7 @@ const rememberMs = 600_000;
  * A listener that logs one line for every event. Of failures that say the same, one is a warning and the others
  * of the next 30 s are only seen at level `debug`; the next warning tells how many they were.
  */
-export function logEvents(logger: Logger, clock: Pick<Clock, 'monotonicMs'> = systemClock): Listener {
+export function logEvents(logger: Logger, clock: Pick<Clock, 'monotonicMs'> = systemClock): AppListener {
   const lastFailure = new Map<string, { atMs: number; unsaid: number }>();
   return (event) => {
     const { level, message, fields } = lineFor(event);
@@ -71,17 +77,23 @@ export function logEvents(logger: Logger, clock: Pick<Clock, 'monotonicMs'> = sy
 }
 
 /** What is said about an event, and how loudly. */
-export function lineFor(event: MirrorEvent): LogLine {
+export function lineFor(event: AppEvent): LogLine {
   const { kind, ...facts } = event;
   return {
-    // A person's own wish is no error.
-    level: event.kind === 'halted' && event.name === 'paused' ? 'warn' : levels[kind],
+    level: levelOf(event),
     message: messageOf(event),
     fields: { event: kind, ...loggedFacts(facts) },
   };
 }
 
-function messageOf(event: MirrorEvent): string {
+function levelOf(event: AppEvent): LogLevel {
+  // A person's own wish is no error.
+  if (event.kind === 'halted' && event.name === 'paused') return 'warn';
+  const isWhole = event.kind !== 'results-written' || event.state === 'done';
+  return isWhole ? levels[event.kind] : 'warn';
+}
+
+function messageOf(event: AppEvent): string {
   switch (event.kind) {
     case 'uploaded': {
       const verb = event.adopted ? 'adopted' : event.replaced === null ? 'uploaded' : 'replaced';
@@ -105,6 +117,11 @@ function messageOf(event: MirrorEvent): string {
       return event.name === 'paused' ? 'resumed' : `resumed: the halt ${printable(event.name)} is over`;
     case 'scanned':
       return `looked at ${counted(event.files, 'file')} in ${formatDuration(event.tookMs)}, ${event.dirty} to work on (${printable(event.why)})`;
+    case 'batch-submitted':
+    case 'batch-progress':
+    case 'batch-ended':
+    case 'results-written':
+      return batchMessage(event);
     default:
       return printable(event.message);
   }

@@ -2,15 +2,17 @@ import { counted, formatDuration, formatTime } from '../contract/quantities.ts';
 import { groupProblems, type Need, type ProblemGroup } from '../contract/attention.ts';
 import { command } from '../contract/command.ts';
 import type { Halt, HaltName, PathState } from '../contract/types.ts';
-import type { MirrorStatus, PathReport } from '../contract/report.ts';
+import type { BatchTotals } from '../contract/batch-report.ts';
+import type { AppStatus, MirrorStatus, PathReport } from '../contract/report.ts';
 import { printable } from '../contract/shown-text.ts';
-import { aligned } from './table.ts';
+import { batchFacts, batchProblems } from './batch-status-text.ts';
+import { aligned, type Row } from './table.ts';
 
 /** Of each state so many are named, by what they need; the others are counted. */
 const mostProblems: Readonly<Record<Need, number>> = { person: 20, time: 5, nothing: 5 };
 
 /** While one of these is in force, nothing is sent. */
-const STOPS_ALL: ReadonlySet<HaltName> = new Set<HaltName>(['root', 'auth', 'scope', 'state']);
+const STOPS_ALL: ReadonlySet<Halt['name']> = new Set<HaltName>(['root', 'auth', 'scope', 'state']);
 
 /** In the order in which they are shown. */
 const stateOrder: readonly PathState[] = [
@@ -29,11 +31,12 @@ const stateOrder: readonly PathState[] = [
 ];
 
 /** The state of a running mirror for people: what is halted comes first. `nowSeconds`: unix time. */
-export function renderStatus(status: MirrorStatus, nowSeconds: number): string {
+export function renderStatus(status: AppStatus, nowSeconds: number): string {
   const blocks = [
     status.halts.map((halt) => renderHalt(halt, nowSeconds)).join('\n\n'),
     aligned(factsOf(status, nowSeconds)),
     renderProblems(status.problems, status.problemGroups),
+    batchProblems(status.batches),
   ];
   return `${blocks.filter((block) => block !== '').join('\n\n')}\n`;
 }
@@ -103,6 +106,7 @@ export interface LastKnownState {
   readonly problems: MirrorStatus['problems'];
   readonly problemsTotal: number;
   readonly problemGroups: MirrorStatus['problemGroups'];
+  readonly batches: BatchTotals;
 }
 
 /** `start`: how a daemon is started. */
@@ -115,14 +119,16 @@ export function renderLastKnown(state: LastKnownState, start: string, nowSeconds
     ['files', `${state.files} mirrored${state.rejected === 0 ? '' : `, ${state.rejected} rejected`}`],
     ...leftovers(state, state.process === null ? state.openIntents : 0),
     ...expiryFact(state.nextExpiry, nowSeconds),
+    ...batchFacts(state.batches, nowSeconds),
   ]);
   const problems = renderProblems(state.problems, state.problemGroups);
-  return problems === '' ? `${facts}\n` : `${facts}\n\n${problems}\n`;
+  const blocks = [facts, problems, batchProblems(state.batches)].filter((block) => block !== '');
+  return `${blocks.join('\n\n')}\n`;
 }
 
 type Fact = readonly [string, string];
 
-function factsOf(status: MirrorStatus, nowSeconds: number): readonly Fact[] {
+function factsOf(status: AppStatus, nowSeconds: number): readonly Row[] {
   const { uploads } = status;
   const counts = stateOrder
     .filter((state) => status.counts[state] > 0)
@@ -140,6 +146,7 @@ function factsOf(status: MirrorStatus, nowSeconds: number): readonly Fact[] {
     ...(status.waitingDeletes === 0 ? [] : [['deletes', `${status.waitingDeletes} waiting`] as const]),
     ...leftovers(status, status.unsureUploads),
     ...expiryFact(status.nextExpiry, nowSeconds),
+    ...batchFacts(status.batches, nowSeconds),
     ['last scan', status.lastScanAt === null ? 'not yet' : agoText(status.lastScanAt, nowSeconds)],
     ...(status.lastVerifyAt === null
       ? []
@@ -151,7 +158,7 @@ function factsOf(status: MirrorStatus, nowSeconds: number): readonly Fact[] {
 function phaseText({ phase, paused, halts }: MirrorStatus): string {
   if (phase === 'starting' || phase === 'stopping' || phase === 'stopped') return phase;
   if (paused) return 'paused';
-  return halts.some(({ name }) => STOPS_ALL.has(name)) ? 'halted' : phase;
+  return halts.some(({ name, folder }) => folder === null && STOPS_ALL.has(name)) ? 'halted' : phase;
 }
 
 type Leftovers = Pick<MirrorStatus, 'garbage' | 'undeletable' | 'heldGarbage'>;

@@ -34,12 +34,27 @@ describe('check', () => {
     put('batch/a.jsonl', batchFile(1));
     expect(await check('batch/a.jsonl')).toEqual({
       code: 0,
-      out: '1 file checked: nothing found\n',
+      out: 'batch/a.jsonl: 1 request, gpt-4o-mini, about 23 input tokens\n1 file checked: nothing found\n',
       err: '',
     });
     expect(await checkJson('batch/a.jsonl')).toEqual({
       code: 0,
-      report: { version: 1, files: 1, findings: [], warnings: [] },
+      report: {
+        version: 1,
+        files: 1,
+        findings: [],
+        warnings: [],
+        requests: [
+          {
+            file: 'batch/a.jsonl',
+            requests: 1,
+            endpoint: '/v1/chat/completions',
+            model: 'gpt-4o-mini',
+            inputTokens: 23,
+            money: null,
+          },
+        ],
+      },
     });
   });
 

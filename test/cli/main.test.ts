@@ -7,15 +7,20 @@ import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Compose } from '../../src/cli/context.ts';
+import { recordedViews, totalsOf } from '../../src/batches/batch-views.ts';
+import { plannedBatches } from '../../src/compose/planned-batches.ts';
+import { emptyView } from '../../src/compose/remembered.ts';
 import { main } from '../../src/cli/main.ts';
 import { verbs } from '../../src/cli/verbs.ts';
 import { Fault } from '../../src/contract/faults.ts';
 import type { PlannedAction } from '../../src/mirror/judge/planned.ts';
 import type { FlushResult } from '../../src/contract/report.ts';
+import { NO_BATCH_TOTALS } from '../../src/contract/batch-report.ts';
+import { NO_BATCHES } from '../../src/contract/batch.ts';
 import type { ManifestView, RemoteFile } from '../../src/contract/types.ts';
-import { mirrorRoutes } from '../../src/service/control-routes.ts';
+import { daemonRoutes } from '../../src/service/control-routes.ts';
 import { startControlServer, type ControlServer } from '../../src/service/control-server.ts';
-import { FakeControl, halt, report, status } from '../service/fixtures.ts';
+import { answering, FakeControl, halt, report, status } from '../service/fixtures.ts';
 
 let folder: string;
 let root: string;
@@ -38,7 +43,7 @@ afterEach(async () => {
 });
 
 async function startDaemon(): Promise<void> {
-  server = await startControlServer({ stateDir, routes: mirrorRoutes(control), env: {} });
+  server = await startControlServer({ stateDir, routes: daemonRoutes(answering(control)), env: {} });
 }
 
 interface Result {
@@ -52,6 +57,10 @@ const atRest: Partial<Compose> = {
   findHolder: async () => null,
   recordedApi: async () => null,
   admitConfiguredApi: async () => 'new',
+  readState: async () => ({ ...emptyView(null), ...NO_BATCHES }),
+  recordedViews,
+  totalsOf,
+  plannedBatches,
 };
 
 const localApi = { OPENAI_BASE_URL: 'http://127.0.0.1:9/v1' };
@@ -119,7 +128,9 @@ function manifest(change: Partial<ManifestView> = {}): ManifestView {
   };
 }
 
-const withState = (view: ManifestView = manifest()): Partial<Compose> => ({ readState: async () => view });
+const withState = (view: ManifestView = manifest()): Partial<Compose> => ({
+  readState: async () => ({ ...view, ...NO_BATCHES }),
+});
 
 function withMirror(does: { result?: FlushResult; fails?: Error }, opened: unknown[] = []): Partial<Compose> {
   return {
@@ -127,8 +138,10 @@ function withMirror(does: { result?: FlushResult; fails?: Error }, opened: unkno
       opened.push('opened');
       if (does.fails !== undefined) throw does.fails;
       return {
-        control,
+        ...answering(control),
         sinceTickMs: () => 0,
+        settleBatches: async () => {},
+        waitForBatches: async () => 'answered',
         converge: async () => does.result ?? { problems: [], halts: [] },
         run: async () => {},
         applyConfig: () => {},
@@ -368,6 +381,7 @@ describe('with a daemon', () => {
     expect(JSON.parse((await run(['id', 'batch/a.jsonl', '--json'])).out)).toEqual({
       version: 1,
       ...report(),
+      batch: null,
     });
     expect(await run(['id', 'batch/none'])).toEqual({
       code: 1,
@@ -435,6 +449,7 @@ describe('without a daemon, what was recorded last', () => {
     expect(JSON.parse(json.out)).toEqual({
       version: 1,
       running: false,
+      batches: NO_BATCH_TOTALS,
       process: null,
       mirrorId: 'm1',
       files: 2,
@@ -532,6 +547,7 @@ describe('sync and plan', () => {
     expect(JSON.parse((await run(['plan', '--json'], { compose: planning(plan) })).out)).toEqual({
       version: 1,
       actions: plan,
+      batches: [],
     });
   });
 
@@ -553,7 +569,17 @@ describe('sync and plan', () => {
     expect(JSON.parse((await run(['sync', '--json'], { compose: withMirror({ result }) })).out)).toEqual({
       version: 1,
       ...result,
-      done: { uploaded: 0, replaced: 0, adopted: 0, moved: 0, deleted: 0, rejected: 0, failed: 0 },
+      done: {
+        uploaded: 0,
+        replaced: 0,
+        adopted: 0,
+        moved: 0,
+        deleted: 0,
+        rejected: 0,
+        failed: 0,
+        submitted: 0,
+        answered: 0,
+      },
     });
   });
 });

@@ -15,9 +15,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Fault } from '../../src/contract/faults.ts';
 import { connectDaemon, type DaemonClient } from '../../src/service/control-client.ts';
-import { mirrorRoutes, type ControlRoute } from '../../src/service/control-routes.ts';
+import { daemonRoutes, type ControlRoute } from '../../src/service/control-routes.ts';
 import { startControlServer, type ControlServer } from '../../src/service/control-server.ts';
-import { FakeControl, halt, report } from './fixtures.ts';
+import { answering, FakeControl, halt, report } from './fixtures.ts';
 
 let stateDir: string;
 let server: ControlServer | null = null;
@@ -33,7 +33,9 @@ afterEach(async () => {
   rmSync(stateDir, { recursive: true, force: true });
 });
 
-async function start(routes: readonly ControlRoute[] = mirrorRoutes(control)): Promise<ControlServer> {
+async function start(
+  routes: readonly ControlRoute[] = daemonRoutes(answering(control)),
+): Promise<ControlServer> {
   server = await startControlServer({ stateDir, routes, env: { XDG_RUNTIME_DIR: stateDir } });
   return server;
 }
@@ -223,7 +225,7 @@ describe('a daemon that is asked', () => {
   test('says what went wrong inside, and goes on', async () => {
     await start([
       { kind: 'value', route: 'POST /v1/usage', handle: () => Promise.reject(new Error('no disk')) },
-      ...mirrorRoutes(control),
+      ...daemonRoutes(answering(control)),
     ]);
     const daemon = await connected();
     await expect(daemon.ask('POST /v1/usage', {})).rejects.toMatchObject({
@@ -241,7 +243,7 @@ describe('a daemon that is asked', () => {
     }
     await start([
       { kind: 'list', route: 'GET /v1/list', handle: broken },
-      ...mirrorRoutes(control).filter(({ route }) => route !== 'GET /v1/list'),
+      ...daemonRoutes(answering(control)).filter(({ route }) => route !== 'GET /v1/list'),
     ]);
     await expect(all((await connected()).list())).rejects.toMatchObject({ rule: 'connection' });
   });
@@ -312,7 +314,7 @@ describe('the socket', () => {
     mkdirSync(stateDir);
     const { socketPath } = await startControlServer({
       stateDir,
-      routes: mirrorRoutes(control),
+      routes: daemonRoutes(answering(control)),
       env: { XDG_RUNTIME_DIR: short },
     }).then((started) => (server = started));
     expect(socketPath).toMatch(new RegExp(`^${short}/files-mirror-[0-9a-f]{16}/control\\.sock$`));

@@ -1,15 +1,18 @@
+import { NO_BATCH_TOTALS, type BatchControl } from '../../src/contract/batch-report.ts';
+import type { Answering } from '../../src/service/control-routes.ts';
 import { needOf } from '../../src/contract/attention.ts';
 import type {
   FlushResult,
   MirrorControl,
-  MirrorStatus,
+  AppStatus,
   PathReport,
   VerifyReport,
 } from '../../src/contract/report.ts';
 import type { Halt } from '../../src/contract/types.ts';
 
-export function status(change: Partial<MirrorStatus> = {}): MirrorStatus {
+export function status(change: Partial<AppStatus> = {}): AppStatus {
   return {
+    batches: NO_BATCH_TOTALS,
     version: 1,
     mirrorId: 'mirror-1',
     root: '/srv/files',
@@ -78,9 +81,18 @@ export function halt(change: Partial<Halt> = {}): Halt {
 }
 
 /** A mirror that answers from memory and notes what it was told. */
+/** A daemon of which only files are of interest. */
+export function answering(control: MirrorControl): Answering {
+  return {
+    control,
+    batches: { list: () => [], show: () => null } as Partial<BatchControl> as BatchControl,
+    status: () => control.status() as AppStatus,
+  };
+}
+
 export class FakeControl implements MirrorControl {
   readonly told: string[] = [];
-  current: MirrorStatus = status();
+  current: AppStatus = status();
   paths: PathReport[] = [report()];
   result: FlushResult = { problems: [], halts: [] };
   /** When set, waits never end by themselves. */
@@ -88,7 +100,7 @@ export class FakeControl implements MirrorControl {
   /** Called when such a wait begins. */
   onWait = (): void => {};
 
-  status(): MirrorStatus {
+  status(): AppStatus {
     return this.current;
   }
   report(path: string): PathReport | null {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { formatBytes, formatDuration, formatTime } from '../../src/contract/quantities.ts';
 import { renderLastKnown, renderProblems, renderStatus } from '../../src/service/status-text.ts';
+import { NO_BATCH_TOTALS } from '../../src/contract/batch-report.ts';
 import type { PathState } from '../../src/contract/types.ts';
 import { halt, report, status } from './fixtures.ts';
 
@@ -98,6 +99,7 @@ test('a mirror that does not run', () => {
       nextExpiry: { path: 'batch/a', expiresAt: 900 },
       problems: [report({ state: 'rejected', reason: 'line 3 is not JSON' })],
       problemsTotal: 1,
+      batches: NO_BATCH_TOTALS,
       problemGroups: [{ state: 'rejected', needs: 'person', count: 1 }],
     },
     'start one with: `files-mirror run`',
@@ -125,4 +127,37 @@ test('quantities', () => {
     [-5, 0.2, 80, 1000, 6500, 119_000, 121_000, 7_100_000, 7_300_000, 200 * 3_600_000].map(formatDuration),
   ).toEqual(['0 ms', '1 ms', '80 ms', '1 s', '7 s', '119 s', '3 min', '119 min', '3 h', '9 d']);
   expect(formatTime(1_795_309_200.5)).toBe('2026-11-22 01:00:00Z');
+});
+
+test('batches: what runs, why others wait, when it goes on, and what a person should look at', () => {
+  const batches = {
+    ...NO_BATCH_TOTALS,
+    waiting: 3,
+    held: 3,
+    open: 2,
+    done: 7,
+    partial: 1,
+    requests: 20,
+    requestsDone: 12,
+    nextPoll: '1970-01-01T00:16:52.000Z',
+    soonestEnd: '1970-01-01T02:16:40.000Z',
+    waits: [
+      { why: 'off', text: 'submitting is off for batch/', count: 2 },
+      { why: 'queue', text: '50 are open', count: 1 },
+    ],
+    problems: [{ path: 'batch/a.jsonl', state: 'partial', text: '1 of its requests has no answer' }],
+    problemsTotal: 3,
+  } as const;
+  const lines = renderStatus(status({ batches }), 1000).split('\n');
+  expect(lines.slice(4)).toEqual([
+    'batches    2 open, 12 of 20 requests done, 3 waiting, 7 answered, 1 answered in part',
+    'waiting    2: submitting is off for batch/',
+    'waiting    1: 50 are open',
+    'polling    next poll within 12 s, soonest end within 2 h',
+    'last scan  100 s ago',
+    '',
+    'batch partial  batch/a.jsonl: 1 of its requests has no answer',
+    'batch          … and 2 more; all of them: `files-mirror batch list`',
+    '',
+  ]);
 });

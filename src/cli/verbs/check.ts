@@ -10,6 +10,8 @@ import { printable } from '../../contract/shown-text.ts';
 import type { Compose, Context } from '../context.ts';
 import { exitCode } from '../exit-code.ts';
 import { printFacts } from '../io.ts';
+import type { RequestsFile } from '../../contract/batch.ts';
+import { requestsText } from '../batch/requests-text.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { defineVerb, jsonOption, UsageError } from '../verb.ts';
 
@@ -20,6 +22,14 @@ interface CheckReport {
   readonly files: number;
   readonly findings: readonly FileFinding[];
   readonly warnings: readonly FileWarning[];
+  /** What files of purpose `batch` ask for, in which nothing was found. */
+  readonly requests: readonly FileRequests[];
+}
+
+interface FileRequests extends RequestsFile {
+  readonly file: string;
+  /** By `batches.prices`; null: its model has no price there. */
+  readonly money: number | null;
 }
 
 interface FileFinding extends Finding {
@@ -78,6 +88,7 @@ class Inspector {
   readonly #compose: Compose;
   readonly #findings: FileFinding[] = [];
   readonly #warnings: FileWarning[] = [];
+  readonly #requests: FileRequests[] = [];
   #files = 0;
 
   constructor(config: Config, forced: FolderRules | null, context: Context, compose: Compose) {
@@ -88,7 +99,13 @@ class Inspector {
   }
 
   get report(): CheckReport {
-    return { version: 1, files: this.#files, findings: this.#findings, warnings: this.#warnings };
+    return {
+      version: 1,
+      files: this.#files,
+      findings: this.#findings,
+      warnings: this.#warnings,
+      requests: this.#requests,
+    };
   }
 
   /** `path`: as it was given. Throws `UsageError` when nothing says whose rules count. */
@@ -148,10 +165,17 @@ class Inspector {
       for (const message of warnings) this.#warnings.push({ file, message });
       const more = findingsTotal - findings.length;
       if (more > 0) this.#warnings.push({ file, message: `${counted(more, 'more finding')} not shown` });
+      if (rules.purpose === 'batch' && findings.length === 0) await this.#count(file, absolute, signal);
     } catch (error) {
       signal.throwIfAborted();
       this.#findings.push({ file, line: null, rule: 'unreadable', message: whyUnreadable(error) });
     }
+  }
+
+  async #count(file: string, absolute: string, signal: AbortSignal): Promise<void> {
+    const { readRequestsFile, moneyOf } = this.#compose;
+    const { file: facts } = await readRequestsFile(absolute, signal);
+    this.#requests.push({ file, ...facts, money: moneyOf(facts, this.#config.batches.prices) });
   }
 }
 
@@ -178,7 +202,7 @@ function unclear(path: string, { folders }: Config): UsageError {
   );
 }
 
-function reportText({ files, findings, warnings }: CheckReport): string {
+function reportText({ files, findings, warnings, requests }: CheckReport): string {
   const place = (file: string, line: number | null) => `${printable(file)}${line === null ? '' : `:${line}`}`;
   const refused = new Set(findings.map(({ file }) => file)).size;
   const lines = [
@@ -186,6 +210,7 @@ function reportText({ files, findings, warnings }: CheckReport): string {
       ({ file, line, rule, message }) => `${place(file, line)}: ${rule}: ${printable(message)}`,
     ),
     ...warnings.map(({ file, message }) => `${place(file, null)}: warning: ${printable(message)}`),
+    ...requests.map((each) => `${place(each.file, null)}: ${requestsText(each)}`),
     `${counted(files, 'file')} checked: ${
       findings.length === 0
         ? 'nothing found'

@@ -8,6 +8,7 @@ import type { FilesApi, ListDoubt } from '../../contract/ports.ts';
 import type { ManifestView } from '../../contract/types.ts';
 import { printable, redactor } from '../../contract/shown-text.ts';
 import { ownPackage } from '../../service/own-package.ts';
+import { batchAccessCheck, batchSettingChecks } from '../batch/doctor.ts';
 import { askedApi, emulatorAbsence, type AskedApi, goesToEmulator } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import {
@@ -87,6 +88,7 @@ async function* examine(context: Context): AsyncIterable<Check> {
     : fail('manifest', unreadable.message, null);
   yield* daemonChecks(config, context);
   yield* apiChecks(loaded, manifest, context);
+  yield* batchSettingChecks(loaded, context);
   yield limitsCheck(config);
 }
 
@@ -185,6 +187,8 @@ async function* remoteAnswers(
     yield ok('api', `${origin} answers${apiKey === null ? '' : ' and accepts the key'}`);
     yield await listingCheck(remote, signal);
     yield clockCheck(remote.serverNowMs(), Date.now());
+    if (config.folders.some(({ purpose }) => purpose === 'batch'))
+      yield await batchAccessCheck(remote, config, signal);
     if (ids === null) return;
     const changes = await checkScope(asked, { api: remote, view: ids }, signal);
     if (changes.length > 0) yield ok('ids', 'the recorded ids are known there');

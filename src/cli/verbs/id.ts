@@ -3,6 +3,8 @@ import { type Fault, skipFault } from '../../contract/faults.ts';
 import type { PathReport } from '../../contract/report.ts';
 import type { DaemonClient } from '../../service/control-client.ts';
 import type { Context } from '../context.ts';
+import type { BatchView } from '../../contract/batch-report.ts';
+import { latestByPath } from '../batch/recorded.ts';
 import { runningText } from '../found-process.ts';
 import { printFacts, tell } from '../io.ts';
 import { lastKnownReport } from '../last-known.ts';
@@ -29,7 +31,8 @@ export const verb = defineVerb({
     // Without --wait the id of the last mirrored version will do, whatever has become of the file since.
     if (report === null || report.id === null || (args.wait && report.state !== 'synced'))
       throw noEntry(path, report);
-    await printFacts(context.io, args.json, { version: 1, ...report }, `${report.id}\n`);
+    const batch = args.json ? await batchOf(path, config, context) : null;
+    await printFacts(context.io, args.json, { version: 1, ...report, batch }, `${report.id}\n`);
   },
 });
 
@@ -49,6 +52,13 @@ async function currentReport(path: string, config: Config, context: Context): Pr
   if (found.kind === 'silent') tell(context.io, `${runningText(found)}; this is what was recorded last`);
   const { readState } = await context.compose();
   return lastKnownReport(await readState(config.stateDir), path, Date.now() / 1000);
+}
+
+async function batchOf(path: string, config: Config, context: Context): Promise<BatchView | null> {
+  const daemon = await context.findDaemon(config);
+  if (daemon !== null) return await daemon.batches.show(path);
+  const { readState, recordedViews } = await context.compose();
+  return latestByPath(recordedViews((await readState(config.stateDir)).batches)).get(path) ?? null;
 }
 
 function noEntry(path: string, report: PathReport | null): Fault {

@@ -7,6 +7,8 @@ import type { ListDoubt, ListRequest } from '../../contract/ports.ts';
 import type { PathReport } from '../../contract/report.ts';
 import type { RemoteFile } from '../../contract/types.ts';
 import { printable } from '../../contract/shown-text.ts';
+import { batchText } from '../../service/batch-text.ts';
+import { latestByPath, type BatchBeside } from '../batch/recorded.ts';
 import { askedApi } from '../asked-api.ts';
 import { runningText } from '../found-process.ts';
 import type { Context } from '../context.ts';
@@ -52,14 +54,24 @@ export const verb = defineVerb({
   },
 });
 
+/** A file, and what became of it as a batch. */
+type LocalReport = PathReport & BatchBeside;
+
 /** In the order of paths. Throws `Fault` (`config`) when there is neither anything recorded nor a root. */
-async function localReports(config: Config, context: Context, json: boolean): Promise<readonly PathReport[]> {
+async function localReports(
+  config: Config,
+  context: Context,
+  json: boolean,
+): Promise<readonly LocalReport[]> {
   const found = await context.findProcess(config);
   if (found.kind === 'daemon') {
     const reports = await Array.fromAsync(found.daemon.list());
-    return reports.sort((a, b) => (a.path < b.path ? -1 : 1));
+    const batches = latestByPath(await Array.fromAsync(found.daemon.batches.list()));
+    return reports
+      .sort((a, b) => (a.path < b.path ? -1 : 1))
+      .map((report) => ({ ...report, batch: batches.get(report.path) ?? null }));
   }
-  const { readState } = await context.compose();
+  const { readState, recordedViews } = await context.compose();
   const manifest = await readState(config.stateDir);
   if (manifest.mirrorId === '') {
     await checkRoot(config.root);
@@ -68,7 +80,11 @@ async function localReports(config: Config, context: Context, json: boolean): Pr
   }
   if (!json || found.kind === 'silent')
     tell(context.io, `${runningText(found)}; this is what was recorded last`);
-  return [...lastKnownReports(manifest, Date.now() / 1000)];
+  const batches = latestByPath(recordedViews(manifest.batches));
+  return Array.from(lastKnownReports(manifest, Date.now() / 1000), (report) => ({
+    ...report,
+    batch: batches.get(report.path) ?? null,
+  }));
 }
 
 async function* remoteReports(context: Context): AsyncIterable<RemoteReport> {
@@ -88,10 +104,14 @@ async function* remoteReports(context: Context): AsyncIterable<RemoteReport> {
   for (const line of doubtLines(doubts)) tell(context.io, line);
 }
 
-function localLine({ state, id, bytes, expiresAt, path, reason }: PathReport, nowSeconds: number): string {
+function localLine(
+  { state, id, bytes, expiresAt, path, reason, batch }: LocalReport,
+  nowSeconds: number,
+): string {
+  const beside = batch === null ? '' : `  [batch ${batch.state}: ${batchText(batch, nowSeconds)}]`;
   const why = reason === null ? '' : `  (${printable(reason)})`;
   const expiry = (id === null ? '-' : expiryText(expiresAt, nowSeconds)).padEnd(15);
-  return `${state.padEnd(9)}  ${printable(id ?? '-').padEnd(28)}  ${sizeText(bytes)}  ${expiry}  ${printable(path)}${why}\n`;
+  return `${state.padEnd(9)}  ${printable(id ?? '-').padEnd(28)}  ${sizeText(bytes)}  ${expiry}  ${printable(path)}${why}${beside}\n`;
 }
 
 function expiryText(expiresAt: number | null, nowSeconds: number): string {

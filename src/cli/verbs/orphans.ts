@@ -16,7 +16,9 @@ import { defineVerb, jsonOption } from '../verb.ts';
 interface Orphan extends Garbage {
   readonly id: FileId;
   /** What becomes of it by itself. */
-  readonly state: 'kept aside' | 'never deleted' | 'being deleted' | 'cannot be deleted';
+  readonly state: 'kept aside' | 'never deleted' | 'being deleted' | 'cannot be deleted' | 'in use';
+  /** Who still uses it, in words: it is not deleted before; null: nobody. */
+  readonly usedBy: string | null;
 }
 
 /** What `orphans delete --json` prints. */
@@ -39,19 +41,30 @@ export const verb = defineVerb({
       const deletion = await deleteThem(config, context);
       return await printFacts(context.io, json, deletion, deletionText(deletion));
     }
-    const orphans = await orphansOf(config, context);
-    await printFacts(context.io, json, { version: 1, orphans }, listText(orphans));
+    const { orphans, made } = await orphansOf(config, context);
+    await printFacts(context.io, json, { version: 1, orphans, made }, listText(orphans, made.length));
   },
 });
 
-async function orphansOf(config: Config, context: Context): Promise<readonly Orphan[]> {
-  const { readState } = await context.compose();
-  const { garbage } = await readState(config.stateDir);
-  return Array.from(garbage, ([id, each]) => ({
-    id,
-    ...each,
-    state: stateOf(each, config),
-  }));
+/** `made`: files of batches, e.g. answers, which are no orphans: `batches.cleanUp` says what becomes of them. */
+async function orphansOf(
+  config: Config,
+  context: Context,
+): Promise<{ readonly orphans: readonly Orphan[]; readonly made: readonly FileId[] }> {
+  const { readState, usesOf } = await context.compose();
+  const { garbage, batches } = await readState(config.stateDir);
+  const uses = usesOf(batches);
+  const orphans = Array.from(garbage, ([id, each]) => {
+    const usedBy = uses.userOf(id);
+    const state = stateOf(each, config);
+    return {
+      id,
+      ...each,
+      state: usedBy !== null && state === 'being deleted' ? ('in use' as const) : state,
+      usedBy,
+    };
+  });
+  return { orphans, made: [...uses.made()] };
 }
 
 function stateOf(garbage: Garbage, config: Config): Orphan['state'] {
@@ -77,18 +90,22 @@ async function deleteThem(config: Config, context: Context): Promise<Deletion> {
   return { version: 1, deleted: await deleteOrphans(options, stop.signal), deleting: 0 };
 }
 
-function listText(orphans: readonly Orphan[]): string {
-  if (orphans.length === 0) return 'no orphans\n';
-  const rows = orphans.map(({ id, path, purpose, bytes, since, reason, state }): Row => [
+function listText(orphans: readonly Orphan[], made: number): string {
+  const ofBatches =
+    made === 0
+      ? ''
+      : `${counted(made, 'remote file')} of batches (answers, errors, lines that were tried again): kept, see batches.cleanUp\n`;
+  if (orphans.length === 0) return `no orphans\n${ofBatches}`;
+  const rows = orphans.map(({ id, path, purpose, bytes, since, reason, state, usedBy }): Row => [
     printable(id),
-    state,
+    usedBy === null ? state : `in use by ${printable(usedBy)}`,
     reason,
     printable(purpose),
     formatBytes(bytes),
     formatTime(since),
     printable(path),
   ]);
-  return `${aligned(rows)}\n`;
+  return `${aligned(rows)}\n${ofBatches}`;
 }
 
 function deletionText({ deleted, deleting }: Deletion): string {

@@ -7,7 +7,7 @@ import { checkRoot, createRoot } from '../../config/root-folder.ts';
 import { command } from '../../contract/command.ts';
 import { configFault, fatalFault, Fault } from '../../contract/faults.ts';
 import { remembersNothing } from '../../contract/remembers-nothing.ts';
-import { mirrorRoutes } from '../../service/control-routes.ts';
+import { daemonRoutes } from '../../service/control-routes.ts';
 import { startControlServer } from '../../service/control-server.ts';
 import { logEvents } from '../../service/event-log.ts';
 import { createLogger, type Logger } from '../../service/logger.ts';
@@ -15,7 +15,7 @@ import { serviceManager, type ServiceManager } from '../../service/notify.ts';
 import { keepHeapSmall } from '../../service/small-heap.ts';
 import { systemClock } from '../../service/system-clock.ts';
 import { printable } from '../../contract/shown-text.ts';
-import { announceEmulator } from '../asked-api.ts';
+import { announceEmulator, emulated } from '../asked-api.ts';
 import type { Context } from '../context.ts';
 import { sayWhenStopping, stopOnSignals } from '../stop-signals.ts';
 import { defineVerb } from '../verb.ts';
@@ -37,7 +37,8 @@ export const verb = defineVerb({
     },
   },
   async run(args, context) {
-    const { config, baseUrlGiven } = await context.loadConfig();
+    const loaded = await context.loadConfig();
+    const { config, baseUrlGiven } = loaded;
     if (args.init) await initUnlessUsed(config, context);
     await checkRoot(config.root);
     const logger = await createLogger({
@@ -46,7 +47,9 @@ export const verb = defineVerb({
       invocation: await context.invocation(),
     });
     const alone = args['emulator-without-key'] && !baseUrlGiven && !hasApiKey(config, context.io.env);
-    const api = alone ? await startOwnApi(config, context, logger) : await configuredApi(config, context);
+    const api = alone
+      ? await startOwnApi(emulated(loaded), context, logger)
+      : await configuredApi(config, context);
     try {
       await mirrorUntilStopped(api, context, logger);
       logger.log('info', 'stopped');
@@ -99,7 +102,7 @@ async function startOwnApi(config: Config, context: Context, logger: Logger): Pr
   const conceal = await announceEmulator(config.stateDir, emulator.url);
   logger.log(
     'warn',
-    `no OPENAI_API_KEY and no base URL: nothing leaves this machine; mirroring to an emulated Files API at ${emulator.url}, which keeps its files in ${printable(dataDir)}`,
+    `no OPENAI_API_KEY and no base URL: nothing leaves this machine; mirroring to an emulated Files API at ${emulator.url}, which keeps its files in ${printable(dataDir)}, and answers batches with echoes instead of a model`,
   );
   return {
     config: { ...config, api: { ...config.api, baseUrl: emulator.url } },
@@ -134,7 +137,7 @@ async function mirrorUntilStopped(api: Api, context: Context, logger: Logger): P
   stop.signal.addEventListener('abort', () => void systemd.stopping());
   sayWhenStopping(stop, mirror.control, logger);
   try {
-    const routes = mirrorRoutes(mirror.control);
+    const routes = daemonRoutes(mirror);
     const control = await startControlServer({ stateDir: config.stateDir, routes, env: context.io.env });
     try {
       welcome(config, logger);
@@ -162,8 +165,8 @@ async function runWatched(mirror: MirrorApp, systemd: ServiceManager, signal: Ab
 async function applyNewConfig(mirror: MirrorApp, api: Api, context: Context, logger: Logger): Promise<void> {
   const { config: current } = api;
   try {
-    const { config: loaded } = await context.loadConfig();
-    const config = api.isEmulator ? { ...loaded, api: current.api } : loaded;
+    const loaded = await context.loadConfig();
+    const config = api.isEmulator ? { ...emulated(loaded), api: current.api } : loaded.config;
     const apiKey = api.isEmulator ? null : await context.readApiKey(config);
     if (
       config.root !== current.root ||
@@ -199,5 +202,11 @@ function welcome(config: Config, logger: Logger): void {
   logger.log(
     'info',
     `drop files into ${printable(folders.join(', '))}: each is uploaded with its folder's purpose, replaced when it changes, ${keeps ? 'and stays when it is removed' : 'and deleted remotely when it is removed'}`,
+  );
+  if (config.batches.submitFolders.size === 0) return;
+  const submitted = [...config.batches.submitFolders].map((folder) => `${folder}/`).join(', ');
+  logger.log(
+    'info',
+    `requests in .jsonl files in ${printable(submitted)} are submitted as batches by themselves; their answers are written into ${printable(join(config.root, config.batches.resultsFolder))}, in the order of the requests`,
   );
 }

@@ -20,8 +20,10 @@ export const verb = defineVerb({
       await printFacts(context.io, json, { ...withCommandsIn(status, invocation), running: true }, text);
       return exitCodeOfHalts(status.halts);
     }
-    const { readState } = await context.compose();
-    const state = lastKnownState(await readState(config.stateDir), nowSeconds, config.api.deletes, found);
+    const { readState, recordedViews, totalsOf } = await context.compose();
+    const view = await readState(config.stateDir);
+    const totals = totalsOf(recordedViews(view.batches));
+    const state = lastKnownState(view, nowSeconds, config.api.deletes, found, totals);
     await printFacts(context.io, json, withCommandsIn(state, invocation), async () =>
       withCommands(renderLastKnown(state, await startAdvice(context), nowSeconds), invocation),
     );

@@ -26,13 +26,19 @@ export const verb = defineVerb({
   options: jsonOption,
   async run({ json }, context) {
     const { config, apiKey } = await askedApi(context);
-    const { openRemote, readState } = await context.compose();
+    const { openRemote, readState, usesOf } = await context.compose();
     using stop = stopOnSignals();
     const view = await readState(config.stateDir);
     await using remote = await openRemote(config, apiKey);
     const { files: listed, doubts } = await listEverything(remote, stop.signal);
     for (const line of doubtLines(doubts)) tell(context.io, line);
-    const { usage } = surveyRemote(view, listed, Date.now() / 1000, new Set(config.api.trustReply));
+    const { usage } = surveyRemote(
+      view,
+      listed,
+      Date.now() / 1000,
+      new Set(config.api.trustReply),
+      usesOf(view.batches).made(),
+    );
     const report: UsageReport = {
       version: 1,
       purposes: usage,
