@@ -1,12 +1,13 @@
 /**
  * An independent referee between client and server: Prism, which knows nothing but OpenAI's published
- * description of `/files`, passes every request on to the emulator and judges both directions. First the official
- * client lives a short life of files (which proves the emulator), then the built daemon does (which proves both).
+ * description of `/files` and `/batches`, passes every request on to the emulator and judges both directions. First the
+ * official client lives a short life of files and of batches (which proves the emulator), then the built daemon does the
+ * same (which proves both).
  *
  *   npm run build && node test/conformance/run.mjs
  *
- * The description is not part of this repository: `FILES_OPENAPI` names it, else it is looked for beside the
- * project. Without it the run is skipped. Exit 0: no violation, or skipped; 1: anything else.
+ * The description is not part of this repository: `FILES_OPENAPI` and `BATCHES_OPENAPI` name its two parts, else they
+ * are looked for beside the project. Without them the run is skipped. Exit 0: no violation, or skipped; 1: anything else.
  *
  * What this referee cannot see, found by trying:
  * - It reads form fields by the literal names in the schema, so `expires_after[seconds]` is invisible to it until
@@ -19,6 +20,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer, request as httpRequest } from 'node:http';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
@@ -30,14 +32,30 @@ import OpenAI, { toFile } from 'openai';
 
 const PROJECT = resolve(dirname(fileURLToPath(import.meta.url)), '../..');
 const MAIN = join(PROJECT, 'dist/main.js');
-const DESCRIPTION = resolve(
+const DESCRIPTIONS = [
   process.env.FILES_OPENAPI ?? join(PROJECT, '../shared/openai-files-openapi.yaml'),
-);
+  process.env.BATCHES_OPENAPI ?? join(PROJECT, '../shared/openai-batches-vector-stores-openapi.yaml'),
+].map((path) => resolve(path));
 const START_MS = 60_000;
 const CONVERGE_MS = 60_000;
 
+/** What a batch does not have (yet) is null, as the examples of the reference show it. */
+const NULLS = [
+  ['errors', 'object'],
+  ['output_file_id', 'string'],
+  ['error_file_id', 'string'],
+  ...['in_progress', 'finalizing', 'completed', 'failed', 'expired', 'cancelling', 'cancelled'].map(
+    (name) => [`${name}_at`, 'integer'],
+  ),
+];
+
 /** Corrections to the description, each with its reason, which is printed. */
 const CORRECTIONS = [
+  ...NULLS.map(([name, type]) => ({
+    why: `\`${name}\` of a batch may be null: the reference shows it, but the type lacks it`,
+    from: `        ${name}:\n          type: ${type}\n`,
+    to: `        ${name}:\n          type: [${type}, 'null']\n`,
+  })),
   {
     why: 'replies may have the purpose `evals`: it may be uploaded, but the enum of replies lacks it',
     from: '          - vision\n          - user_data\n        status:',
@@ -132,13 +150,23 @@ async function freePort() {
   return port;
 }
 
+/** Both parts in one: the paths and the schemas of the second follow on those of the first. */
+async function wholeDescription() {
+  const [files, batches] = await Promise.all(DESCRIPTIONS.map((path) => readFile(path, 'utf8')));
+  const part = (from, to) => batches.slice(batches.indexOf(from) + from.length, batches.indexOf(to));
+  const [components, schemas] = ['components:\n', '  schemas:\n'];
+  return files
+    .replace(components, () => part('paths:\n', components) + components + part(components, schemas))
+    .replace(schemas, () => schemas + part(schemas, '  securitySchemes:\n'));
+}
+
 async function correctedDescription(folder) {
-  let text = await readFile(DESCRIPTION, 'utf8');
+  let text = await wholeDescription();
   for (const { why, from, to } of CORRECTIONS) {
     if (text.split(from).length !== 2) {
       throw new ConformanceError(`the description has changed; a correction finds no place: ${why}`);
     }
-    text = text.replace(from, to);
+    text = text.replace(from, () => to);
     console.log(`description corrected: ${why}`);
   }
   const path = join(folder, 'description.yaml');
@@ -176,8 +204,31 @@ async function proveReferee(description, upstream) {
     await until(`Prism to object to ${JSON.stringify(fields)}`, () => violations(prism).length > before);
     if (reply.ok) throw new ConformanceError(`the emulator accepted ${JSON.stringify(fields)}`);
   }
+  await refuseBatches(prism);
   await stop(prism);
   console.log('referee: objects to what is wrong');
+}
+
+const BATCH = { endpoint: '/v1/chat/completions', completion_window: '24h' };
+
+/** Requests for batches, each wrong in one way. */
+async function refuseBatches(prism) {
+  const wrong = [
+    { endpoint: undefined },
+    { endpoint: '/v1/nothing' },
+    { completion_window: '48h' },
+    { metadata: { number: 1 } },
+    { output_expires_after: { anchor: 'created_at', seconds: 60 } },
+  ];
+  for (const fields of wrong) {
+    const before = violations(prism).length;
+    const headers = { authorization: 'Bearer sk-conformance', 'content-type': 'application/json' };
+    const body = JSON.stringify({ input_file_id: 'file-any', ...BATCH, ...fields });
+    const reply = await fetch(`${prism.url}/batches`, { method: 'POST', headers, body });
+    await reply.arrayBuffer();
+    await until(`Prism to object to ${JSON.stringify(fields)}`, () => violations(prism).length > before);
+    if (reply.ok) throw new ConformanceError(`the emulator accepted ${JSON.stringify(fields)}`);
+  }
 }
 
 async function startPrism(name, description, upstream) {
@@ -230,35 +281,82 @@ async function liveAsOfficialClient(prism) {
   if (left.length !== 2) throw new ConformanceError(`listed ${left.length} batch files of 2`);
 }
 
-async function liveAsDaemon(prism, emulatorUrl, folder) {
-  const root = join(folder, 'root');
-  const config = join(folder, 'config.json');
-  await writeFile(
-    config,
-    JSON.stringify({
-      root,
-      stateDir: join(folder, 'state'),
-      watch: { settleSeconds: 0.2, rescanSeconds: 5 },
-      deletes: { graceSeconds: 0.2 },
-      folders: { assistants: { expiresAfterSeconds: 7200 } },
-    }),
+/** One batch for every way in which one may end within a day, watched all the time. */
+async function liveBatchesAsOfficialClient(prism, emulatorUrl) {
+  const client = new OpenAI({ apiKey: 'sk-conformance', baseURL: prism.url, maxRetries: 0 });
+  const create = async (content, more = {}) => {
+    const file = await toFile(Buffer.from(content), 'batch.jsonl');
+    const { id } = await client.files.create({ purpose: 'batch', file });
+    return client.batches.create({ input_file_id: id, ...BATCH, ...more });
+  };
+  const failing = BATCH_LINE.replace('request-1', 'request-2').replace(
+    '"body":{',
+    '"body":{"metadata":{"emulator":"error-429"},',
   );
-  const environment = { ...process.env, OPENAI_API_KEY: 'sk-conformance', OPENAI_BASE_URL: prism.url };
+  const completed = await create(BATCH_LINE + failing, {
+    metadata: { who: 'conformance' },
+    output_expires_after: { anchor: 'created_at', seconds: 3600 },
+  });
+  const failed = await create('no JSON\n');
+  const cancelled = await create(BATCH_LINE);
+  await client.batches.cancel(cancelled.id);
+  const ends = { [completed.id]: 'completed', [failed.id]: 'failed', [cancelled.id]: 'cancelled' };
+  for (const [id, status] of Object.entries(ends)) {
+    await until(`${id} to be ${status}`, async () => (await client.batches.retrieve(id)).status === status);
+  }
+  const listed = [];
+  for await (const { id } of client.batches.list({ limit: 2 })) listed.push(id);
+  const expected = [cancelled, failed, completed].map(({ id }) => id);
+  if (listed.join() !== expected.join()) throw new ConformanceError(`listed batches ${listed.join()}`);
+
+  const { output_file_id: output, error_file_id: errors } = await client.batches.retrieve(completed.id);
+  for (const id of [output, errors]) {
+    await client.files.retrieve(id);
+    const lines = await (await new OpenAI({ apiKey: 'k', baseURL: emulatorUrl }).files.content(id)).text();
+    if (lines.split('\n').length !== 2) throw new ConformanceError(`a result has other lines:\n${lines}`);
+  }
+  for await (const { id } of client.files.list()) await client.files.delete(id);
+}
+
+/** The built daemon over a root of its own, which listens. */
+async function startDaemon(name, url, folder, settings) {
+  const root = join(folder, name, 'root');
+  const config = join(folder, name, 'config.json');
+  await mkdir(join(folder, name));
+  const common = { watch: { settleSeconds: 0.2, rescanSeconds: 5 }, deletes: { graceSeconds: 0.2 } };
+  const places = { root, stateDir: join(folder, name, 'state') };
+  await writeFile(config, JSON.stringify({ ...common, ...places, ...settings }));
+  const environment = { ...process.env, OPENAI_API_KEY: 'sk-conformance', OPENAI_BASE_URL: url };
   const options = { cwd: folder, env: environment };
-  const daemon = start('daemon', process.execPath, [MAIN, 'run', '--init', '--config', config], options);
+  const daemon = start(name, process.execPath, [MAIN, 'run', '--init', '--config', config], options);
+  /** Runs a verb; how it ended. */
+  const run = async (verb, ...args) => {
+    const running = start(verb, process.execPath, [MAIN, verb, '--config', config, ...args], options);
+    if (running.child.exitCode === null) await once(running.child, 'exit');
+    return { code: running.child.exitCode, log: running.log };
+  };
+  const end = async () => {
+    await stop(daemon);
+    if (daemon.child.exitCode === 0) return;
+    throw new ConformanceError(`${name} ended with ${daemon.child.exitCode}:\n${daemon.log.join('\n')}`);
+  };
+  await until(`${name} to listen`, async () => {
+    const { code } = await run('status');
+    return code !== 3 || daemon.child.exitCode !== null;
+  });
+  return { root, daemon, run, end };
+}
+
+async function liveAsDaemon(prism, emulatorUrl, folder) {
+  const settings = { folders: { assistants: { expiresAfterSeconds: 7200 } } };
+  const { root, daemon, run, end } = await startDaemon('daemon', prism.url, folder, settings);
   const pathOf = ({ purpose, name }) => join(root, purpose, name);
 
   const rest = async (what, expected) => {
-    const flush = start(
-      'flush',
-      process.execPath,
-      [MAIN, 'flush', '--config', config, '--timeout', '60'],
-      options,
-    );
-    if (flush.child.exitCode === null) await once(flush.child, 'exit');
-    if (flush.child.exitCode !== 0) {
+    const flush = await run('flush', '--timeout', '60');
+    if (flush.code !== 0) {
       throw new ConformanceError(
-        `${what}: flush ended with ${flush.child.exitCode}:\n${[...flush.log, ...daemon.log].join('\n')}`,
+        `${what}: flush ended with ${flush.code}:\n${[...flush.log, ...daemon.log].join('\n')}`,
       );
     }
     const wanted = expected.map(
@@ -269,11 +367,6 @@ async function liveAsDaemon(prism, emulatorUrl, folder) {
     console.log(`daemon: ${what}`);
   };
 
-  await until('the daemon to listen', async () => {
-    const status = start('status', process.execPath, [MAIN, 'status', '--config', config], options);
-    const [code] = await once(status.child, 'exit');
-    return code !== 3 || daemon.child.exitCode !== null;
-  });
   for (const sample of SAMPLES) {
     await mkdir(dirname(pathOf(sample)), { recursive: true });
     await writeFile(pathOf(sample), sample.content);
@@ -291,15 +384,81 @@ async function liveAsDaemon(prism, emulatorUrl, folder) {
 
   await rm(pathOf(longer));
   await rest('deleted a file', [renamed, ...others]);
-  await stop(daemon);
-  if (daemon.child.exitCode !== 0) {
-    throw new ConformanceError(`the daemon ended with ${daemon.child.exitCode}:\n${daemon.log.join('\n')}`);
-  }
+  await end();
+}
+
+/** From dropped requests to answers: one line is tried again, and one batch is cancelled. */
+async function liveBatchesAsDaemon(prism, emulatorUrl, folder) {
+  const gateway = await startGateway(prism.url, emulatorUrl);
+  const seen = prism.log.length;
+  const settings = { batches: { pollSeconds: 1 }, folders: { batch: { submit: true } } };
+  const { root, daemon, run, end } = await startDaemon('batch daemon', gateway.url, folder, settings);
+  const lines = [1, 2, 3].map((n) => BATCH_LINE.replace('request-1', `request-${n}`));
+  lines[1] = lines[1].replace('"body":{', '"body":{"metadata":{"emulator":"once-error-429"},');
+  const drop = (name, content) => writeFile(join(root, 'batch', name), content);
+  const outcome = async (name, wanted) => {
+    await run('flush', '--timeout', '60');
+    const { code, log } = await run('batch', 'wait', `batch/${name}`, '--timeout', '60');
+    if (code !== wanted)
+      throw new ConformanceError(
+        `batch wait of ${name} ended with ${code}:\n${[...log, ...daemon.log].join('\n')}`,
+      );
+  };
+  await run('flush', '--timeout', '60');
+  await drop('requests.jsonl', lines.join(''));
+  await outcome('requests.jsonl', 0);
+  const output = await readFile(join(root, 'results/requests.output.jsonl'), 'utf8');
+  const answered = output
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => JSON.parse(line).custom_id);
+  if (answered.join() !== 'request-1,request-2,request-3')
+    throw new ConformanceError(`answers came for ${answered.join()}`);
+  console.log('batch daemon: has its answers, one of them at the second try');
+
+  await drop('cancelled.jsonl', BATCH_LINE);
+  await until('the batch that is to be cancelled', async () => {
+    const { log } = await run('batch', 'list');
+    return log.some((line) => /^open .*cancelled\.jsonl/.test(line));
+  });
+  await run('batch', 'cancel', 'batch/cancelled.jsonl');
+  await outcome('cancelled.jsonl', 1);
+  console.log('batch daemon: cancelled a batch');
+  await end();
+  await gateway.close();
+  const created = prism.log.slice(seen).filter((line) => /post \/batches\b.*Request received/.test(line));
+  if (created.length !== 4)
+    throw new ConformanceError(`the referee saw ${created.length} POSTs below /batches of 4`);
+}
+
+/** To the referee, but for contents, which he damages. */
+async function startGateway(prismUrl, emulatorUrl) {
+  const server = createHttpServer((request, reply) => {
+    const path = request.url.replace(/^\/v1/, '');
+    const base = path.endsWith('/content') ? emulatorUrl : prismUrl;
+    const { method, headers } = request;
+    const onward = httpRequest(base + path, { method, headers: { ...headers, host: new URL(base).host } });
+    onward.once('response', (answer) => {
+      reply.writeHead(answer.statusCode, answer.headers);
+      answer.pipe(reply);
+    });
+    onward.once('error', () => reply.destroy());
+    request.pipe(onward);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const close = async () => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+  };
+  return { url: `http://127.0.0.1:${server.address().port}/v1`, close };
 }
 
 async function main() {
-  if (!existsSync(DESCRIPTION)) {
-    console.log(`skipped: no description at ${DESCRIPTION} (set FILES_OPENAPI)`);
+  const absent = DESCRIPTIONS.find((path) => !existsSync(path));
+  if (absent !== undefined) {
+    console.log(`skipped: no description at ${absent} (set FILES_OPENAPI and BATCHES_OPENAPI)`);
     return;
   }
   if (!existsSync(MAIN)) throw new ConformanceError('dist/main.js is not there: npm run build first');
@@ -321,9 +480,12 @@ async function main() {
 
     const prism = await startPrism('Prism', description, emulatorUrl);
     await liveAsOfficialClient(prism);
+    await liveBatchesAsOfficialClient(prism, emulatorUrl);
     expectNoViolation(prism, 'official client');
     await liveAsDaemon(prism, emulatorUrl, folder);
     expectNoViolation(prism, 'daemon');
+    await liveBatchesAsDaemon(prism, emulatorUrl, folder);
+    expectNoViolation(prism, 'batch daemon');
   } finally {
     for (const running of children) await stop(running);
     await rm(folder, { recursive: true, force: true });

@@ -8,7 +8,7 @@ import type { z } from 'zod';
 import { openMirror } from '../../src/compose.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import type { configSchema } from '../../src/config/schema.ts';
-import type { Emulator } from '../support/faulty-emulator.ts';
+import type { Emulator, EmulatorOptions } from '../support/faulty-emulator.ts';
 import { startEmulator } from '../support/faulty-emulator.ts';
 import type { DaemonClient } from '../../src/service/control-client.ts';
 import { connectDaemon } from '../../src/service/control-client.ts';
@@ -35,6 +35,12 @@ const settings = {
     vision: false,
   },
 } satisfies z.input<typeof configSchema>;
+
+export interface SandboxOptions {
+  /** Over the settings above, by first-level key; of `folders` by folder. */
+  readonly settings?: z.input<typeof configSchema>;
+  readonly emulator?: EmulatorOptions;
+}
 
 /** The folders of a sandbox's root; each is named for its purpose. The content of files in `evals` is checked. */
 export const sandboxFolders = ['batch', 'evals', 'user_data'] as const;
@@ -69,8 +75,13 @@ export class Sandbox {
   readonly logFile = join(this.folder, 'daemon.log');
   readonly foreign = new Set<string>();
   readonly #configFile = join(this.folder, 'config.json');
+  readonly #options: SandboxOptions;
   #server: Emulator | null = null;
   #serverBehindMs = 0;
+
+  constructor(options: SandboxOptions = {}) {
+    this.#options = options;
+  }
 
   get server(): Emulator {
     if (this.#server === null) throw new Error('the sandbox is not open');
@@ -82,11 +93,14 @@ export class Sandbox {
       uploadsPerMinute: null,
       requestLogLimit: 1_000_000,
       clock: { nowMs: () => Date.now() - this.#serverBehindMs },
+      ...this.#options.emulator,
     });
     for (const name of sandboxFolders) mkdirSync(join(this.root, name), { recursive: true });
     const api = { ...settings.api, baseUrl: this.#server.url };
     const { root, stateDir } = this;
-    writeFileSync(this.#configFile, JSON.stringify({ ...settings, root, stateDir, api }));
+    const more = this.#options.settings ?? {};
+    const folders = { ...settings.folders, ...more.folders };
+    writeFileSync(this.#configFile, JSON.stringify({ ...settings, ...more, root, stateDir, api, folders }));
     return this;
   }
 

@@ -47,7 +47,7 @@ describe('a manifest that cannot be used', { concurrent: true }, () => {
     {
       name: 'C6, C15: written by a newer version',
       words: /newer files-mirror.*Run that version again/s,
-      damage: (text) => text.replace('"version":1', '"version":2'),
+      damage: (text) => text.replace('"version":2', '"version":3'),
     },
   ];
   for (const { name, words, damage } of damages) {

@@ -55,7 +55,7 @@ describe.concurrent('facts', { timeout: SCENARIO_TIMEOUT_MS }, () => {
     await mirror.sync();
     const atRest = await mirror.run('plan', '--json');
     expect(atRest.code).toBe(0);
-    expect(JSON.parse(atRest.stdout)).toEqual({ version: 1, actions: [] });
+    expect(JSON.parse(atRest.stdout)).toEqual({ version: 1, actions: [], batches: [] });
 
     await mirror.write('user_data/changed.pdf', pdfFile(100));
     await unlink(mirror.at('user_data/gone.pdf'));
