@@ -1,7 +1,11 @@
-import { rm } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openTestMirror, SCENARIO_TIMEOUT_MS } from '../support/blackbox/mirror-process.ts';
-import { RunningProgram } from '../support/blackbox/program.ts';
+import { RunningProgram, runProgram } from '../support/blackbox/program.ts';
 import { batchFile } from '../support/blackbox/samples.ts';
 
 describe(
@@ -115,5 +119,49 @@ describe('the emulator as a program', { concurrent: true, timeout: SCENARIO_TIME
     expect((await fetch(`${url}/files?limit=1`)).status).toBe(400);
     groq.signal('SIGTERM');
     expect(await groq.exit()).toMatchObject({ code: 0 });
+  });
+
+  test('lets another server answer the lines of batches', async (context) => {
+    const mirror = await openTestMirror(context);
+    const wrong = await mirror.run('emulator', '--upstream', 'localhost:11434');
+    expect([wrong.code, wrong.stderr]).toEqual([
+      64,
+      expect.stringContaining('--upstream wants the base URL'),
+    ]);
+
+    const asked: unknown[] = [];
+    const model = createServer((request, response) => {
+      asked.push([request.url, request.headers.authorization]);
+      request.resume();
+      response
+        .setHeader('content-type', 'application/json')
+        .end('{"choices":[{"message":{"content":"42"}}]}');
+    }).listen(0, '127.0.0.1');
+    await once(model, 'listening');
+    context.onTestFinished(() => void model.close());
+    const { port } = model.address() as AddressInfo;
+    const emulator = new RunningProgram(
+      ['emulator', '--json', '--upstream', `http://127.0.0.1:${port}/v1/`],
+      { cwd: mirror.folder, env: { UPSTREAM_API_KEY: 'for-the-model', OPENAI_API_KEY: 'sk-of-another' } },
+    );
+    context.onTestFinished(() => emulator.signal('SIGKILL'));
+    const { url } = JSON.parse(
+      await mirror.until(
+        () => emulator.output,
+        (text) => text.endsWith('\n'),
+      ),
+    ) as { url: string };
+    const file = join(mirror.folder, 'requests.jsonl');
+    await writeFile(file, batchFile(1, 2));
+    const run = await runProgram(['batch', 'run', file], {
+      cwd: mirror.folder,
+      env: { OPENAI_BASE_URL: url, OPENAI_API_KEY: 'sk-test', HOME: mirror.folder },
+    });
+    expect(run.code, run.stderr).toBe(0);
+    expect(await readFile(join(mirror.folder, 'requests.output.jsonl'), 'utf8')).toContain('"content":"42"');
+    expect(asked).toEqual([
+      ['/v1/chat/completions', 'Bearer for-the-model'],
+      ['/v1/chat/completions', 'Bearer for-the-model'],
+    ]);
   });
 });

@@ -1,9 +1,13 @@
 import { once } from 'node:events';
 import { resolve } from 'node:path';
+import type { Environment } from '../../config/config.ts';
 import { configFault } from '../../contract/faults.ts';
 import { printFacts } from '../io.ts';
 import { stopOnSignals } from '../stop-signals.ts';
 import { defineVerb, jsonOption, UsageError } from '../verb.ts';
+
+/** Never OPENAI_API_KEY: that is for another server. */
+const UPSTREAM_KEY = 'UPSTREAM_API_KEY';
 
 export const verb = defineVerb({
   options: {
@@ -25,6 +29,11 @@ export const verb = defineVerb({
       requiresArg: true,
       describe: 'Which server to be like: openai, azure, groq …',
     },
+    upstream: {
+      type: 'string',
+      requiresArg: true,
+      describe: `Let this server answer the lines of batches, e.g. http://127.0.0.1:11434/v1 (its key: ${UPSTREAM_KEY})`,
+    },
     readable: {
       type: 'boolean',
       default: false,
@@ -32,6 +41,7 @@ export const verb = defineVerb({
     },
   },
   async run(args, context) {
+    const upstream = upstreamOf(args.upstream, context.io.env);
     if (!Number.isInteger(args.port) || args.port < 0 || args.port > 65_535)
       throw new UsageError('--port wants a number from 0 to 65535');
     const { startEmulator, dialectNames } = await context.compose();
@@ -44,6 +54,7 @@ export const verb = defineVerb({
       authorization: args['require-key'] ? 'any' : 'none',
       dialect,
       contentReadable: args.readable,
+      ...(upstream === null ? {} : { upstream }),
       ...(dataDir === undefined ? {} : { dataDir: resolve(context.io.cwd, dataDir) }),
     });
     const emulator = await starting.catch((error: NodeJS.ErrnoException) => {
@@ -59,3 +70,13 @@ export const verb = defineVerb({
     }
   },
 });
+
+/** Throws `UsageError`. */
+function upstreamOf(given: string | undefined, env: Environment): { url: string; key?: string } | null {
+  if (given === undefined) return null;
+  const url = URL.parse(given);
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+    throw new UsageError('--upstream wants the base URL of an API, e.g. http://127.0.0.1:11434/v1');
+  const key = env[UPSTREAM_KEY]?.trim() ?? '';
+  return { url: given.replace(/\/+$/, ''), ...(key === '' ? {} : { key }) };
+}
