@@ -253,7 +253,7 @@ export class BatchDesk implements BatchControl {
   #isHalted(id: SubmissionId, record: BatchRecord): boolean {
     if (record.state === 'submitting') return this.#lookUp.needsPerson(id);
     // Its failed lines wait for a place to be sent.
-    if (record.state === 'settled') return this.#parts.held() !== null || this.#harvest.diskTrouble !== null;
+    if (record.state === 'settled') return this.#parts.held() !== null || this.#harvest.waitsForDisk(id);
     if (record.state !== 'wanted') return false;
     const hold = this.#submitting.holdOf(id);
     return record.leftAlone || (hold !== null && isHalting(hold));

@@ -72,6 +72,11 @@ export class Harvest {
     return this.#failing.get(id)?.message ?? null;
   }
 
+  /** The disk did not take the results of this one. */
+  waitsForDisk(id: SubmissionId): boolean {
+    return (this.#failing.get(id)?.diskSince ?? null) !== null;
+  }
+
   /** The disk takes no results; null: it does, as far as is known. */
   get diskTrouble(): { readonly since: number; readonly cause: string } | null {
     for (const { diskSince: since, message } of this.#failing.values())

@@ -194,11 +194,22 @@ export class ResultsFolder {
         throw error;
       });
       if (stat === null) {
-        await this.#disk.mkdir(absolute, { mode });
-        await syncFolder(this.#disk, dirname(absolute));
+        if (await this.#make(absolute, mode)) await syncFolder(this.#disk, dirname(absolute));
+        else await this.#reach(path, mode);
       } else if (!stat.isDirectory()) throw notAFolder(path, stat.isSymbolicLink() ? 'a link' : 'a file');
     } catch (error) {
       throw diskFault(path, error);
+    }
+  }
+
+  /** False: something is there by now, other results perhaps that are written just then. */
+  async #make(absolute: string, mode: number): Promise<boolean> {
+    try {
+      await this.#disk.mkdir(absolute, { mode });
+      return true;
+    } catch (error) {
+      if (errnoOf(error) === 'EEXIST') return false;
+      throw error;
     }
   }
 
