@@ -1,5 +1,5 @@
 /** What a server's words about a batch come to. Pure. */
-import type { BatchRecord, BatchState, RemoteBatch } from '../contract/batch.ts';
+import { isOver, type BatchRecord, type RemoteBatch } from '../contract/batch.ts';
 
 /** As `status` of a batch that the API does not know any more (404); no server says this. */
 export const LOST = 'lost (404)';
@@ -52,16 +52,6 @@ const ENDS: ReadonlySet<Said> = new Set<Said>([
 ]);
 
 export const hasEnded = (said: Said): boolean => ENDS.has(said);
-
-const OVER: ReadonlySet<BatchState> = new Set<BatchState>([
-  'done',
-  'partial',
-  'failed',
-  'unavailable',
-  'superseded',
-]);
-
-export const isOver = (state: BatchState): boolean => OVER.has(state);
 
 /** Nothing is left to be done for it, and nothing of it is looked for any more. */
 export function isAtRest(record: BatchRecord): boolean {

@@ -1,9 +1,8 @@
 /** What a person asks for, as changes of the records. Pure: each verb says what it made of one path. */
-import type { BatchRecord, Mirrored, SubmissionId } from '../contract/batch.ts';
+import { isOver, type BatchRecord, type Mirrored, type SubmissionId } from '../contract/batch.ts';
 import type { VerbReply } from '../contract/batch-report.ts';
 import type { MirrorPath } from '../contract/types.ts';
 import type { BatchIndex } from './batch-index.ts';
-import { isOver } from './batch-status.ts';
 import { newRecord } from './wanting.ts';
 
 export interface VerbChange {

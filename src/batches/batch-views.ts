@@ -1,9 +1,15 @@
 /** What is shown of batches. Pure. */
-import type { BatchHoldReason, BatchRecord, BatchState, SubmissionId } from '../contract/batch.ts';
+import {
+  isOver,
+  type BatchHoldReason,
+  type BatchRecord,
+  type BatchState,
+  type SubmissionId,
+} from '../contract/batch.ts';
 import { massSubmit, type BatchTotals, type BatchView, type WaitOutcome } from '../contract/batch-report.ts';
 import type { Halt } from '../contract/types.ts';
 import { BatchIndex, type Records } from './batch-index.ts';
-import { hasEnded, isOver, needsWriting, saidOf } from './batch-status.ts';
+import { hasEnded, needsWriting, saidOf } from './batch-status.ts';
 import type { Hold } from './cost-guards.ts';
 
 export interface ViewInput {

@@ -1,4 +1,10 @@
-import type { BatchRecord, BatchState, LineCounts, SubmissionId } from '../contract/batch.ts';
+import {
+  isOver,
+  type BatchRecord,
+  type BatchState,
+  type LineCounts,
+  type SubmissionId,
+} from '../contract/batch.ts';
 import type { BatchListener } from '../contract/batch-report.ts';
 import type { BatchSettings } from '../contract/batch-settings.ts';
 import { counted } from '../contract/quantities.ts';
@@ -8,7 +14,7 @@ import type { Clock } from '../contract/ports.ts';
 import { originOf } from './batch-index.ts';
 import { mayRetry, planBatch } from './batch-plan.ts';
 import type { Action } from './batch-plan.ts';
-import { isOver, needsWriting, saidOf } from './batch-status.ts';
+import { needsWriting, saidOf } from './batch-status.ts';
 import { submitsByItself } from './cost-guards.ts';
 import { madeBy } from './in-use.ts';
 import { growingPauseMs } from './poll-times.ts';

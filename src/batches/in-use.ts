@@ -1,9 +1,9 @@
 /** Who still uses a remote file. Pure, from the records, so that the answer survives a restart. */
-import type { BatchRecord, SubmissionId } from '../contract/batch.ts';
+import { isOver, type BatchRecord, type SubmissionId } from '../contract/batch.ts';
 import type { FileId, MirrorPath } from '../contract/types.ts';
 import type { FileUses } from '../contract/file-uses.ts';
 import { BatchIndex, originOf, type Records } from './batch-index.ts';
-import { isOver, needsWriting } from './batch-status.ts';
+import { needsWriting } from './batch-status.ts';
 
 /** In words, who uses it as an input; null: nobody. What waits for a person's word uses nothing. */
 export function userOf(fileId: FileId, index: BatchIndex): string | null {

@@ -1,7 +1,7 @@
-import type { BatchRecord, RemoteBatch, SubmissionId } from '../contract/batch.ts';
+import { isOver, type BatchRecord, type RemoteBatch, type SubmissionId } from '../contract/batch.ts';
 import { command } from '../contract/command.ts';
 import { survivable } from '../contract/faults.ts';
-import { hasEnded, isOver, saidOf } from './batch-status.ts';
+import { hasEnded, saidOf } from './batch-status.ts';
 import { readList } from './list-reading.ts';
 import { growingPauseMs } from './poll-times.ts';
 import type { Submission, SubmissionParts } from './submission.ts';

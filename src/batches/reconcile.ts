@@ -1,8 +1,14 @@
 /** What a start has to see to: what was recorded of files while nobody heard it, and folders that submit since then. Pure. */
-import type { BatchMemory, BatchRecord, Mirrored, PathRecorded, SubmissionId } from '../contract/batch.ts';
+import {
+  isOver,
+  type BatchMemory,
+  type BatchRecord,
+  type Mirrored,
+  type PathRecorded,
+  type SubmissionId,
+} from '../contract/batch.ts';
 import { folderOf } from '../contract/mirror-path.ts';
 import type { MirrorPath } from '../contract/types.ts';
-import { isOver } from './batch-status.ts';
 import { foldRecorded, newRecord } from './wanting.ts';
 import type { WantingInput } from './wanting.ts';
 

@@ -1,10 +1,15 @@
-import type { BatchesApi, BatchRecord, RemoteBatch, SubmissionId } from '../contract/batch.ts';
+import {
+  isOver,
+  type BatchesApi,
+  type BatchRecord,
+  type RemoteBatch,
+  type SubmissionId,
+} from '../contract/batch.ts';
 import type { BatchListener } from '../contract/batch-report.ts';
 import type { BatchSettings } from '../contract/batch-settings.ts';
 import { survivable } from '../contract/faults.ts';
 import type { Fault } from '../contract/faults.ts';
 import type { Clock } from '../contract/ports.ts';
-import { isOver } from './batch-status.ts';
 import { countCreate } from './cost-guards.ts';
 import type { Hold } from './cost-guards.ts';
 import type { Gate } from './gate.ts';

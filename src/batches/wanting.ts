@@ -2,13 +2,18 @@
  * From what the mirror recorded of its paths to what is to be submitted. Pure. INVARIANT: a version (path, SHA-256) that
  * has a record gets no second one here, whatever became of it.
  */
-import type { BatchRecord, Mirrored, PathRecorded, SubmissionId } from '../contract/batch.ts';
+import {
+  isOver,
+  type BatchRecord,
+  type Mirrored,
+  type PathRecorded,
+  type SubmissionId,
+} from '../contract/batch.ts';
 import type { BatchSettings } from '../contract/batch-settings.ts';
 import { folderOf } from '../contract/mirror-path.ts';
 import type { MirrorPath } from '../contract/types.ts';
 import type { BatchIndex } from './batch-index.ts';
 import { originOf } from './batch-index.ts';
-import { isOver } from './batch-status.ts';
 
 export type Patch = Readonly<Record<SubmissionId, BatchRecord | null>>;
 

@@ -1,5 +1,4 @@
-import { isOver } from '../batches/batch-status.ts';
-import type { BatchesView, BatchRecord } from '../contract/batch.ts';
+import { isOver, type BatchesView, type BatchRecord } from '../contract/batch.ts';
 import { folderOf } from '../contract/mirror-path.ts';
 import type { MirrorPath } from '../contract/types.ts';
 

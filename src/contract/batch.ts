@@ -105,21 +105,24 @@ export interface RequestsFile {
 }
 
 /** Why a submission waits. `approval`: of a flood, until a person approves. */
-export type BatchHoldReason =
+export const BATCH_HOLD_REASONS = [
   /** Submitting is switched off for its folder, or it was there before it was switched on. */
-  | 'off'
-  | 'approval'
-  | 'budget'
+  'off',
+  'approval',
+  'budget',
   /** `batches.maxOpen` or `perHour` are reached, or the model's queue at the API is full. */
-  | 'queue'
-  | 'quota'
-  | 'paused'
+  'queue',
+  'quota',
+  'paused',
   /** The API cannot find the input yet, or its requests could not be read. */
-  | 'input'
+  'input',
   /** The server has no `/batches`, or the key has no right to it. */
-  | 'access'
+  'access',
   /** The server was not reached, or asks for less (429). */
-  | 'server';
+  'server',
+] as const;
+
+export type BatchHoldReason = (typeof BATCH_HOLD_REASONS)[number];
 
 /**
  * What came of the lines, after everything that there is was read. Every line of the input is in exactly one of
@@ -150,16 +153,30 @@ export interface WrittenResults {
  * failed or are missing), `failed` (it ran no line), `unavailable` (its results are gone at the API), `superseded`
  * (its answers went into a later generation's).
  */
-export type BatchState =
-  | 'wanted'
-  | 'submitting'
-  | 'open'
-  | 'settled'
-  | 'done'
-  | 'partial'
-  | 'failed'
-  | 'unavailable'
-  | 'superseded';
+export const BATCH_STATES = [
+  'wanted',
+  'submitting',
+  'open',
+  'settled',
+  'done',
+  'partial',
+  'failed',
+  'unavailable',
+  'superseded',
+] as const;
+
+export type BatchState = (typeof BATCH_STATES)[number];
+
+const OVER: ReadonlySet<BatchState> = new Set<BatchState>([
+  'done',
+  'partial',
+  'failed',
+  'unavailable',
+  'superseded',
+]);
+
+/** The API has nothing of it to do any more. */
+export const isOver = (state: BatchState): boolean => OVER.has(state);
 
 export interface BatchRecord {
   /** Where the input lies, or lay; follows renames. */

@@ -275,16 +275,19 @@ export interface Halt<Name extends string = HaltName | 'mass-submit'> {
 }
 
 /** The state that every path has, as `status` and `list` show it. */
-export type PathState =
-  | 'synced'
-  | 'pending'
-  | 'settling'
-  | 'uploading'
-  | 'deleting'
-  | 'held'
-  | 'rejected'
-  | 'failed'
-  | 'skipped'
-  | 'ignored'
-  | 'expired'
-  | 'kept';
+export const PATH_STATES = [
+  'synced',
+  'pending',
+  'settling',
+  'uploading',
+  'deleting',
+  'held',
+  'rejected',
+  'failed',
+  'skipped',
+  'ignored',
+  'expired',
+  'kept',
+] as const;
+
+export type PathState = (typeof PATH_STATES)[number];

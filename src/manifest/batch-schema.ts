@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { BATCH_HOLD_REASONS, BATCH_STATES } from '../contract/batch.ts';
 import type { BatchMemory, BatchProblem, BatchRecord, RemoteBatch } from '../contract/batch.ts';
 
 const seconds = z.number();
@@ -59,20 +60,10 @@ export const batchRecord = z.strictObject({
   leftAlone: z.boolean(),
   approved: z.boolean(),
   countedOn: text.nullable(),
-  state: z.enum([
-    'wanted',
-    'submitting',
-    'open',
-    'settled',
-    'done',
-    'partial',
-    'failed',
-    'unavailable',
-    'superseded',
-  ]),
+  state: z.enum(BATCH_STATES),
   hold: z
     .strictObject({
-      why: z.enum(['off', 'approval', 'budget', 'queue', 'quota', 'paused', 'input', 'access', 'server']),
+      why: z.enum(BATCH_HOLD_REASONS),
       text,
       until: seconds.nullable(),
     })

@@ -2,20 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { mayRetry, planBatch } from '../../src/batches/batch-plan.ts';
 import type { Action, Collected } from '../../src/batches/batch-plan.ts';
 import { LOST, afterSaid, hasEnded, promisesFiles, saidOf } from '../../src/batches/batch-status.ts';
-import type { BatchRecord, BatchState, RemoteBatch } from '../../src/contract/batch.ts';
+import { BATCH_STATES, type BatchRecord, type RemoteBatch } from '../../src/contract/batch.ts';
 import { batchOf, recordOf } from './record-sample.ts';
 
-const STATES: readonly BatchState[] = [
-  'wanted',
-  'submitting',
-  'open',
-  'settled',
-  'done',
-  'partial',
-  'failed',
-  'unavailable',
-  'superseded',
-];
 const QUEUE_FULL = batchOf({
   status: 'failed',
   problems: [{ code: 'token_limit_exceeded', message: 'Enqueued token limit', line: null, param: null }],
@@ -51,7 +40,7 @@ interface Row {
 
 /** Every combination there is. */
 function* rows(): Generator<Row> {
-  for (const state of STATES)
+  for (const state of BATCH_STATES)
     for (const batch of SAID)
       for (const wish of WISHES)
         for (const cleaned of BOOLEANS)
@@ -186,7 +175,7 @@ describe('what the server said', () => {
   });
 
   test('what is over, or was not begun, is not changed by it', () => {
-    for (const state of STATES.filter((each) => each !== 'open' && each !== 'settled')) {
+    for (const state of BATCH_STATES.filter((each) => each !== 'open' && each !== 'settled')) {
       const record = recordOf({ state });
       expect(afterSaid(record, batchOf({ status: 'completed' }), 1)).toBe(record);
     }

@@ -18,11 +18,11 @@ import type { DaemonClient } from '../../src/service/control-client.ts';
 import { failPointNames } from './fail-points.ts';
 import { sha256Of } from './oracle.ts';
 import { Sandbox } from './sandbox.ts';
+import { judged, progress, report } from './verdict.ts';
 import { makeUnruly } from './unruly-server.ts';
 
 const restTimeoutMs = 600_000;
 const pollMs = 500;
-const shownViolations = 20;
 
 interface Options {
   readonly kills: number;
@@ -260,15 +260,6 @@ function changing({ server }: Sandbox): number {
   return server.requests.all().filter(({ method }) => method !== 'GET').length;
 }
 
-function report(figures: Readonly<Record<string, string | number>>): void {
-  const width = Math.max(...Object.keys(figures).map((name) => name.length));
-  for (const [name, value] of Object.entries(figures)) console.log(`${name.padEnd(width)}  ${value}`);
-}
-
-function progress(text: string): void {
-  console.error(`… ${text}`);
-}
-
 const options = readOptions();
 progress(`seed ${options.seed}`);
 const sandbox = await new Sandbox({
@@ -278,17 +269,4 @@ const sandbox = await new Sandbox({
   },
   emulator: { batchPace: { validatingMs: 300, workingMs: 700, perRequestMs: 0, finalizingMs: 300 } },
 }).open();
-let violations: readonly string[] = ['it was not finished'];
-try {
-  violations = await torture(sandbox, options);
-} finally {
-  const failed = violations.length > 0;
-  for (const violation of violations.slice(0, shownViolations)) console.log(`VIOLATION ${violation}`);
-  if (failed) {
-    console.log(
-      `${violations.length} violations with --seed ${options.seed}; everything is kept in ${sandbox.folder}`,
-    );
-    process.exitCode = 1;
-  }
-  await sandbox.close(failed);
-}
+await judged(sandbox, options.seed, () => torture(sandbox, options));

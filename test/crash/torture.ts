@@ -18,10 +18,10 @@ import { Churn } from './churn.ts';
 import { hashTree, judge, violationsOf } from './oracle.ts';
 import type { Life } from './sandbox.ts';
 import { Sandbox, sandboxFolders } from './sandbox.ts';
+import { judged, progress, report } from './verdict.ts';
 import { makeUnruly } from './unruly-server.ts';
 
 const foreignFiles = 50;
-const shownViolations = 20;
 const shownLogLines = 20;
 const flushTimeoutMs = 60_000;
 const restTimeoutMs = 600_000;
@@ -203,29 +203,7 @@ function changedLocally(root: string, churn: Churn): readonly string[] {
     .map((path) => `changed locally: ${path}`);
 }
 
-function report(figures: Readonly<Record<string, string | number>>): void {
-  const width = Math.max(...Object.keys(figures).map((name) => name.length));
-  for (const [name, value] of Object.entries(figures)) console.log(`${name.padEnd(width)}  ${value}`);
-}
-
-function progress(text: string): void {
-  console.error(`… ${text}`);
-}
-
 const options = readOptions();
 progress(`seed ${options.seed}`);
 const sandbox = await new Sandbox().open();
-let violations: readonly string[] = ['it was not finished'];
-try {
-  violations = await torture(sandbox, options);
-} finally {
-  const failed = violations.length > 0;
-  for (const violation of violations.slice(0, shownViolations)) console.log(`VIOLATION ${violation}`);
-  if (failed) {
-    console.log(
-      `${violations.length} violations with --seed ${options.seed}; everything is kept in ${sandbox.folder}`,
-    );
-    process.exitCode = 1;
-  }
-  await sandbox.close(failed);
-}
+await judged(sandbox, options.seed, () => torture(sandbox, options));

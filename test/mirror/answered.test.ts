@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { PathState } from '../../src/contract/types.ts';
+import { PATH_STATES, type PathState } from '../../src/contract/types.ts';
 import { isAnswered, type Awaited, type Obstacles } from '../../src/mirror/judge/answered.ts';
 
 const OPEN: Awaited = {
@@ -22,20 +22,6 @@ const DELETES_HALTED: Partial<Obstacles> = { isHalted: { upload: false, delete: 
 const MUTE: Partial<Obstacles> = { isTroubled: { upload: true, delete: false, ask: false } };
 const NO_DELETES: Partial<Obstacles> = { isTroubled: { upload: false, delete: true, ask: false } };
 const NO_ANSWERS: Partial<Obstacles> = { isTroubled: { upload: false, delete: false, ask: true } };
-const STATES: readonly PathState[] = [
-  'synced',
-  'pending',
-  'settling',
-  'uploading',
-  'deleting',
-  'held',
-  'rejected',
-  'failed',
-  'skipped',
-  'ignored',
-  'expired',
-  'kept',
-];
 
 /** `answered`: the states that are an answer; all others are not. */
 const rows: readonly {
@@ -85,9 +71,9 @@ const rows: readonly {
 
 describe('who waits for a path knows enough', () => {
   test.each(rows)('when $when: in the states $answered', ({ path, obstacles, answered }) => {
-    const found = STATES.filter((state) =>
+    const found = PATH_STATES.filter((state) =>
       isAnswered({ ...OPEN, ...path, state }, { ...FREE, ...obstacles }),
     );
-    expect(found.toSorted()).toEqual((answered === 'all' ? STATES : answered).toSorted());
+    expect(found.toSorted()).toEqual((answered === 'all' ? PATH_STATES : answered).toSorted());
   });
 });

@@ -3,8 +3,8 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { openTestMirror, SCENARIO_TIMEOUT_MS } from '../support/blackbox/mirror-process.ts';
+import { describe, expect, test, type TestContext } from 'vitest';
+import { openTestMirror, SCENARIO_TIMEOUT_MS, type TestMirror } from '../support/blackbox/mirror-process.ts';
 import { RunningProgram, runProgram } from '../support/blackbox/program.ts';
 import { batchFile } from '../support/blackbox/samples.ts';
 
@@ -96,6 +96,22 @@ describe('headers from a file or the environment', { concurrent: true, timeout: 
   });
 });
 
+/** The verb `emulator` at work, and the address that it has printed. */
+async function emulator(
+  context: TestContext,
+  mirror: TestMirror,
+  options: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ readonly url: string; readonly program: RunningProgram }> {
+  const program = new RunningProgram(['emulator', '--json', ...options], { cwd: mirror.folder, env });
+  context.onTestFinished(() => program.signal('SIGKILL'));
+  const printed = await mirror.until(
+    () => program.output,
+    (text) => text.endsWith('\n'),
+  );
+  return { url: (JSON.parse(printed) as { url: string }).url, program };
+}
+
 describe('the emulator as a program', { concurrent: true, timeout: SCENARIO_TIMEOUT_MS }, () => {
   test('is like the server that is named, and as closed as that', async (context) => {
     const mirror = await openTestMirror(context);
@@ -103,17 +119,7 @@ describe('the emulator as a program', { concurrent: true, timeout: SCENARIO_TIME
     expect(wrong.code).toBe(64);
     expect(wrong.stderr).toContain('--dialect wants one of openai, azure, azure-v1, groq');
 
-    const groq = new RunningProgram(['emulator', '--dialect', 'groq', '--json'], {
-      cwd: mirror.folder,
-      env: {},
-    });
-    context.onTestFinished(() => groq.signal('SIGKILL'));
-    const { url } = JSON.parse(
-      await mirror.until(
-        () => groq.output,
-        (text) => text.endsWith('\n'),
-      ),
-    ) as { url: string };
+    const { url, program: groq } = await emulator(context, mirror, ['--dialect', 'groq']);
     expect(new URL(url).pathname).toBe('/openai/v1');
     expect(await (await fetch(`${url}/files`)).json()).toEqual({ object: 'list', data: [] });
     expect((await fetch(`${url}/files?limit=1`)).status).toBe(400);
@@ -140,17 +146,9 @@ describe('the emulator as a program', { concurrent: true, timeout: SCENARIO_TIME
     await once(model, 'listening');
     context.onTestFinished(() => void model.close());
     const { port } = model.address() as AddressInfo;
-    const emulator = new RunningProgram(
-      ['emulator', '--json', '--upstream', `http://127.0.0.1:${port}/v1/`],
-      { cwd: mirror.folder, env: { UPSTREAM_API_KEY: 'for-the-model', OPENAI_API_KEY: 'sk-of-another' } },
-    );
-    context.onTestFinished(() => emulator.signal('SIGKILL'));
-    const { url } = JSON.parse(
-      await mirror.until(
-        () => emulator.output,
-        (text) => text.endsWith('\n'),
-      ),
-    ) as { url: string };
+    const upstream = ['--upstream', `http://127.0.0.1:${port}/v1/`];
+    const env = { UPSTREAM_API_KEY: 'for-the-model', OPENAI_API_KEY: 'sk-of-another' };
+    const { url } = await emulator(context, mirror, upstream, env);
     const file = join(mirror.folder, 'requests.jsonl');
     await writeFile(file, batchFile(1, 2));
     const run = await runProgram(['batch', 'run', file], {

@@ -1,3 +1,4 @@
+import { isOver } from '../../contract/batch.ts';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,13 +16,6 @@ import { mirrorOnce } from '../one-shot.ts';
 import { timeoutMsOf } from '../verb.ts';
 import type { BatchAction } from './action.ts';
 import { viewLines } from './list.ts';
-
-const OVER: ReadonlySet<BatchView['state']> = new Set<BatchView['state']>([
-  'done',
-  'partial',
-  'failed',
-  'unavailable',
-]);
 
 /** What a wait came to: how it ended, and the batches that it was for. */
 export interface Waited {
@@ -123,12 +117,12 @@ function waitedFor(
   after: readonly BatchView[],
   wanted: readonly MirrorPath[] | null,
 ): Waited {
-  const over = new Set(before.filter(({ state }) => OVER.has(state)).map(({ submission }) => submission));
+  const over = new Set(before.filter(({ state }) => isOver(state)).map(({ submission }) => submission));
   const batches = after.filter(({ path, submission }) =>
     wanted === null ? !over.has(submission) : wanted.includes(path),
   );
   if (wanted !== null || outcome !== 'answered') return { outcome, batches };
-  const hasFailed = batches.some(({ state }) => OVER.has(state) && state !== 'done');
+  const hasFailed = batches.some(({ state }) => isOver(state) && state !== 'done');
   return { outcome: hasFailed ? 'failed' : outcome, batches };
 }
 
@@ -147,7 +141,7 @@ async function orTimeIsUp<T>(
     return await waiting;
   } catch (error) {
     if (timeoutMs === null || !isTimeUp(error)) throw error;
-    const left = (await views()).filter(({ state }) => !OVER.has(state)).length;
+    const left = (await views()).filter(({ state }) => !isOver(state)).length;
     throw skipFault(
       'wait-timeout',
       `not all batches ended within ${formatDuration(timeoutMs)}: ${counted(left, 'batch is', 'batches are')} left`,

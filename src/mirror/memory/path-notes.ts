@@ -1,28 +1,19 @@
 import { groupProblems, needOf, type GroupedProblems, type Need } from '../../contract/attention.ts';
 import type { PathReport } from '../../contract/report.ts';
 import { folderOf, isWithinAny } from '../../contract/mirror-path.ts';
-import type { Entry, ManifestView, MirrorPath, PathState } from '../../contract/types.ts';
+import {
+  PATH_STATES,
+  type Entry,
+  type ManifestView,
+  type MirrorPath,
+  type PathState,
+} from '../../contract/types.ts';
 
 interface Note {
   readonly state: PathState;
   readonly reason: string | null;
   readonly needs: Need;
 }
-
-const ALL_STATES: readonly PathState[] = [
-  'synced',
-  'pending',
-  'settling',
-  'uploading',
-  'deleting',
-  'held',
-  'rejected',
-  'failed',
-  'skipped',
-  'ignored',
-  'expired',
-  'kept',
-];
 
 /**
  * What is to be said about every path that is not simply mirrored (promise 6: never silent). A path without a
@@ -100,7 +91,7 @@ export class PathNotes {
   }
 
   counts(): Record<PathState, number> {
-    const counts = Object.fromEntries(ALL_STATES.map((state) => [state, 0])) as Record<PathState, number>;
+    const counts = Object.fromEntries(PATH_STATES.map((state) => [state, 0])) as Record<PathState, number>;
     let entriesWithNote = 0;
     for (const [path, note] of this.#notes) {
       counts[note.state] += 1;
