@@ -18,6 +18,7 @@ import {
 import type { MirrorApp, MirrorOptions, OutwardPorts } from './compose/working-mirror.ts';
 import type { Config } from './config/config.ts';
 import { isInside } from './config/inside.ts';
+import { nowSeconds } from './contract/times.ts';
 import type { Emulator, EmulatorOptions } from './emulator/emulator.ts';
 import { filesBelow, type FoundBelow } from './local/files-below.ts';
 import { rootFacts, type RootFacts } from './local/root-facts.ts';
@@ -91,9 +92,11 @@ export async function planMirror(
   const { createTree, settingsOf } = await loadParts();
   const { previewPlan } = await import('./mirror/offline/preview.ts');
   const { local } = createTree(config);
-  const nowSeconds = Math.floor(systemClock.wallMs() / 1000);
   const letGo = new LetGo(systemClock, (await readMemory(config.stateDir)).letGo);
-  return await previewPlan({ local, view, settings: settingsOf(config), letGo, nowSeconds }, signal);
+  return await previewPlan(
+    { local, view, settings: settingsOf(config), letGo, nowSeconds: nowSeconds({ clock: systemClock }) },
+    signal,
+  );
 }
 
 /** Takes over remote files that match local ones; see `adopt`. Throws `Fault`, as `openMirror` does too. */

@@ -11,6 +11,7 @@ import {
 } from '../contract/batch-report.ts';
 import type { BatchSettings } from '../contract/batch-settings.ts';
 import type { Clock } from '../contract/ports.ts';
+import { nowSeconds } from '../contract/times.ts';
 import type { FileId, MirrorPath } from '../contract/types.ts';
 import { originOf } from './batch-index.ts';
 import { cancelByHand, latestAt, retryByHand, submitByHand } from './batch-verbs.ts';
@@ -274,9 +275,8 @@ export class BatchDesk implements BatchControl {
   }
 
   #verbInput(): VerbInput {
-    const { clock, mirrored, newId } = this.#parts;
-    const now = Math.floor(clock.wallMs() / 1_000);
-    return { index: this.#shelf.index, files: mirrored.files, now, newId };
+    const { mirrored, newId } = this.#parts;
+    return { index: this.#shelf.index, files: mirrored.files, now: nowSeconds(this.#parts), newId };
   }
 
   #viewInput(): ViewInput {

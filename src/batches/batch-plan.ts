@@ -53,6 +53,11 @@ export function planBatch(situation: Situation): Action {
   return ROWS[situation.record.state](situation);
 }
 
+/** Of a record that nothing holds, and of which no line is to be tried again. */
+export function planOf(record: BatchRecord, collected: Collected = 'nothing'): Action {
+  return planBatch({ record, collected, held: false, mayRetry: false });
+}
+
 const ROWS: Readonly<Record<BatchState, (situation: Situation) => Action>> = {
   wanted: planWanted,
   submitting: () => 'resolve',

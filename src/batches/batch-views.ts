@@ -7,6 +7,7 @@ import {
   type SubmissionId,
 } from '../contract/batch.ts';
 import { massSubmit, type BatchTotals, type BatchView, type WaitOutcome } from '../contract/batch-report.ts';
+import { isoOf } from '../contract/times.ts';
 import type { Halt } from '../contract/types.ts';
 import { BatchIndex, type Records } from './batch-index.ts';
 import { hasEnded, needsWriting, saidOf } from './batch-status.ts';
@@ -56,7 +57,7 @@ export function viewOf(origin: SubmissionId, { index, holdOf, latest, serverNowM
     hold: hold && { why: hold.why, text: hold.text, until: isoOf(hold.until) },
     problem: last.problem,
     wantedAt: isoOf(first.wantedAt) ?? '',
-    createdAt: isoOf(batch?.createdAt ?? null),
+    createdAt: isoOf(batch?.createdAt),
     expiresAt: isoOf(expiresAt),
     late: runs && expiresAt !== null && serverNowMs !== null && serverNowMs > expiresAt * 1_000,
     lines: last.results?.lines ?? null,
@@ -67,12 +68,6 @@ export function viewOf(origin: SubmissionId, { index, holdOf, latest, serverNowM
     },
     twins: index.family(origin).flatMap((id) => (index.records.get(id)?.twins ?? []).map((twin) => twin.id)),
   };
-}
-
-function isoOf(seconds: number | null): string | null {
-  if (seconds === null) return null;
-  const date = new Date(seconds * 1_000);
-  return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
 const HALTING: ReadonlySet<Hold['why']> = new Set<Hold['why']>([

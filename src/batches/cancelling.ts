@@ -1,7 +1,7 @@
 import type { BatchesApi, BatchRecord, RemoteBatch, SubmissionId } from '../contract/batch.ts';
 import { survivable } from '../contract/faults.ts';
 import type { Clock } from '../contract/ports.ts';
-import { planBatch } from './batch-plan.ts';
+import { planOf } from './batch-plan.ts';
 import { LOST, hasEnded, saidOf } from './batch-status.ts';
 import { growingPauseMs } from './poll-times.ts';
 import type { Shelf } from './shelf.ts';
@@ -35,8 +35,8 @@ export class Cancelling {
   get #targets(): Target[] {
     const targets: Target[] = [];
     for (const [id, record] of this.#parts.shelf.index.active) {
-      const wished = record.state === 'open' && planOf(record) === 'cancel';
-      if (wished && record.batch !== null) targets.push({ id, batch: record.batch.id, isTwin: false });
+      if (isToBeCancelled(record) && record.batch !== null)
+        targets.push({ id, batch: record.batch.id, isTwin: false });
       for (const twin of record.twins) if (!twin.ended) targets.push({ id, batch: twin.id, isTwin: true });
     }
     return targets;
@@ -82,10 +82,9 @@ export class Cancelling {
   }
 }
 
-function planOf(record: BatchRecord): string {
-  // What was only found by its input may be another's: a person may cancel it where it is seen to be ours.
-  if (record.foundBy === 'input') return 'rest';
-  return planBatch({ record, collected: 'nothing', held: false, mayRetry: false });
+/** What was only found by its input may be another's: a person may cancel it where it is seen to be ours. */
+function isToBeCancelled(record: BatchRecord): boolean {
+  return record.state === 'open' && record.foundBy !== 'input' && planOf(record) === 'cancel';
 }
 
 function twinEnded(shelf: Shelf, id: SubmissionId, batch: string) {

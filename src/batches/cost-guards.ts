@@ -77,11 +77,15 @@ export function submitsByItself(record: BatchRecord, { submitFolders }: BatchSet
 function offHold(record: BatchRecord, settings: BatchSettings): Hold | null {
   // Lines that are tried again belong to a batch that ran.
   if (record.byHand || record.generation > 0 || submitsByItself(record, settings)) return null;
-  const text = record.leftAlone
-    ? 'it was there before submitting was switched on'
-    : 'submitting is switched off for its folder';
-  return { why: 'off', text, until: null };
+  if (record.leftAlone) return LEFT_ALONE;
+  return { why: 'off', text: 'submitting is switched off for its folder', until: null };
 }
+
+export const LEFT_ALONE: Hold = {
+  why: 'off',
+  text: 'it was there before submitting was switched on',
+  until: null,
+};
 
 /** Whether the flood guard counts it: nobody asked for it, and it was never counted before. */
 export function isFresh(record: BatchRecord): boolean {

@@ -51,11 +51,6 @@ export class Gate {
     return { why: closed.why, text: closed.text, until: Math.ceil((this.#clock.wallMs() + leftMs) / 1_000) };
   }
 
-  /** What it was closed for, also while one finds out whether that is over. */
-  get why(): BatchHoldReason | null {
-    return this.#closed?.why ?? null;
-  }
-
   /** Monotonic; null: it is open. */
   get opensAtMs(): number | null {
     return this.hold === null ? null : (this.#closed?.untilMs ?? null);

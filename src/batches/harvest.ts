@@ -11,8 +11,9 @@ import { counted } from '../contract/quantities.ts';
 import { survivable } from '../contract/faults.ts';
 import type { Fault } from '../contract/faults.ts';
 import type { Clock } from '../contract/ports.ts';
+import { nowSeconds } from '../contract/times.ts';
 import { originOf } from './batch-index.ts';
-import { mayRetry, planBatch } from './batch-plan.ts';
+import { mayRetry, planBatch, planOf } from './batch-plan.ts';
 import type { Action } from './batch-plan.ts';
 import { needsWriting, saidOf } from './batch-status.ts';
 import { submitsByItself } from './cost-guards.ts';
@@ -96,8 +97,7 @@ export class Harvest {
 
   #plan(id: SubmissionId, record: BatchRecord): Action {
     const isPromised = record.state === 'settled' && this.#parts.watching.isPromised(id, record);
-    const collected = isPromised ? 'promised' : 'nothing';
-    return planBatch({ record, collected, held: true, mayRetry: false });
+    return planOf(record, isPromised ? 'promised' : 'nothing');
   }
 
   /** One step of one submission. Throws only what ends the program, or the signal's reason. */
@@ -149,7 +149,7 @@ export class Harvest {
       if (now?.state !== 'settled') return null;
       const mirrored = { id: made.inputFileId, purpose: 'batch', sha256: made.sha256 };
       const child: BatchRecord = {
-        ...newRecord(now.path, mirrored, Math.floor(clock.wallMs() / 1_000)),
+        ...newRecord(now.path, mirrored, nowSeconds(this.#parts)),
         file: made.file,
         generation,
         of: origin,
@@ -259,7 +259,7 @@ export class Harvest {
     const goneSinceMs = isGone ? (known.goneSinceMs ?? nowMs) : null;
     const record = shelf.records.get(id);
     const hasWaited = goneSinceMs !== null && nowMs - goneSinceMs >= settings().lookSeconds * 1_000;
-    if (hasWaited && record?.state === 'settled') {
+    if (hasWaited && record !== undefined && planOf(record, 'gone') === 'give-up') {
       await this.#giveUp(
         id,
         { ...record, problem: `its results are gone at the API: ${fault.message}` },
@@ -269,7 +269,7 @@ export class Harvest {
     }
     const pauseMs = Math.max(growingPauseMs(times, AGAIN_MS.first, AGAIN_MS.last), fault.retryAfterMs ?? 0);
     const isDisk = fault.halt === 'state';
-    const diskSince = isDisk ? (known.diskSince ?? Math.floor(clock.wallMs() / 1_000)) : null;
+    const diskSince = isDisk ? (known.diskSince ?? nowSeconds(this.#parts)) : null;
     const { message } = fault;
     this.#failing.set(id, { times, nextMs: nowMs + pauseMs, message, goneSinceMs, diskSince });
     if (times !== 1) return;

@@ -1,4 +1,5 @@
 import type { Clock } from '../contract/ports.ts';
+import { unlessAborted } from '../contract/unless-aborted.ts';
 
 /** Jobs in lanes, one at a time in each, and the loop that asks what is due. */
 export class Lanes {
@@ -37,15 +38,12 @@ export class Lanes {
   /** Resolves when it was looked what is due, nothing was, and nothing runs. Rejects with the signal's reason. */
   async idle(signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const onAbort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
+    const { promise, resolve } = Promise.withResolvers<void>();
     this.#whenIdle.add(resolve);
     this.wake();
     try {
-      await promise;
+      await unlessAborted(promise, signal);
     } finally {
-      signal.removeEventListener('abort', onAbort);
       this.#whenIdle.delete(resolve);
     }
   }

@@ -1,6 +1,7 @@
 import { isOver, type BatchRecord, type RemoteBatch, type SubmissionId } from '../contract/batch.ts';
 import { command } from '../contract/command.ts';
 import { survivable } from '../contract/faults.ts';
+import { serverNowSeconds } from '../contract/times.ts';
 import { hasEnded, saidOf } from './batch-status.ts';
 import { readList } from './list-reading.ts';
 import { growingPauseMs } from './poll-times.ts';
@@ -13,8 +14,6 @@ const LOOKS = 3;
 const FAILED_LOOK_MS = { first: 10_000, last: 300_000 };
 /** After two POSTs nobody found, only a person may go on; it is still looked for. */
 const SLOW_LOOK_MS = 600_000;
-/** How long a batch that turns up late is looked for. */
-const TWINS_SECONDS = 3_600;
 const TWIN_LOOK_MS = 300_000;
 
 interface Search {
@@ -158,7 +157,7 @@ export class LookUp {
     const pauseMs = isOut ? SLOW_LOOK_MS : lookMs / (LOOKS - 1);
     this.#searches.set(id, { sinceMs, nextMs: startedMs + pauseMs, failures: 0 });
     if (!isOut) return;
-    if (shelf.records.get(id)?.wish === 'cancel') await this.#letGo(id);
+    if (shelf.records.get(id)?.wish === 'cancel') await this.#notBegun(id);
     else if (posts < 2) await this.#again(id, may, signal);
     else {
       const next = command('batch', 'resolve', shelf.records.get(id)?.path ?? '');
@@ -170,19 +169,14 @@ export class LookUp {
     }
   }
 
-  /** It was not begun, and shall not be. Should it turn up late, it is found by the watch for twins. */
-  async #letGo(id: SubmissionId): Promise<void> {
-    const twinsUntil = this.#watchUntil();
+  /** It was not begun, and is wanted as before. Should it turn up late, it is found by the watch for twins. */
+  async #notBegun(id: SubmissionId, by: Partial<BatchRecord> = {}): Promise<void> {
+    const twinsUntil = this.#submission.twinsUntil();
     await this.#parts.shelf.update(id, (record) =>
       record.state === 'submitting'
-        ? { ...record, state: 'wanted', submission: null, problem: null, twinsUntil }
+        ? { ...record, state: 'wanted', submission: null, problem: null, twinsUntil, ...by }
         : record,
     );
-  }
-
-  #watchUntil(): number {
-    const { api, clock } = this.#parts;
-    return Math.floor((api.serverNowMs() ?? clock.wallMs()) / 1_000) + TWINS_SECONDS;
   }
 
   async #again(id: SubmissionId, may: (id: SubmissionId) => boolean, signal: AbortSignal): Promise<void> {
@@ -203,14 +197,13 @@ export class LookUp {
     matches: readonly Match[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { api, clock, shelf } = this.#parts;
+    const { clock, shelf } = this.#parts;
     const twins = matches.filter(
       ({ batch }) => batch.id !== record.batch?.id && record.twins.every((twin) => twin.id !== batch.id),
     );
     if (twins.length > 0) await this.#tellTwins(id, twins, signal);
     this.#searches.set(id, { sinceMs: 0, nextMs: clock.monotonicMs() + TWIN_LOOK_MS, failures: 0 });
-    const serverNow = (api.serverNowMs() ?? clock.wallMs()) / 1_000;
-    if (record.twinsUntil === null || serverNow < record.twinsUntil) return;
+    if (record.twinsUntil === null || serverNowSeconds(this.#parts) < record.twinsUntil) return;
     this.#searches.delete(id);
     await shelf.update(id, (now) => ({ ...now, twinsUntil: null }));
   }
@@ -253,28 +246,12 @@ export class LookUp {
     this.#habit = habitShown(id, record) ?? this.#habit;
   }
 
-  /** What a person says of it: nothing was begun, or this batch was. Null when it is over, or was never begun. */
+  /** What a person says of it: nothing was begun, or this batch was. When it is over, or was never begun, nothing is done. */
   async resolve(id: SubmissionId, word: RemoteBatch | 'none', signal: AbortSignal): Promise<void> {
-    const { shelf } = this.#parts;
     this.#searches.delete(id);
     this.#stuck.delete(id);
-    if (word !== 'none') {
-      await this.#submission.opened(id, word, 'person', signal);
-      return;
-    }
-    const twinsUntil = this.#watchUntil();
-    await shelf.update(id, (record) => {
-      if (isOver(record.state) || record.state !== 'submitting') return record;
-      return {
-        ...record,
-        state: 'wanted',
-        submission: null,
-        problem: null,
-        byHand: true,
-        leftAlone: false,
-        twinsUntil,
-      };
-    });
+    if (word === 'none') await this.#notBegun(id, { byHand: true, leftAlone: false });
+    else await this.#submission.opened(id, word, 'person', signal);
   }
 }
 

@@ -7,7 +7,7 @@ import type { Records } from './batch-index.ts';
 import type { BatchBook } from './ports.ts';
 
 /** How long to wait before trying again to write what could not be written. */
-const STATE_RETRY_MS = 5_000;
+export const STATE_RETRY_MS = 5_000;
 
 export interface ShelfChange {
   readonly records?: Readonly<Record<SubmissionId, BatchRecord | null>> | undefined;

@@ -10,6 +10,7 @@ import type { BatchSettings } from '../contract/batch-settings.ts';
 import { survivable } from '../contract/faults.ts';
 import type { Fault } from '../contract/faults.ts';
 import type { Clock } from '../contract/ports.ts';
+import { nowSeconds, serverNowSeconds } from '../contract/times.ts';
 import { countCreate } from './cost-guards.ts';
 import type { Hold } from './cost-guards.ts';
 import type { Gate } from './gate.ts';
@@ -28,6 +29,7 @@ export interface SubmissionParts {
   readonly shelf: Shelf;
 }
 
+/** How long a batch that turns up late is looked for. */
 const TWINS_SECONDS = 3_600;
 const INPUT_PAUSE_MS = { first: 5_000, last: 60_000 };
 const QUEUE_PAUSE_MS = { first: 60_000, last: 3_600_000 };
@@ -66,15 +68,14 @@ export class Submission {
       const record = shelf.records.get(id);
       if (record?.state !== 'submitting' || record.submission?.posts !== 1 || !may()) return null;
       isBegun = true;
-      return this.#counted(id, { ...record, twinsUntil: this.#serverSeconds() + TWINS_SECONDS }, 2);
+      return this.#counted(id, { ...record, twinsUntil: this.twinsUntil() }, 2);
     });
     if (isBegun) await this.#post(id, signal);
   }
 
   #counted(id: SubmissionId, record: BatchRecord, posts: number) {
     const { clock, api, shelf } = this.#parts;
-    const now = Math.floor(clock.wallMs() / 1_000);
-    const memory = countCreate(shelf.memory, record, now);
+    const memory = countCreate(shelf.memory, record, nowSeconds(this.#parts));
     const submission = {
       startedAtMs: record.submission?.startedAtMs ?? clock.wallMs(),
       serverStartedAtMs: record.submission === null ? api.serverNowMs() : record.submission.serverStartedAtMs,
@@ -199,9 +200,9 @@ export class Submission {
     return Math.ceil((this.#parts.clock.wallMs() + ms) / 1_000);
   }
 
-  #serverSeconds(): number {
-    const { api, clock } = this.#parts;
-    return Math.floor((api.serverNowMs() ?? clock.wallMs()) / 1_000);
+  /** Until when, unix seconds by the server's clock, twins are looked for of what is begun again now. */
+  twinsUntil(): number {
+    return serverNowSeconds(this.#parts) + TWINS_SECONDS;
   }
 }
 

@@ -3,13 +3,15 @@ import { massSubmit, type BatchListener } from '../contract/batch-report.ts';
 import type { BatchSettings } from '../contract/batch-settings.ts';
 import { survivable } from '../contract/faults.ts';
 import type { Clock } from '../contract/ports.ts';
-import { createsHold, guardSubmissions, setBack } from './cost-guards.ts';
+import { nowSeconds } from '../contract/times.ts';
+import { LEFT_ALONE, createsHold, guardSubmissions, setBack } from './cost-guards.ts';
+import { planOf } from './batch-plan.ts';
 import type { GuardVerdict, Hold } from './cost-guards.ts';
 import { budgetAgainst } from './day-budget.ts';
 import type { Gate } from './gate.ts';
 import type { LookUp } from './look-up.ts';
 import type { ReadRequests } from './ports.ts';
-import type { Shelf } from './shelf.ts';
+import { STATE_RETRY_MS, type Shelf } from './shelf.ts';
 import type { Submission } from './submission.ts';
 
 interface Parts {
@@ -27,7 +29,6 @@ interface Parts {
 }
 
 const UNREAD_MS = 30_000;
-const STATE_RETRY_MS = 5_000;
 
 /** Which submission goes next, and everything that holds it back. What is unknown is looked up first. */
 export class Submitting {
@@ -59,9 +60,8 @@ export class Submitting {
 
   holdOf(id: SubmissionId): Hold | null {
     const record = this.#parts.shelf.records.get(id);
-    if (record?.leftAlone === true && record.state === 'wanted') {
-      return { why: 'off', text: 'it was there before submitting was switched on', until: null };
-    }
+    // What is left alone is not even judged.
+    if (record?.leftAlone === true && record.state === 'wanted') return LEFT_ALONE;
     return this.#verdict.holds.get(id) ?? null;
   }
 
@@ -79,7 +79,7 @@ export class Submitting {
       return;
     }
     await shelf.change(() => {
-      const memory = setBack(shelf.memory, this.#now());
+      const memory = setBack(shelf.memory, nowSeconds(this.#parts));
       return memory === shelf.memory ? null : { memory };
     });
     this.#judge();
@@ -87,7 +87,7 @@ export class Submitting {
     const { go } = this.#verdict;
     const record = go === null ? undefined : shelf.records.get(go);
     if (go === null || record === undefined) return;
-    if (record.file === null) {
+    if (planOf(record) === 'read-requests') {
       await this.#read(go, record, signal);
       return;
     }
@@ -103,7 +103,7 @@ export class Submitting {
       if (record.state === 'wanted' && record.wish === null) wanted.push([id, record]);
       else if (record.state === 'submitting' || record.state === 'open') begun.push(record);
     }
-    const now = this.#now();
+    const now = nowSeconds(this.#parts);
     const judged = guardSubmissions({
       begun,
       memory: shelf.memory,
@@ -154,7 +154,7 @@ export class Submitting {
     const record = shelf.records.get(id);
     const { perHour, maxPerDay } = settings();
     if (record === undefined || this.#all !== null || record.wish === 'cancel') return false;
-    const now = this.#now();
+    const now = nowSeconds(this.#parts);
     return (
       createsHold(shelf.memory, perHour, now) === null &&
       budgetAgainst(record, shelf.memory, maxPerDay, now) === null
@@ -163,7 +163,7 @@ export class Submitting {
 
   get #isSetBack(): boolean {
     const { memory } = this.#parts.shelf;
-    return setBack(memory, this.#now()) !== memory;
+    return setBack(memory, nowSeconds(this.#parts)) !== memory;
   }
 
   get #floodIsNew(): boolean {
@@ -206,10 +206,6 @@ export class Submitting {
     if (count > 0) listener({ kind: 'resumed', name: 'mass-submit' });
     this.#isFlooded = false;
     return count;
-  }
-
-  #now(): number {
-    return Math.floor(this.#parts.clock.wallMs() / 1_000);
   }
 
   #monotonicAt(until: number | null): number {

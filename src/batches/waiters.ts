@@ -3,6 +3,7 @@ import { originOf } from './batch-index.ts';
 import type { BatchIndex } from './batch-index.ts';
 import { isFinished, outcomeOf } from './batch-views.ts';
 import type { WaitOutcome } from '../contract/batch-report.ts';
+import { unlessAborted } from '../contract/unless-aborted.ts';
 
 interface Waiter {
   readonly origins: Set<SubmissionId>;
@@ -25,15 +26,12 @@ export class Waiters {
   /** For these submissions of generation 0; null: for all that there are. */
   async wait(origins: readonly SubmissionId[] | null, signal: AbortSignal): Promise<WaitOutcome> {
     signal.throwIfAborted();
-    const { promise, resolve, reject } = Promise.withResolvers<WaitOutcome>();
+    const { promise, resolve } = Promise.withResolvers<WaitOutcome>();
     const waiter = { origins: new Set(origins), isForAll: origins === null, resolve };
-    const onAbort = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', onAbort, { once: true });
     this.#waiters.add(waiter);
     try {
-      return await promise;
+      return await unlessAborted(promise, signal);
     } finally {
-      signal.removeEventListener('abort', onAbort);
       this.#waiters.delete(waiter);
     }
   }

@@ -1,9 +1,10 @@
 import type { PathRecorded, SubmissionId } from '../contract/batch.ts';
 import type { BatchSettings } from '../contract/batch-settings.ts';
 import type { Clock } from '../contract/ports.ts';
+import { nowSeconds } from '../contract/times.ts';
 import type { MirroredFiles } from './ports.ts';
 import { reconcile } from './reconcile.ts';
-import type { Shelf } from './shelf.ts';
+import { STATE_RETRY_MS, type Shelf } from './shelf.ts';
 import { foldRecorded } from './wanting.ts';
 import type { WantingInput } from './wanting.ts';
 
@@ -14,8 +15,6 @@ interface Parts {
   readonly settings: () => BatchSettings;
   readonly shelf: Shelf;
 }
-
-const AGAIN_MS = 5_000;
 
 /** Takes down what the mirror recorded, in order, until it is durable. */
 export class Wanting {
@@ -54,7 +53,7 @@ export class Wanting {
     while (this.isPending && !signal.aborted) {
       const fault = await shelf.try(() => this.#step());
       if (fault === null) continue;
-      this.#notBeforeMs = this.#parts.clock.monotonicMs() + AGAIN_MS;
+      this.#notBeforeMs = this.#parts.clock.monotonicMs() + STATE_RETRY_MS;
       return;
     }
   }
@@ -76,7 +75,7 @@ export class Wanting {
   }
 
   #input(): WantingInput {
-    const { clock, newId, settings, shelf } = this.#parts;
-    return { index: shelf.index, settings: settings(), now: Math.floor(clock.wallMs() / 1_000), newId };
+    const { newId, settings, shelf } = this.#parts;
+    return { index: shelf.index, settings: settings(), now: nowSeconds(this.#parts), newId };
   }
 }

@@ -3,7 +3,8 @@ import type { BatchListener } from '../contract/batch-report.ts';
 import type { BatchSettings } from '../contract/batch-settings.ts';
 import { survivable } from '../contract/faults.ts';
 import type { Clock } from '../contract/ports.ts';
-import { planBatch } from './batch-plan.ts';
+import { nowSeconds } from '../contract/times.ts';
+import { planOf } from './batch-plan.ts';
 import { LOST, afterSaid, hasEnded, promisesFiles, saidOf } from './batch-status.ts';
 import { readList } from './list-reading.ts';
 import {
@@ -51,7 +52,7 @@ export class Watching {
   #slowness = 1;
   #failures = 0;
   #notBeforeMs = 0;
-  requests = 0;
+  #requests = 0;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -101,15 +102,10 @@ export class Watching {
     this.#sights.set(id, { askedMs: this.#parts.clock.monotonicMs(), absences: 0, absentSinceMs: 0 });
   }
 
-  pollNow(): void {
-    this.#notBeforeMs = 0;
-    this.#sights.clear();
-  }
-
   /** One round: list pages for all, and single requests for those that the pages did not reach. */
   async sweep(signal: AbortSignal): Promise<void> {
     const { clock, settings } = this.#parts;
-    const before = this.requests;
+    const before = this.#requests;
     const targets = this.#targets();
     const nowMs = clock.monotonicMs();
     const due = targets.filter(([id, record]) => this.#dueMs(id, record) <= nowMs);
@@ -125,7 +121,7 @@ export class Watching {
       this.#slowness = slownessAfter(this.#slowness, false);
       const areNew = due.some(([, { batch }]) => saidOf(batch) === 'validating');
       const pace = { pollSeconds: settings().pollSeconds, slowness: this.#slowness };
-      this.#notBeforeMs = nowMs + sweepAfterMs(this.requests - before, areNew, pace);
+      this.#notBeforeMs = nowMs + sweepAfterMs(this.#requests - before, areNew, pace);
     } catch (error) {
       signal.throwIfAborted();
       const fault = survivable(error);
@@ -157,7 +153,7 @@ export class Watching {
     const isEnough = (seen: ReadonlyMap<string, RemoteBatch>, pages: number): boolean =>
       pages >= most || wanted.every((id) => seen.has(id));
     const { batches, pages } = await readList(this.#parts.api, Number.NEGATIVE_INFINITY, isEnough, signal);
-    this.requests += pages;
+    this.#requests += pages;
     return batches;
   }
 
@@ -166,7 +162,7 @@ export class Watching {
     const singles = singlesOf(unreached, ([id]) => nowMs - (this.#sights.get(id)?.askedMs ?? 0));
     for (const [id, { batch }] of singles) {
       if (batch === null) continue;
-      this.requests += 1;
+      this.#requests += 1;
       const said = await this.#parts.api.retrieve(batch.id, signal);
       if (said === null) await this.#absent(id, batch, signal);
       else await this.heard([said], signal);
@@ -206,8 +202,8 @@ export class Watching {
   }
 
   #recordsAfter(heard: readonly [SubmissionId, RemoteBatch][]): Record<SubmissionId, BatchRecord> {
-    const { clock, shelf } = this.#parts;
-    const now = Math.floor(clock.wallMs() / 1_000);
+    const { shelf } = this.#parts;
+    const now = nowSeconds(this.#parts);
     const changed: Record<SubmissionId, BatchRecord> = {};
     for (const [id, batch] of heard) {
       const record = shelf.records.get(id);
@@ -223,7 +219,7 @@ export class Watching {
 
   /** Takes its end down. */
   #settled(record: BatchRecord): BatchRecord {
-    const action = planBatch({ record, collected: 'nothing', held: false, mayRetry: false });
+    const action = planOf(record);
     const { problems } = record.batch as RemoteBatch;
     if (action === 'requeue') {
       return requeued(record, problems[0]?.message ?? 'the queue is full', this.#parts.clock.wallMs());

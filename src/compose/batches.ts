@@ -13,6 +13,7 @@ import { Fault } from '../contract/faults.ts';
 import { folderOf } from '../contract/mirror-path.ts';
 import { pathsRecorded } from '../contract/path-recorded.ts';
 import type { LocalTree, Manifest, SendQueue, UploadRequest } from '../contract/ports.ts';
+import { nowSeconds } from '../contract/times.ts';
 import type { Change, FileId, MirrorPath } from '../contract/types.ts';
 import type { ManifestStore } from '../manifest/manifest-store.ts';
 import type { FilesClient } from '../remote/files-client.ts';
@@ -123,10 +124,10 @@ async function inLane<T>(
 
 /** The manifest for `adopt`: what that takes over is not submitted by itself, since it may have been by who uploaded it. */
 export function leavingAlone(manifest: ManifestStore, config: Config): Pick<Manifest, 'mirrorId' | 'commit'> {
-  const nowSeconds = Math.floor(systemClock.wallMs() / 1000);
+  const now = nowSeconds({ clock: systemClock });
   return {
     mirrorId: manifest.mirrorId,
-    commit: (change) => manifest.commit({ ...change, batches: leftAlone(change, config, nowSeconds) }),
+    commit: (change) => manifest.commit({ ...change, batches: leftAlone(change, config, now) }),
   };
 }
 

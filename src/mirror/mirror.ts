@@ -1,5 +1,6 @@
 import { type Engine, type MirrorParts, buildEngine } from './build.ts';
-import { nowSeconds } from './memory/times.ts';
+import { nowSeconds } from '../contract/times.ts';
+import { unlessAborted } from '../contract/unless-aborted.ts';
 import { survivable } from '../contract/faults.ts';
 import { isSurelyOurs, orphansReleased } from './judge/fold.ts';
 import { LANES, type Hint, type LocalTree } from '../contract/ports.ts';
@@ -237,14 +238,7 @@ export class Mirror implements MirrorControl {
   async #whileItRuns<T>(signal: AbortSignal, wait: (over: AbortSignal) => Promise<T>): Promise<T> {
     const over = AbortSignal.any([signal, this.#abort.signal]);
     over.throwIfAborted();
-    const { promise: ended, reject } = Promise.withResolvers<never>();
-    const onOver = (): void => reject(over.reason);
-    over.addEventListener('abort', onOver, { once: true });
-    try {
-      return await Promise.race([wait(over), ended]);
-    } finally {
-      over.removeEventListener('abort', onOver);
-    }
+    return await unlessAborted(wait(over), over);
   }
 
   async #run(): Promise<void> {

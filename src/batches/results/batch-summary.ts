@@ -1,4 +1,5 @@
 import type { BatchRecord, LineCounts, RemoteBatch, SubmissionId, TokenUsage } from '../../contract/batch.ts';
+import { isoOf } from '../../contract/times.ts';
 
 /** One file of results, as `a.batch.json` names it. */
 export interface SummaryFile {
@@ -111,11 +112,11 @@ function batchOf(submission: SubmissionId, record: BatchRecord): SummaryBatch {
     errorFileId: batch?.errorFileId ?? null,
     counts: batch?.counts ?? null,
     usage: batch?.usage ?? null,
-    createdAt: iso(batch?.createdAt),
-    inProgressAt: iso(batch?.inProgressAt),
-    finalizingAt: iso(batch?.finalizingAt),
-    endedAt: iso(batch?.endedAt),
-    expiresAt: iso(batch?.expiresAt),
+    createdAt: isoOf(batch?.createdAt),
+    inProgressAt: isoOf(batch?.inProgressAt),
+    finalizingAt: isoOf(batch?.finalizingAt),
+    endedAt: isoOf(batch?.endedAt),
+    expiresAt: isoOf(batch?.expiresAt),
     problems: batch?.problems ?? [],
   };
 }
@@ -126,10 +127,4 @@ function sum(total: TokenUsage | null, usage: TokenUsage | null): TokenUsage | n
     inputTokens: total.inputTokens + usage.inputTokens,
     outputTokens: total.outputTokens + usage.outputTokens,
   };
-}
-
-/** Null also for what is no time that can be written. */
-function iso(seconds: number | null | undefined): string | null {
-  if (seconds === null || seconds === undefined || Math.abs(seconds) > 8e12) return null;
-  return new Date(seconds * 1000).toISOString();
 }

@@ -22,9 +22,13 @@ export async function openLocal(
 ): Promise<FileHandle | null> {
   try {
     const handle = await disk.open(join(root, path), OPEN_FLAGS);
-    if ((await handle.stat()).isFile()) return handle;
-    await handle.close();
-    return null;
+    let isFile = false;
+    try {
+      isFile = (await handle.stat()).isFile();
+    } finally {
+      if (!isFile) await handle.close();
+    }
+    return isFile ? handle : null;
   } catch (error) {
     return unreadable(path, error);
   }

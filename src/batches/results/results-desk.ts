@@ -1,4 +1,4 @@
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import type { BatchRecord, LineCounts, SubmissionId, WrittenResults } from '../../contract/batch.ts';
 import { counted } from '../../contract/quantities.ts';
 import type { Clock } from '../../contract/ports.ts';
@@ -144,7 +144,7 @@ class ResultsWriter {
     const errors = hasErrors ? await copy('errors', errorLines(ledger.failures())) : null;
     const summary = (names: Readonly<Record<Part, string>>): string => {
       const named = (part: Part, written: Written | null): SummaryFile | null =>
-        written && { name: baseOf(names[part]), ...written };
+        written && { name: basename(names[part]), ...written };
       const found = { lines, oddities: odditiesOf(gathered) };
       const listed = { output: named('output', output), errors: named('errors', errors) };
       return `${JSON.stringify(summaryOf({ record, generations, ...found, ...listed }), null, 2)}\n`;
@@ -181,8 +181,4 @@ function isOutdated(id: SubmissionId, record: BatchRecord, records: Records): bo
 
 function* errorLines(failures: Iterable<Place | string>): Generator<Place | string> {
   for (const failure of failures) yield typeof failure === 'string' ? missingLine(failure) : failure;
-}
-
-function baseOf(name: string): string {
-  return name.slice(name.lastIndexOf('/') + 1);
 }

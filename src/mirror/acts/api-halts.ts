@@ -1,6 +1,6 @@
 import type { HaltBoard } from '../memory/halts.ts';
 import type { FilesApi, Clock, SendQueue } from '../../contract/ports.ts';
-import { nowSeconds } from '../memory/times.ts';
+import { nowSeconds } from '../../contract/times.ts';
 import { type Fault, survivable } from '../../contract/faults.ts';
 
 const AUTH_PROBE_MS = 60_000;

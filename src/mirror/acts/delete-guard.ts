@@ -3,7 +3,7 @@ import type { Pause } from '../memory/following.ts';
 import type { Missing, MissingFiles } from '../memory/missing-files.ts';
 import type { PathNotes } from '../memory/path-notes.ts';
 import type { Reloadable } from '../memory/reloadable.ts';
-import { nowSeconds } from '../memory/times.ts';
+import { nowSeconds } from '../../contract/times.ts';
 import type { Totals } from '../memory/totals.ts';
 import type { Clock } from '../../contract/ports.ts';
 import { counted } from '../../contract/quantities.ts';

@@ -7,7 +7,7 @@ import type { Totals } from '../memory/totals.ts';
 import type { Clock } from '../../contract/ports.ts';
 import type { Collector } from './collector.ts';
 import { DeleteGuard, HELD } from './delete-guard.ts';
-import { nowSeconds } from '../memory/times.ts';
+import { nowSeconds } from '../../contract/times.ts';
 import { type Reloadable, rulesOf } from '../memory/reloadable.ts';
 import { type DeleteTimes, momentOf, turnOf } from '../judge/due-delete.ts';
 import { condemned } from '../judge/fold.ts';

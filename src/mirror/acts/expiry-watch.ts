@@ -6,7 +6,7 @@ import type { Pause } from '../memory/following.ts';
 import type { Ledger } from '../memory/ledger.ts';
 import type { PathNotes } from '../memory/path-notes.ts';
 import { Renewals } from '../memory/renewals.ts';
-import { serverNowSeconds } from '../memory/times.ts';
+import { serverNowSeconds } from '../../contract/times.ts';
 import type { Totals } from '../memory/totals.ts';
 import type { Worklist } from '../waiting/worklist.ts';
 

@@ -7,7 +7,7 @@ import type { Failures } from '../memory/failures.ts';
 import type { HaltBoard } from '../memory/halts.ts';
 import type { Ledger } from '../memory/ledger.ts';
 import type { PathNotes } from '../memory/path-notes.ts';
-import { serverNowSeconds } from '../memory/times.ts';
+import { serverNowSeconds } from '../../contract/times.ts';
 import type { AskingRoom } from '../waiting/asking-room.ts';
 import { ANSWER, endOf, WHOSE_IDS } from '../waiting/topics.ts';
 import { again, on, type Next } from '../waiting/worklist.ts';

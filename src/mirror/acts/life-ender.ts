@@ -2,7 +2,7 @@ import { isExpired } from '../judge/expiry.ts';
 import type { Clock, FilesApi, SendQueue } from '../../contract/ports.ts';
 import type { Entry, FileId, ManifestView, MirrorPath } from '../../contract/types.ts';
 import type { Ledger } from '../memory/ledger.ts';
-import { serverNowSeconds } from '../memory/times.ts';
+import { serverNowSeconds } from '../../contract/times.ts';
 import { REST, type Worklist } from '../waiting/worklist.ts';
 
 const CLAIM_RETRY_MS = 100;

@@ -14,7 +14,7 @@ import {
 import type { Failures } from '../memory/failures.ts';
 import type { Ledger } from '../memory/ledger.ts';
 import type { PathNotes } from '../memory/path-notes.ts';
-import { nowSeconds, serverNowSeconds, type Times } from '../memory/times.ts';
+import { nowSeconds, serverNowSeconds, type Times } from '../../contract/times.ts';
 
 /** Records what became of a version that was sent, and tells people: each outcome is one record. */
 

@@ -17,7 +17,7 @@ import { earliestCreationMs, findingOf, fitOf, type Finding } from '../judge/who
 import type { IdentityIndex } from '../memory/identity-index.ts';
 import { type Reloadable, rulesOf } from '../memory/reloadable.ts';
 import { SeenFiles } from '../memory/seen-files.ts';
-import { nowSeconds } from '../memory/times.ts';
+import { nowSeconds } from '../../contract/times.ts';
 import { again, type Next } from '../waiting/worklist.ts';
 import { recordDiscarded, recordHeld, recordStored, type RecordParts } from './record-stored.ts';
 import { SharedListings } from './shared-listings.ts';

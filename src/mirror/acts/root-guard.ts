@@ -2,7 +2,7 @@ import type { ManifestView } from '../../contract/types.ts';
 import type { HaltBoard } from '../memory/halts.ts';
 import type { Reloadable } from '../memory/reloadable.ts';
 import type { Clock } from '../../contract/ports.ts';
-import { nowSeconds } from '../memory/times.ts';
+import { nowSeconds } from '../../contract/times.ts';
 import { survivable } from '../../contract/faults.ts';
 import { rootTrouble } from '../judge/root-trouble.ts';
 

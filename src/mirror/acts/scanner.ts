@@ -8,7 +8,7 @@ import { LargeMap } from '../memory/large-map.ts';
 import type { Totals } from '../memory/totals.ts';
 import type { FilesApi, Clock, Listener } from '../../contract/ports.ts';
 import { needOf, needOfSkip } from '../../contract/attention.ts';
-import { serverNowSeconds } from '../memory/times.ts';
+import { serverNowSeconds } from '../../contract/times.ts';
 import { type Reloadable, rulesOf } from '../memory/reloadable.ts';
 import type { Deleter } from './deleter.ts';
 import type { Storage } from './storage.ts';

@@ -2,7 +2,7 @@ import type { ManifestView } from '../../contract/types.ts';
 import type { HaltBoard } from '../memory/halts.ts';
 import type { ApiHalts } from './api-halts.ts';
 import { askScope, foreignScope, scopeFault, unsureScope } from './ask-scope.ts';
-import { nowSeconds, serverNowSeconds } from '../memory/times.ts';
+import { nowSeconds, serverNowSeconds } from '../../contract/times.ts';
 import { type Fault, survivable } from '../../contract/faults.ts';
 import type { ApiTrouble } from './lane-governor.ts';
 import type { ApiMemory, Questions, Clock, Listener, SendQueue } from '../../contract/ports.ts';

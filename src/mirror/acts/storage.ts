@@ -1,7 +1,7 @@
 import type { HaltBoard } from '../memory/halts.ts';
 import type { Reloadable } from '../memory/reloadable.ts';
 import type { Clock } from '../../contract/ports.ts';
-import { nowSeconds } from '../memory/times.ts';
+import { nowSeconds } from '../../contract/times.ts';
 import type { Totals } from '../memory/totals.ts';
 import type { Survey } from '../judge/remote-survey.ts';
 import { sizeOf } from '../../contract/stat-token.ts';

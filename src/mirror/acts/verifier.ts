@@ -2,7 +2,7 @@ import type { FileUses } from '../../contract/file-uses.ts';
 import type { Ledger } from '../memory/ledger.ts';
 import type { Reloadable } from '../memory/reloadable.ts';
 import type { Questions, Clock, Listener } from '../../contract/ports.ts';
-import { serverNowSeconds } from '../memory/times.ts';
+import { serverNowSeconds } from '../../contract/times.ts';
 import { surveyRemote, type Survey } from '../judge/remote-survey.ts';
 import { survivable } from '../../contract/faults.ts';
 import type { VerifyReport } from '../../contract/report.ts';

@@ -6,7 +6,7 @@ import type { LostFiles } from '../memory/lost-files.ts';
 import type { Inquiry } from './inquiry.ts';
 import type { ApiHalts } from './api-halts.ts';
 import { claimMoved } from './claim-moved.ts';
-import { nowSeconds, serverNowSeconds } from '../memory/times.ts';
+import { nowSeconds, serverNowSeconds } from '../../contract/times.ts';
 import { movedUnderReader } from './moved-under-reader.ts';
 import { type Reloadable, rulesOf } from '../memory/reloadable.ts';
 import type { Deleter } from './deleter.ts';

@@ -2,7 +2,7 @@ import type { RootGuard } from '../acts/root-guard.ts';
 import type { Wakeup } from '../waiting/wakeup.ts';
 import type { Reloadable } from '../memory/reloadable.ts';
 import type { Clock, Listener } from '../../contract/ports.ts';
-import { nowSeconds } from '../memory/times.ts';
+import { nowSeconds } from '../../contract/times.ts';
 import type { Scanner } from '../acts/scanner.ts';
 import type { MirrorPath } from '../../contract/types.ts';
 

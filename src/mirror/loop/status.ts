@@ -2,7 +2,7 @@ import type { Clock, FilesApi, SendQueue } from '../../contract/ports.ts';
 import type { HaltBoard } from '../memory/halts.ts';
 import type { PathNotes } from '../memory/path-notes.ts';
 import type { Reloadable } from '../memory/reloadable.ts';
-import { serverNowSeconds } from '../memory/times.ts';
+import { serverNowSeconds } from '../../contract/times.ts';
 import type { Totals } from '../memory/totals.ts';
 import type { ManifestView } from '../../contract/types.ts';
 import type { MirrorStatus, Phase } from '../../contract/report.ts';

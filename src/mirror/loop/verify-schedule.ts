@@ -3,7 +3,7 @@ import type { Ledger } from '../memory/ledger.ts';
 import type { HaltBoard } from '../memory/halts.ts';
 import type { Reloadable } from '../memory/reloadable.ts';
 import type { Clock, Listener } from '../../contract/ports.ts';
-import { nowSeconds } from '../memory/times.ts';
+import { nowSeconds } from '../../contract/times.ts';
 import { survivable } from '../../contract/faults.ts';
 import type { VerifyReport } from '../../contract/report.ts';
 import type { Verifier } from '../acts/verifier.ts';

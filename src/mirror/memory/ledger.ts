@@ -1,6 +1,7 @@
 import { Fault, fatalFault, survivable } from '../../contract/faults.ts';
 import type { HaltBoard } from './halts.ts';
 import type { Clock, Manifest } from '../../contract/ports.ts';
+import { nowSeconds } from '../../contract/times.ts';
 import { doubleOwners, givenIds, type Owners } from '../judge/ownership.ts';
 import type { IdentityIndex } from './identity-index.ts';
 import type { Change, FileId, Memory, MirrorPath, Recorded, Replaced } from '../../contract/types.ts';
@@ -143,7 +144,7 @@ export class Ledger {
   #raise(fault: Fault): void {
     this.#halts.raise({
       name: 'state',
-      since: Math.floor(this.#clock.wallMs() / 1000),
+      since: nowSeconds({ clock: this.#clock }),
       cause: fault.message,
       held: 'nothing is uploaded and nothing is deleted, since it could not be recorded',
       folder: null,

@@ -12,6 +12,7 @@ import { uploaded } from '../judge/fold.ts';
 import { folderOf } from '../../contract/mirror-path.ts';
 import { requireOwnRoot } from '../acts/own-root.ts';
 import type { Clock, FilesApi, LocalTree, Manifest } from '../../contract/ports.ts';
+import { nowSeconds } from '../../contract/times.ts';
 import type {
   Change,
   FileId,
@@ -198,7 +199,7 @@ async function readMatches(
   left: LeftAlone[],
   signal: AbortSignal,
 ): Promise<ReadonlyMap<Adoption, Change>> {
-  const { local, view, clock, folders } = parts;
+  const { local, view, folders } = parts;
   const entries = new Map<Adoption, Change>();
   for (const match of matches) {
     const { path, stat } = match.local;
@@ -206,7 +207,7 @@ async function readMatches(
     if (rules === undefined) continue;
     try {
       const { sha256, problem } = await local.inspect(path, stat, rules, signal);
-      const now = Math.floor(clock.wallMs() / 1000);
+      const now = nowSeconds(parts);
       const upload = { path, stat, sha256, remote: match.remote, rules, supersedes: null, now };
       if (problem === null) entries.set(match, uploaded(view, upload));
       else left.push({ path, reason: problem.message });
