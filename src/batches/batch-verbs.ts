@@ -94,6 +94,7 @@ function tryAgain(path: MirrorPath, id: SubmissionId, record: BatchRecord, { fil
     inputFileId: record.generation === 0 ? (mirrored?.id ?? record.inputFileId) : record.inputFileId,
     state: 'wanted',
     byHand: true,
+    leftAlone: false,
     // What never began has no batch that could be taken for the next one's.
     attempt: record.batch === null ? record.attempt : record.attempt + 1,
     former: record.batch === null ? record.former : [...record.former, record.batch.id],
