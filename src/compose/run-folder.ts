@@ -3,7 +3,7 @@
  * user can read. A copy, since the batch is of the version as it was at the beginning, whatever becomes of the file.
  */
 import { constants, existsSync } from 'node:fs';
-import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import type { Config } from '../config/config.ts';
@@ -15,6 +15,7 @@ import { lockHolder, lockStateDir, type StateLock } from '../manifest/state-lock
 import { stateFilesIn } from '../manifest/state-files.ts';
 import { readJson, replaceWhole } from '../manifest/whole-file.ts';
 import { readRequestsFile } from './requests.ts';
+import { sync } from './sync.ts';
 
 const NOTE = 'run.json';
 const FOLDER = 'batch';
@@ -176,9 +177,4 @@ export function batchRules({ folders }: Pick<Config, 'folders'>): FolderRules {
 async function removeLeftOver(runs: string): Promise<void> {
   for (const name of await readdir(runs))
     if (name.endsWith(OVER)) await rm(join(runs, name), { recursive: true, force: true });
-}
-
-async function sync(path: string): Promise<void> {
-  await using handle = await open(path);
-  await handle.sync();
 }

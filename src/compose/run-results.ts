@@ -6,8 +6,9 @@ import { basename, dirname, join } from 'node:path';
 import { madeBy } from '../batches/in-use.ts';
 import type { BatchSummary } from '../batches/results/batch-summary.ts';
 import type { BatchesView } from '../contract/batch.ts';
-import { errnoOf } from '../contract/errno.ts';
+import { errnoOf, isWithoutLinks } from '../contract/errno.ts';
 import { survivable } from '../contract/faults.ts';
+import { sync } from './sync.ts';
 import type { FileId, ManifestView } from '../contract/types.ts';
 import type { FilesClient } from '../remote/files-client.ts';
 import { systemClock } from '../service/system-clock.ts';
@@ -49,7 +50,7 @@ async function named(aside: string, to: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return false;
-    if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errnoOf(error))) throw error;
+    if (!isWithoutLinks(error)) throw error;
     // A file system without hard links.
     const existing = await open(to).catch(() => null);
     await existing?.close();
@@ -67,11 +68,6 @@ async function digestOf(file: string): Promise<string> {
   const digest = createHash('sha256');
   for await (const chunk of createReadStream(file)) digest.update(chunk as Buffer);
   return digest.digest('hex');
-}
-
-async function sync(path: string): Promise<void> {
-  await using handle = await open(path);
-  await handle.sync();
 }
 
 export interface NotDeleted {

@@ -24,3 +24,8 @@ export function isErrno(error: unknown): error is NodeJS.ErrnoException {
   const { code, syscall } = error as NodeJS.ErrnoException;
   return typeof code === 'string' && typeof syscall === 'string';
 }
+
+/** A hard link that cannot be made here, whatever its name: the file system has none, or no more to this file. */
+export function isWithoutLinks(error: unknown): boolean {
+  return /^(EPERM|ENOTSUP|EOPNOTSUPP|ENOSYS|EMLINK)$/.test(errnoOf(error));
+}

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Fault } from '../contract/faults.ts';
 import type { RootLook } from '../contract/types.ts';
 import { type Disk, realDisk, readRegularFile } from './disk.ts';
-import { describeError, errnoOf, isMissing } from '../contract/errno.ts';
+import { describeError, isMissing, isWithoutLinks } from '../contract/errno.ts';
 
 /** Says which mirror a root belongs to. */
 export const MARKER_FILE = '.files-mirror.json';
@@ -134,7 +134,7 @@ async function writeMarker(root: string, content: string): Promise<void> {
     }
     await link(temporary, marker).catch(async (error: unknown) => {
       // QUIRK: FAT, some network and FUSE file systems know no hard links.
-      if (!['EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EMLINK'].includes(errnoOf(error))) throw error;
+      if (!isWithoutLinks(error)) throw error;
       await rename(temporary, marker);
     });
   } finally {

@@ -4,7 +4,7 @@ import { constants } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { SubmissionId } from '../../contract/batch.ts';
-import { errnoOf } from '../../contract/errno.ts';
+import { errnoOf, isWithoutLinks } from '../../contract/errno.ts';
 import type { MirrorPath } from '../../contract/types.ts';
 import { chunksOf, diskFault, stateFault, syncFolder } from './results-disk.ts';
 import { FileWriter } from './file-writer.ts';
@@ -180,7 +180,7 @@ export class ResultsFolder {
       await this.#disk.link(aside, final);
       return true;
     } catch (error) {
-      if (/^(EPERM|ENOTSUP|EOPNOTSUPP|ENOSYS|EMLINK)$/.test(errnoOf(error))) return false;
+      if (isWithoutLinks(error)) return false;
       throw error;
     }
   }
